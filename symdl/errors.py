@@ -1,0 +1,40 @@
+"""Errors: each is one line that names the thing and the mend."""
+
+from __future__ import annotations
+
+
+class SymdlError(Exception):
+    """Base of every error symdl raises on purpose."""
+
+
+class ParseError(SymdlError):
+    """A text is not in symdl's language."""
+
+
+class ShapeError(SymdlError):
+    """Two shapes do not go together; the message names both tensors, both shapes and the operation."""
+
+
+class NameError_(SymdlError):
+    """A name is unknown, or is used for two things."""
+
+
+class DomainError(SymdlError):
+    """A value lies outside what a function or an operation is defined on."""
+
+
+class DataError(SymdlError):
+    """Numbers handed in are missing, empty, not finite, or of the wrong shape."""
+
+
+class UnsupportedError(SymdlError):
+    """What is asked is well formed, and symdl has no rule for it."""
+
+
+class MissingExtraError(SymdlError):
+    """An optional dependency is not installed; the message says what to install."""
+
+
+def missing_extra(package: str, extra: str, what: str) -> MissingExtraError:
+    """The one-line answer to a missing optional dependency."""
+    return MissingExtraError(f"{what} needs {package}: pip install 'symdl[{extra}]'")

@@ -1,0 +1,80 @@
+"""Sizes (dims) and index variables: SymPy symbols with the assumptions that symdl reads them by."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sympy as sp
+
+from symdl.errors import NameError_, ShapeError
+from symdl.graph.node import Size
+
+
+def dims(names: str) -> Any:
+    """Symbolic sizes, as ``sympy.symbols`` makes symbols: positive integers.
+
+    Parameters
+    ----------
+    names : str
+        Names separated by blanks or commas.
+
+    Returns
+    -------
+    Symbol, or tuple of Symbol for several names
+    """
+    return sp.symbols(names, integer=True, positive=True)
+
+
+def indices(names: str) -> Any:
+    """Index variables: integer symbols that stand on the axes of tensors."""
+    return sp.symbols(names, integer=True)
+
+
+def is_index(value: Any) -> bool:
+    """True for what :func:`indices` makes."""
+    return isinstance(value, sp.Symbol) and bool(value.is_integer) and value.is_positive is None
+
+
+def is_dim(value: Any) -> bool:
+    """True for what :func:`dims` makes."""
+    return isinstance(value, sp.Symbol) and bool(value.is_integer) and bool(value.is_positive)
+
+
+_NAME = re.compile(r"[^\W\d]\w*(\.\w+)*'*\Z")
+
+
+def check_name(name: Any, what: str = "tensor") -> str:
+    """The name, if it can be one.
+
+    Raises
+    ------
+    NameError_
+        For anything but a letter or underscore followed by letters, digits, underscores (dots between parts).
+    """
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise NameError_(f"{name!r:.80} cannot name a {what}: use a letter followed by letters, digits or _")
+    return name
+
+
+def as_size(value: Any, where: str) -> Size:
+    """A size from what the user gave: a positive int, a dim, or a name of one."""
+    if isinstance(value, str):
+        value = dims(check_name(value, "size")) if not value.isdigit() else int(value)
+    if hasattr(value, "item") and not isinstance(value, sp.Basic):
+        value = value.item()
+    if isinstance(value, sp.Integer):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise ShapeError(f"{where}: the size {value} is not positive: sizes are symbols or integers from 1")
+        return value
+    if isinstance(value, sp.Expr) and value.is_integer and value.is_positive is not False:
+        return value
+    raise ShapeError(f"{where}: {value!r:.60} is not a size: use sd.dims or an integer from 1")
+
+
+def show_shape(shape: tuple[Size, ...]) -> str:
+    """A shape as NumPy prints it."""
+    inside = ", ".join(map(str, shape))
+    return f"({inside},)" if len(shape) == 1 else f"({inside})"

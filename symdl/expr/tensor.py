@@ -1,0 +1,450 @@
+"""Expr: what the user writes. A view of a node: a shape, and index letters on opened axes.
+
+``W`` has the shape (p, h). ``W[j, i]`` has no shape and the open index letters j and i: it is an element, for every j and i. Operators work on
+both at once: shapes broadcast as NumPy's do, letters meet by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sympy as sp
+
+from symdl.errors import NameError_, ShapeError, UnsupportedError
+from symdl.expr.dims import as_size, check_name, is_dim, is_index, show_shape
+from symdl.graph import build
+from symdl.graph.build import Term
+from symdl.graph.node import CONST, INPUT, LET, InputInfo, Node, Size
+from symdl.graph.number import Number, number
+from symdl.graph.walk import inputs as graph_inputs
+
+FACTS = ("onehot", "symmetric", "posdef", "orthogonal", "diagonal", "positive", "unit")
+
+
+class Expr:
+    """An expression of symdl: a tensor, or an element of one for all values of its open index letters.
+
+    Attributes
+    ----------
+    node : Node
+        What is computed.
+    map : tuple
+        For every axis of the node: the axis of this expression (int), an index letter (Symbol), or ``~c`` for position c.
+    shape : tuple
+        Sizes of the axes: ints and symbols.
+    open : dict
+        Index letter -> its size.
+    """
+
+    __slots__ = ("map", "node", "open", "shape")
+
+    # SymPy hands binary operations to us, and NumPy does too.
+    _op_priority = 1000.0
+    __array_ufunc__ = None
+    __array_priority__ = 1000.0
+
+    def __init__(self, term: Term, shape: Sequence[Size] = (), letters: dict[sp.Symbol, Size] | None = None) -> None:
+        self.node: Node = term.node
+        self.map: tuple[Any, ...] = term.map
+        self.shape: tuple[Size, ...] = tuple(shape)
+        self.open: dict[sp.Symbol, Size] = letters or {}
+
+    # --- what it is -------------------------------------------------------------------------------------
+
+    @property
+    def term(self) -> Term:
+        return Term(self.node, self.map)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the tensors that it mentions, in the order in which they were made."""
+        return tuple(dict.fromkeys(n.attr.name for n in graph_inputs([self.node])))
+
+    @property
+    def name(self) -> str | None:
+        """The name, when this is a whole tensor or a whole named result."""
+        whole = self.map == tuple(range(self.ndim)) and not self.open
+        return self.node.name if whole else None
+
+    @property
+    def sympy(self) -> sp.Expr:
+        """The plain SymPy expression, in index notation; the axes of a tensor get the letters i, j, k, ..."""
+        from symdl.expr.to_sympy import to_sympy
+
+        return to_sympy(self)
+
+    def _sympy_(self) -> sp.Expr:
+        return self.sympy
+
+    def _latex(self, printer: Any, **_: Any) -> str:
+        return printer._print(self.sympy)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Expr):
+            if not isinstance(other, (int, float, sp.Number)):
+                return NotImplemented
+            other = as_expr(other)
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        return self.node, self.map, self.shape, frozenset(self.open.items())
+
+    def __str__(self) -> str:
+        from symdl.expr.text import text
+
+        return text(self)
+
+    __repr__ = __str__
+
+    def __bool__(self) -> bool:
+        raise TypeError("an expression has no truth value: compare values, not expressions")
+
+    def __len__(self) -> int:
+        if not self.shape or not isinstance(self.shape[0], int):
+            raise TypeError(f"{self} has no length that is a number")
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        if not self.shape or not isinstance(self.shape[0], int):
+            raise TypeError("an expression with a symbolic size cannot be iterated over: index it, e.g. x[i]")
+        return (self[k] for k in range(self.shape[0]))
+
+    # --- axes -------------------------------------------------------------------------------------------
+
+    @property
+    def T(self) -> Expr:  # noqa: N802  (NumPy's name)
+        """The transpose: axes in reverse order."""
+        return self.transpose()
+
+    def transpose(self, *axes: int) -> Expr:
+        """Permute the axes, as numpy.transpose does; without arguments, reverse them."""
+        order = axes or tuple(reversed(range(self.ndim)))
+        if sorted(order) != list(range(self.ndim)):
+            raise ShapeError(f"transpose of {describe(self)}: {order} is not an order of its {self.ndim} axes")
+        place = {old: new for new, old in enumerate(order)}
+        term = build.rename(self.term, place)
+        return Expr(term, [self.shape[k] for k in order], self.open)
+
+    def __getitem__(self, key: Any) -> Expr:
+        keys = list(key) if isinstance(key, tuple) else [key]
+        keys = self._fill_ellipsis(keys)
+        labels: dict[Any, Any] = {}
+        shape: list[Size] = []
+        letters = dict(self.open)
+        axis = 0
+        for k in keys:
+            if k is None:
+                shape.append(1)
+                continue
+            size = self.shape[axis]
+            if isinstance(k, slice) and k == slice(None):
+                labels[axis] = len(shape)
+                shape.append(size)
+            else:
+                labels[axis] = _position(self, k, size)
+                if isinstance(labels[axis], sp.Symbol):
+                    bind(letters, labels[axis], size, self)
+            axis += 1
+        return Expr(build.rename(self.term, labels), shape, letters)
+
+    def _fill_ellipsis(self, keys: list[Any]) -> list[Any]:
+        given = sum(k is not None and k is not Ellipsis for k in keys)
+        if given > self.ndim:
+            raise ShapeError(f"{describe(self)} has {self.ndim} axes and was indexed with {given}")
+        rest = [slice(None)] * (self.ndim - given)
+        at = next((n for n, k in enumerate(keys) if k is Ellipsis), None)
+        return keys + rest if at is None else keys[:at] + rest + keys[at + 1 :]
+
+    # --- arithmetic ---------------------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Expr:
+        return _linear(self, other, 1, 1, "+")
+
+    def __radd__(self, other: Any) -> Expr:
+        return _linear(other, self, 1, 1, "+")
+
+    def __sub__(self, other: Any) -> Expr:
+        return _linear(self, other, 1, -1, "-")
+
+    def __rsub__(self, other: Any) -> Expr:
+        return _linear(other, self, 1, -1, "-")
+
+    def __mul__(self, other: Any) -> Expr:
+        return multiply(self, other)
+
+    def __rmul__(self, other: Any) -> Expr:
+        return multiply(other, self)
+
+    def __truediv__(self, other: Any) -> Expr:
+        return multiply(self, _invert(other), "/")
+
+    def __rtruediv__(self, other: Any) -> Expr:
+        return multiply(other, _invert(self), "/")
+
+    def __neg__(self) -> Expr:
+        return multiply(-1, self)
+
+    def __pos__(self) -> Expr:
+        return self
+
+    def __pow__(self, other: Any) -> Expr:
+        return raise_to(self, other)
+
+    def __rpow__(self, other: Any) -> Expr:
+        return raise_to(other, self)
+
+    def __matmul__(self, other: Any) -> Expr:
+        return matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Expr:
+        return matmul(other, self)
+
+    def __abs__(self) -> Expr:
+        return elementwise("abs", self)
+
+    def sum(self, *over: Any, axis: Any = None, keepdims: bool = False) -> Expr:
+        """Sum over index letters, or over axes; over all axes when neither is given."""
+        from symdl.expr.ops import sum_
+
+        return sum_(self, *over, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None) -> Expr:
+        """Mean over axes; over all of them when none is given."""
+        from symdl.expr.ops import mean
+
+        return mean(self, axis=axis)
+
+
+# --- making expressions -----------------------------------------------------------------------------------
+
+
+def tensor(name: str, *sizes: Any, facts: str | Iterable[str] = ()) -> Expr:
+    """An input or a parameter.
+
+    Parameters
+    ----------
+    name : str
+    *sizes : int, Symbol or str
+        One an axis; none for a scalar.
+    facts : str or iterable of str
+        What is known of its values, see ``symdl.expr.tensor.FACTS``.
+
+    Raises
+    ------
+    NameError_, ShapeError
+        When the name, a fact or a size cannot be one.
+    """
+    check_name(name)
+    known = frozenset([facts] if isinstance(facts, str) else facts)
+    for fact in sorted(known - set(FACTS)):
+        raise NameError_(f"tensor {name}: {fact!r} is not a known fact; known are {', '.join(FACTS)}")
+    shape = tuple(as_size(s, f"tensor {name}") for s in sizes)
+    atom = sp.IndexedBase(name, shape=shape) if shape else sp.Symbol(name)
+    return _whole(build.input_node(InputInfo(name, atom, known), shape))
+
+
+def _whole(node: Node) -> Expr:
+    return Expr(Term(node, tuple(range(node.rank))), node.shape)
+
+
+def of_node(node: Node) -> Expr:
+    """The whole tensor a node computes, axes in the node's order."""
+    return _whole(node)
+
+
+def let(name: str, value: Any, *letters: sp.Symbol) -> Expr:
+    """Name an intermediate result: a node of the graph that drawings, derivations and ``Graph`` show by this name.
+
+    Parameters
+    ----------
+    name : str
+    value : Expr, or what becomes one
+    *letters : index
+        Open letters that become the axes of the result, in this order: ``z = let("z", sum(W[j,i]*x[k,i], i) + b[j], k, j)``
+        defines z[k,j], a tensor of shape (N, h). Letters not given stay open.
+    """
+    check_name(name, "result")
+    expr = as_expr(value)
+    for letter in letters:
+        if letter not in expr.open:
+            raise ShapeError(f"let {name}: the index {letter} does not occur in {describe(expr)}")
+    kept = sorted((s for s in expr.open if s not in letters), key=str)
+    labels: list[Any] = [*letters, *kept, *range(expr.ndim)]
+    sizes = [expr.open[s] for s in (*letters, *kept)] + list(expr.shape)
+    node = build.let(name, expr.term, labels, sizes).node
+    opened = {k: v for k, v in expr.open.items() if k in kept}
+    shift = len(letters)
+    place = [*range(shift), *kept, *range(shift, shift + expr.ndim)]
+    shape = [expr.open[s] for s in letters] + list(expr.shape)
+    return Expr(Term(node, tuple(place)), shape, opened)
+
+
+def as_expr(value: Any) -> Expr:
+    """An expression from whatever the user gave: an expression, a number, or a SymPy expression."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, str):
+        raise NameError_(f"{value!r:.60} is text: use sd.parse to read it, or sd.tensor to make a tensor")
+    if isinstance(value, (sp.Basic, sp.MatrixBase)):
+        from symdl.expr.from_sympy import from_sympy
+
+        return from_sympy(value)
+    if getattr(value, "shape", ()) != () or isinstance(value, (list, tuple)):
+        raise UnsupportedError("an array of numbers cannot stand in an expression: name it with sd.tensor and give its values later")
+    return Expr(build.constant(value))
+
+
+# --- putting expressions together --------------------------------------------------------------------------
+
+
+def describe(expr: Expr) -> str:
+    """How an error names an expression: its name or its beginning, and its shape."""
+    name = expr.name or _short(expr)
+    return f"{name} of shape {show_shape(expr.shape)}" if expr.shape else name
+
+
+def _short(expr: Expr) -> str:
+    if expr.node.op in (INPUT, LET) and expr.node.name:
+        letters = ", ".join(str(e if isinstance(e, sp.Symbol) else ":") for e in expr.map)
+        return f"{expr.node.name}[{letters}]" if any(isinstance(e, sp.Symbol) for e in expr.map) else str(expr.node.name)
+    if expr.node.op == CONST:
+        return str(expr.node.attr)
+    shown = str(expr)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def bind(letters: dict[sp.Symbol, Size], letter: sp.Symbol, size: Size, where: Any) -> None:
+    """Note that a letter runs over a size; clash if it already runs over another."""
+    if letters.setdefault(letter, size) != size:
+        raise ShapeError(f"indexing {describe(where) if isinstance(where, Expr) else where}: the index {letter} runs over {letters[letter]} and over {size}")
+
+
+def join_letters(exprs: Sequence[Expr], operation: str) -> dict[sp.Symbol, Size]:
+    """The letters of several expressions, each with one size."""
+    letters: dict[sp.Symbol, Size] = {}
+    for expr in exprs:
+        for letter, size in expr.open.items():
+            if letters.get(letter, size) != size:
+                sides = " and ".join(describe(e) for e in exprs)
+                raise ShapeError(f"{operation} of {sides}: the index {letter} runs over {letters[letter]} and over {size}")
+            letters[letter] = size
+    return letters
+
+
+def broadcast(exprs: Sequence[Expr], operation: str) -> tuple[list[Term], tuple[Size, ...]]:
+    """The terms of several expressions on common axes, as NumPy broadcasts, and the common shape."""
+    ndim = max((e.ndim for e in exprs), default=0)
+    shape: list[Size] = [1] * ndim
+    for expr in exprs:
+        for axis, size in enumerate(expr.shape, start=ndim - expr.ndim):
+            if size != 1 and shape[axis] == 1:
+                shape[axis] = size
+    terms = []
+    for expr in exprs:
+        labels: dict[Any, Any] = {}
+        for axis, size in enumerate(expr.shape, start=ndim - expr.ndim):
+            if size != 1 and size != shape[axis]:
+                raise _clash(exprs, operation)
+            # An axis of size 1 under a longer one is its position 0, for all positions of the longer.
+            labels[axis - ndim + expr.ndim] = axis if size == shape[axis] else ~0
+        terms.append(build.rename(expr.term, labels))
+    return terms, tuple(shape)
+
+
+def _clash(exprs: Sequence[Expr], operation: str, why: str = "the shapes do not broadcast") -> ShapeError:
+    return ShapeError(f"{operation} of {' and '.join(describe(e) for e in exprs)}: {why}")
+
+
+def _linear(a: Any, b: Any, ca: Number, cb: Number, operation: str) -> Expr:
+    pair = [as_expr(a), as_expr(b)]
+    letters = join_letters(pair, operation)
+    terms, shape = broadcast(pair, operation)
+    return Expr(build.add([ca, cb], terms), shape, letters)
+
+
+def multiply(a: Any, b: Any, operation: str = "*") -> Expr:
+    """Elementwise product."""
+    pair = [as_expr(a), as_expr(b)]
+    letters = join_letters(pair, operation)
+    terms, shape = broadcast(pair, operation)
+    return Expr(build.mul(1, terms), shape, letters)
+
+
+def _invert(value: Any) -> Expr:
+    expr = as_expr(value)
+    return Expr(build.pow_(expr.term, -1), expr.shape, expr.open)
+
+
+def raise_to(base: Any, exponent: Any) -> Expr:
+    """Elementwise power."""
+    b, e = as_expr(base), as_expr(exponent)
+    if e.node.op == CONST and not e.shape:
+        return Expr(build.pow_(b.term, e.node.attr), b.shape, b.open)
+    return elementwise("pow", b, e)
+
+
+def elementwise(name: str, *args: Any) -> Expr:
+    """A function of the table, at every element."""
+    exprs = [as_expr(a) for a in args]
+    letters = join_letters(exprs, name)
+    terms, shape = broadcast(exprs, name)
+    return Expr(build.fn(name, terms), shape, letters)
+
+
+def matmul(a: Any, b: Any) -> Expr:
+    """Matrix product, with numpy.matmul's rules for vectors and stacks."""
+    left, right = as_expr(a), as_expr(b)
+    if not left.shape or not right.shape:
+        raise _clash([left, right], "@", "a matrix product needs tensors; use * for a scalar")
+    inner_l, inner_r = left.shape[-1], right.shape[0 if right.ndim == 1 else -2]
+    if inner_l != inner_r:
+        raise _clash([left, right], "@", f"the inner sizes {inner_l} and {inner_r} differ")
+    letters = join_letters([left, right], "@")
+    stacks = [Expr(e.term, e.shape[:-2], e.open) for e in (left, right)]
+    ndim = max(e.ndim for e in stacks)
+    try:
+        _, stack = broadcast(stacks, "@")
+    except ShapeError:
+        raise _clash([left, right], "@", "the leading axes do not broadcast") from None
+    over = build.fresh()
+    rows = [ndim] if left.ndim > 1 else []
+    columns = [ndim + len(rows)] if right.ndim > 1 else []
+    terms = []
+    for expr, ends in ((left, [*rows, over]), (right, [over, *columns])):
+        own = expr.ndim - len(ends)
+        labels = {k: ~0 if expr.shape[k] != stack[ndim - own + k] else ndim - own + k for k in range(own)}
+        labels.update(zip(range(own, expr.ndim), ends, strict=True))
+        terms.append(build.rename(expr.term, labels))
+    shape = stack + (left.shape[-2:-1] if rows else ()) + (right.shape[-1:] if columns else ())
+    return Expr(build.mul(1, terms, (), {over: inner_l}), shape, letters)
+
+
+def _position(expr: Expr, key: Any, size: Size) -> Any:
+    """What a key makes of one axis: an index letter, or a fixed position."""
+    if isinstance(key, sp.Integer) or (hasattr(key, "__index__") and not isinstance(key, (bool, sp.Basic))):
+        place = int(key)
+        if place < 0 and not isinstance(size, int):
+            raise UnsupportedError(f"{describe(expr)}: position {place} counts from the end of a symbolic size; use a position from 0")
+        if isinstance(size, int):
+            if not -size <= place < size:
+                raise ShapeError(f"{describe(expr)}: position {place} is outside an axis of size {size}")
+            place %= size
+        return ~place
+    if is_index(key):
+        return key
+    if is_dim(key):
+        raise ShapeError(f"{describe(expr)}: {key} is a size; index with sd.indices or an integer")
+    raise UnsupportedError(f"{describe(expr)} cannot be indexed with {key!r:.40}: use index letters, integers, ':' or None")
+
+
+def constant_value(expr: Expr) -> Number | None:
+    """The number that a constant expression is; None for all else."""
+    return number(expr.node.attr) if expr.node.op == CONST else None

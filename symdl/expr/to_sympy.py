@@ -1,0 +1,147 @@
+"""From the node table to plain SymPy, in index notation."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import sympy as sp
+
+from symdl.expr.dims import indices
+from symdl.expr.tensor import Expr
+from symdl.functions import TABLE
+from symdl.graph import build
+from symdl.graph import node as kinds
+from symdl.graph.node import Node
+from symdl.graph.number import to_sympy as number_to_sympy
+from symdl.graph.walk import inputs, topological
+
+_LETTERS = "ijklmnpqrstuv"
+
+
+def letters(avoid: set[str]) -> Iterator[sp.Symbol]:
+    """Index letters i, j, k, ... that are not used for something else."""
+    names = itertools.chain(_LETTERS, (f"{c}{n}" for n in itertools.count(1) for c in "ijk"))
+    return (indices(name) for name in names if name not in avoid)
+
+
+def taken_names(expr: Expr) -> set[str]:
+    """Names of inputs, sizes and open letters: no dummy index may look like one of them."""
+    names = set(expr.inputs) | {str(s) for s in expr.open}
+    for node in topological([expr.node]):
+        for size in node.sizes():
+            if isinstance(size, sp.Expr):
+                names |= {str(s) for s in size.free_symbols}
+    return names
+
+
+def opened(expr: Expr) -> tuple[Expr, tuple[sp.Symbol, ...]]:
+    """The element of a tensor, with the letters i, j, k, ... on its axes."""
+    chosen = tuple(itertools.islice(letters(taken_names(expr)), expr.ndim))
+    return (expr[chosen] if chosen else expr), chosen
+
+
+def to_sympy(expr: Expr) -> sp.Expr:
+    """The SymPy expression of an Expr; the axes of a tensor get letters."""
+    element, chosen = opened(expr)
+    avoid = taken_names(element) | {str(s) for s in chosen}
+    return _Reader([element.node], avoid).read(element.node, element.map)
+
+
+class _Reader:
+    """Reads nodes at given indices. Without recursion; every (node, indices) once."""
+
+    def __init__(self, roots: list[Node], avoid: set[str]) -> None:
+        self._pool: list[sp.Symbol] = []
+        self._source = letters(avoid)
+        self._depth: dict[Node, int] = {}
+        for node in topological(roots):
+            below = max((self._depth[a] for a in node.args), default=0)
+            own = len(node.attr.summed) if node.op in (kinds.MUL, kinds.REDUCE) else 0
+            self._depth[node] = below + own
+        self._known: dict[tuple[Node, tuple[Any, ...]], sp.Expr] = {}
+
+    def read(self, node: Node, at: tuple[Any, ...]) -> sp.Expr:
+        stack = [(node, at)]
+        while stack:
+            key = stack[-1]
+            if key in self._known:
+                stack.pop()
+                continue
+            needs = self._arguments(*key)
+            missing = [k for k in needs if k not in self._known]
+            if missing:
+                stack.extend(missing)
+                continue
+            self._known[key] = self._make(*key, [self._known[k] for k in needs])
+            stack.pop()
+        return self._known[node, at]
+
+    def _labels(self, node: Node, at: tuple[Any, ...]) -> list[Any]:
+        """The SymPy index of every index of the node: given ones, then dummies chosen by depth of nesting."""
+        if node.op not in (kinds.MUL, kinds.REDUCE):
+            return list(at)
+        top = self._depth[node]
+        while len(self._pool) < top:
+            self._pool.append(next(self._source))
+        return [*at, *self._pool[top - len(node.attr.summed) : top]]
+
+    def _arguments(self, node: Node, at: tuple[Any, ...]) -> list[tuple[Node, tuple[Any, ...]]]:
+        if node.op == kinds.MATRIX:
+            return []
+        labels = self._labels(node, at)
+        return [(a, tuple(e if e < 0 else labels[e] for e in m)) for a, m in node.terms()]
+
+    def _make(self, node: Node, at: tuple[Any, ...], args: list[sp.Expr]) -> sp.Expr:
+        if node.op == kinds.INPUT:
+            return node.attr.atom[tuple(map(_index, at))] if node.shape else node.attr.atom
+        if node.op == kinds.CONST:
+            return number_to_sympy(node.attr)
+        if node.op == kinds.ADD:
+            return sp.Add(*[number_to_sympy(c) * a for c, a in zip(node.attr, args, strict=True)])
+        if node.op == kinds.MUL:
+            return self._product(node, at, args)
+        if node.op == kinds.POW:
+            return args[0] ** number_to_sympy(node.attr)
+        if node.op == kinds.FN:
+            return TABLE[node.attr].sympy(*args)
+        if node.op == kinds.REDUCE:
+            return self._reduction(node, at, args[0])
+        if node.op == kinds.LET:
+            return args[0]
+        if node.op == kinds.PARTIAL:
+            return sp.Derivative(args[0], args[1])
+        return _matrix_element(node, at)
+
+    def _limits(self, node: Node, at: tuple[Any, ...]) -> list[tuple[Any, int, Any]]:
+        dummies = self._labels(node, at)[node.rank :]
+        return [(d, 0, sp.sympify(n) - 1) for d, n in zip(dummies, node.attr.summed, strict=True)]
+
+    def _product(self, node: Node, at: tuple[Any, ...], args: list[sp.Expr]) -> sp.Expr:
+        labels = self._labels(node, at)
+        pairs = [[_index(e if e < 0 else labels[e]) for e in delta] for delta in node.attr.deltas]
+        body = sp.Mul(*args, *[sp.KroneckerDelta(a, b) for a, b in pairs])
+        limits = self._limits(node, at)
+        return number_to_sympy(node.attr.coef) * (sp.Sum(body, *limits) if limits else body)
+
+    def _reduction(self, node: Node, at: tuple[Any, ...], body: sp.Expr) -> sp.Expr:
+        limits = self._limits(node, at)
+        if node.attr.kind == "logsumexp":
+            return sp.log(sp.Sum(sp.exp(body), *limits))
+        return sp.Function("Max_over")(body, *[sp.Tuple(*limit) for limit in limits])
+
+
+def _index(entry: Any) -> Any:
+    return sp.Integer(~entry) if type(entry) is int else entry
+
+
+def _matrix_element(node: Node, at: tuple[Any, ...]) -> sp.Expr:
+    """inv, det, logdet: SymPy's matrix expression of a MatrixSymbol that stands for the argument."""
+    inner = node.args[0]
+    name = inner.name or str(Expr(build.Term(inner, (0, 1)), inner.shape))
+    symbol = sp.MatrixSymbol(name, *inner.shape)
+    if node.attr == "inv":
+        return sp.Inverse(symbol)[tuple(map(_index, at))]
+    determinant = sp.Determinant(symbol)
+    return determinant if node.attr == "det" else sp.log(determinant)

@@ -1,0 +1,123 @@
+"""The node: what a model is made of.
+
+A node is an operation on other nodes *in index notation*. Its free indices are numbered 0..rank-1 and have the
+sizes in ``shape``; indices that are summed over are numbered from rank up. Every argument comes with a map that says
+which index stands on each of its axes, so that ``Sum(W[j,i]*x[k,i], i)`` is
+
+    Node(op=MUL, args=(W, x), maps=((1, 2), (0, 2)), shape=(N, h), attr=(coefficient 1, sizes (p,), no deltas))
+
+A transpose, a diagonal and a broadcast are maps and need no node. A negative entry ``~c`` in a map is the fixed position c.
+
+Nodes are hash-consed: the same operation on the same nodes *is* the same object, so equality is ``is`` and common
+subexpressions are shared from birth.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Union
+
+import sympy as sp
+
+Size = Union[int, sp.Expr]
+
+# What an operation's ``attr`` holds:
+INPUT = "input"  # (name, sympy atom, facts)
+CONST = "const"  # a Number
+ADD = "add"  # a tuple of coefficients, one an argument
+MUL = "mul"  # Product: coefficient, sizes of the summed indices, Kronecker deltas
+POW = "pow"  # a Number, the exponent
+FN = "fn"  # the name of an elementwise function, symdl.functions.TABLE
+REDUCE = "reduce"  # Reduction: kind ("logsumexp", "max"), sizes of the reduced indices
+MATRIX = "matrix"  # the name of a matrix function of a square argument: "inv", "det", "logdet"
+LET = "let"  # Definition: a name given to an intermediate result, and its role
+PARTIAL = "partial"  # None: the local partial d args[0] / d args[1], not carried out (stands in derivations only)
+
+
+class Product(NamedTuple):
+    """What MUL holds: coef * Sum over the summed indices of the product of the arguments and the deltas."""
+
+    coef: Any
+    summed: tuple[Size, ...]
+    deltas: tuple[tuple[int, int], ...]
+
+
+class Reduction(NamedTuple):
+    """What REDUCE holds."""
+
+    kind: str
+    summed: tuple[Size, ...]
+
+
+class Definition(NamedTuple):
+    """What LET holds. ``role`` is "let" for the user's names and "adjoint" for derivatives that symdl named."""
+
+    name: str
+    role: str = "let"
+
+
+class InputInfo(NamedTuple):
+    """What INPUT holds: the name, the SymPy Symbol or IndexedBase it is printed as, and declared facts."""
+
+    name: str
+    atom: sp.Basic
+    facts: frozenset[str]
+
+
+class Node:
+    """One operation. Made by :func:`intern` only; compared by identity."""
+
+    __slots__ = ("__weakref__", "args", "attr", "maps", "op", "serial", "shape")
+
+    op: str
+    args: tuple[Node, ...]
+    maps: tuple[tuple[int, ...], ...]
+    shape: tuple[Size, ...]
+    attr: Any
+    serial: int
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def name(self) -> str | None:
+        """The name of an input or of a named definition; None for all else."""
+        return self.attr.name if self.op in (INPUT, LET) else None
+
+    def sizes(self) -> tuple[Size, ...]:
+        """Sizes of all indices of the node: the free ones, then the summed ones."""
+        return self.shape + (self.attr.summed if self.op in (MUL, REDUCE) else ())
+
+    def terms(self) -> Iterator[tuple[Node, tuple[int, ...]]]:
+        """The arguments with their maps."""
+        return zip(self.args, self.maps, strict=True)
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"#{a.serial}{list(m)}" for a, m in self.terms())
+        return f"#{self.serial} {self.op}({inside}) {self.attr!r} shape {self.shape}"
+
+
+_interned: weakref.WeakValueDictionary[tuple, Node] = weakref.WeakValueDictionary()
+_serials = itertools.count()
+
+
+def intern(
+    op: str,
+    args: tuple[Node, ...] = (),
+    maps: tuple[tuple[int, ...], ...] = (),
+    shape: tuple[Size, ...] = (),
+    attr: Any = None,
+) -> Node:
+    """The one node with these contents. Knows no algebra: see :mod:`symdl.graph.build`."""
+    key = (op, args, maps, shape, attr)
+    found = _interned.get(key)
+    if found is not None:
+        return found
+    node = Node.__new__(Node)
+    node.op, node.args, node.maps, node.shape, node.attr = key
+    node.serial = next(_serials)
+    _interned[key] = node
+    return node

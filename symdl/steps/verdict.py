@@ -1,0 +1,132 @@
+"""Verdicts and reports: pure data that prints itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+PROVED = "PROVED"
+REFUTED = "REFUTED"
+UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to "are these two equal?".
+
+    Attributes
+    ----------
+    verdict : {"PROVED", "REFUTED", "UNKNOWN"}
+    method : str
+        How it was decided, or what was tried.
+    witness : dict or None
+        When REFUTED: input name -> value (number or nested list) at which the two sides differ, and under
+        "lhs" and "rhs" of ``sides`` what they are there.
+    sides : tuple or None
+        The two values at the witness.
+    detail : str
+        One line for a person.
+    """
+
+    verdict: str
+    method: str = ""
+    witness: dict[str, Any] | None = None
+    sides: tuple[Any, Any] | None = None
+    detail: str = ""
+
+    @property
+    def proved(self) -> bool:
+        return self.verdict == PROVED
+
+    def __str__(self) -> str:
+        parts = [self.verdict]
+        if self.method:
+            parts.append(f"by {self.method}" if self.verdict != UNKNOWN else f"tried: {self.method}")
+        if self.witness is not None:
+            at = ", ".join(f"{k} = {v}" for k, v in self.witness.items())
+            parts.append(f"at {at}" + (f": {self.sides[0]} against {self.sides[1]}" if self.sides else ""))
+        if self.detail:
+            parts.append(self.detail)
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of a report.
+
+    Attributes
+    ----------
+    what : str
+        "dC/dW1", "step 3: chain rule", ...
+    how : str
+        "proof, exact", "NumPy tape", "PyTorch", ...
+    points : int
+        Number of inputs at which it was tried; 0 for a proof.
+    error : float or None
+        Largest relative error; None for a proof.
+    verdict : str
+        PROVED, REFUTED, UNKNOWN for proofs; "ok", "FAILED", "skipped" for numeric checks.
+    note : str
+    """
+
+    what: str
+    how: str
+    verdict: str
+    points: int = 0
+    error: float | None = None
+    note: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """False only for what is known to be wrong or was not decided."""
+        return self.verdict in (PROVED, "ok", "skipped")
+
+
+@dataclass
+class Report:
+    """The lines of a verification; prints as a table."""
+
+    title: str = ""
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.checks) and all(c.ok for c in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """REFUTED if anything is wrong, UNKNOWN if anything is undecided, else PROVED."""
+        found = {c.verdict for c in self.checks}
+        if found & {REFUTED, "FAILED"}:
+            return REFUTED
+        return PROVED if self.ok and PROVED in found else UNKNOWN
+
+    def extend(self, checks: Iterable[Check]) -> None:
+        self.checks.extend(checks)
+
+    def __iter__(self) -> Iterator[Check]:
+        return iter(self.checks)
+
+    def __str__(self) -> str:
+        return table(self)
+
+
+_HEAD = ("what", "how", "points", "largest error", "verdict")
+
+
+def table(report: Report) -> str:
+    """The report as a table of fixed-width columns."""
+    rows = [_HEAD] + [_row(c) for c in report.checks]
+    widths = [max(len(r[k]) for r in rows) for k in range(len(_HEAD))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.insert(1, "  ".join("-" * w for w in widths))
+    good = sum(c.ok for c in report.checks)
+    lines.append(f"{good} of {len(report.checks)} hold: {report.verdict}")
+    return "\n".join(([report.title] if report.title else []) + lines)
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    error = "" if check.error is None else f"{check.error:.1e}"
+    verdict = check.verdict + (f" ({check.note})" if check.note else "")
+    return check.what, check.how, str(check.points) if check.points else "", error, verdict
