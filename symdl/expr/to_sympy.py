@@ -111,7 +111,7 @@ class _Reader:
         if node.op == kinds.LET:
             return args[0]
         if node.op == kinds.PARTIAL:
-            return sp.Derivative(args[0], args[1])
+            return sp.Function("partial")(args[0], args[1])  # SymPy has no derivative by an expression
         return _matrix_element(node, at)
 
     def _limits(self, node: Node, at: tuple[Any, ...]) -> list[tuple[Any, int, Any]]:

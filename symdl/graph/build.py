@@ -84,7 +84,7 @@ def add(coefs: Sequence[Number], terms: Sequence[Term]) -> Term:
         return constant(offset)
     if len(pairs) == 1 and offset == 0:
         return mul(pairs[0][0], [pairs[0][1]])
-    ordered, renumber = _canonical([(t, c) for c, t in pairs], (), ())
+    ordered, renumber = _canonical([(t, c) for c, t in pairs], (), (), by_rank=True)
     if offset != 0:
         ordered.append((constant(offset), 1))
     return _finish(kinds.ADD, [t for t, _ in ordered], renumber, tuple(c for _, c in ordered))
@@ -162,6 +162,31 @@ def product(coef: Number, factors: Sequence[Term], deltas: Sequence[Delta], summ
     sizes = [summed[label] for label in renumber.summed]
     pairs = tuple(sorted(_pair(renumber.index(d.a), renumber.index(d.b)) for d in deltas))
     return _finish(kinds.MUL, [t for t, _ in ordered], renumber, Product(coef, tuple(sizes), pairs), deltas)
+
+
+def formal_product(coef: Number, factors: Sequence[Term], deltas: Sequence[Delta], summed: Mapping[Label, Size]) -> Term:
+    """coef * Sum of factors * deltas as it stands: only numbers are multiplied, and sums over nothing counted."""
+    for term in factors:
+        if term.node.op == kinds.CONST:
+            coef = times(coef, term.node.attr)
+    rest = [t for t in factors if t.node.op != kinds.CONST]
+    used = {e for t in rest for e in t.map} | {e for d in deltas for e in (d.a, d.b)}
+    for label, size in summed.items():
+        if label not in used:
+            coef = times(coef, number(size))
+    if not rest and not deltas:
+        return constant(coef)
+    if coef == 1 and len(rest) == 1 and not deltas and not any(s in used for s in summed):
+        return rest[0]
+    return product(coef, rest, deltas, {s: n for s, n in summed.items() if s in used})
+
+
+def formal_sum(terms: Sequence[Term]) -> Term:
+    """The terms added as they stand."""
+    if len(terms) == 1:
+        return terms[0]
+    ordered, renumber = _canonical([(t, 1) for t in terms], (), (), by_rank=True)
+    return _finish(kinds.ADD, [t for t, _ in ordered], renumber, (1,) * len(terms))
 
 
 def _pair(a: int, b: int) -> tuple[int, int]:
@@ -383,10 +408,11 @@ class _Renumber:
 
 
 def _canonical(
-    pairs: list[tuple[Term, Any]], deltas: Sequence[Delta], summed: Collection[Label]
+    pairs: list[tuple[Term, Any]], deltas: Sequence[Delta], summed: Collection[Label], by_rank: bool = False
 ) -> tuple[list[tuple[Term, Any]], _Renumber]:
     """Order the terms independently of the caller's labels, and number the labels in that order."""
-    pairs = sorted(pairs, key=lambda p: p[0].node.serial)
+    # Large tensors first, so that a bias broadcast over samples does not decide the order of the axes.
+    pairs = sorted(pairs, key=lambda p: (-p[0].node.rank, p[0].node.serial) if by_rank else (0, p[0].node.serial))
     best: tuple[Any, list[tuple[Term, Any]], _Renumber] | None = None
     for candidate in _tie_orders(pairs):
         renumber = _Renumber(summed)

@@ -1,0 +1,100 @@
+"""The derivation, read off the record of the sweep: for every node the rules used, each as (rule, before, after)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symdl.diff.local import DEFINITION, LINEAR, Local
+from symdl.diff.naming import Names
+from symdl.diff.reverse import Edge, Record, Sweep, as_adjoint, contribution_pieces, to_axes
+from symdl.diff.rewrite import SIGMOID
+from symdl.expr.tensor import Expr
+from symdl.graph import build
+from symdl.graph import node as kinds
+from symdl.graph.build import Term
+from symdl.graph.node import Node
+from symdl.steps.step import Line, Rule, Step
+
+CHAIN = Rule(
+    "chain rule",
+    r"\frac{\partial C}{\partial v} = \sum_u \frac{\partial C}{\partial u}\,\frac{\partial u}{\partial v}",
+    "链式法则",
+)
+DELTA = Rule("sum out a delta", r"\sum_i f_i\,\delta_{ij} = f_j", "消去 δ")
+COLLECT = Rule("collect terms", "", "合并同类项")
+NAME = Rule("name it", "", "命名")
+
+
+def lines(swept: Sweep, names: Names, wrt: dict[str, Expr], gradients: dict[str, Expr]) -> tuple[Line, ...]:
+    """One line for every node on the way back that has a name or branches; the others are folded into their users' lines."""
+    by_node = {e.node: name for name, e in wrt.items()}
+    made = []
+    for record in swept.records:
+        if record.node is swept.out.node and not record.edges:
+            continue
+        name = by_node.get(record.node) or names.of.get(record.node)
+        of = f"d{names.loss}/d{name or 'u' + str(record.node.serial)}"
+        steps = _steps(swept, record, of)
+        if record.node in by_node:
+            steps += _rewriting(swept, record, gradients[by_node[record.node]], of)
+        made.append(Line(of, record.node, as_adjoint(swept.out, record.node, record.adjoint), tuple(steps)))
+    return tuple(made)
+
+
+def _rewriting(swept: Sweep, record: Record, gradient: Expr, of: str) -> list[Step]:
+    found = as_adjoint(swept.out, record.node, record.adjoint)
+    return [] if found == gradient else [Step(SIGMOID, found, gradient, of)]
+
+
+def _steps(swept: Sweep, record: Record, of: str) -> list[Step]:
+    """Local partials, the chain rule, and what is summed out and collected."""
+    v, out = record.node, swept.out
+    users = list(dict.fromkeys(e.user for e in record.edges))
+    steps = [_local_step(u, v, [e for e in record.edges if e.user is u]) for u in users]
+    formal = [_formal(swept.adjoints[u], u, v) for u in users]
+    carried = [_carried_out(swept.adjoints[e.user], e) for e in record.edges]
+    total = as_adjoint(out, v, record.total)
+    before = as_adjoint(out, v, build.formal_sum(formal))
+    uncollapsed = as_adjoint(out, v, build.formal_sum(carried))
+    if any(e.local.deltas for e in record.edges):
+        steps.append(Step(CHAIN, before, uncollapsed, of))
+        steps.append(Step(DELTA, uncollapsed, total, of))
+    else:
+        steps.append(Step(CHAIN, before, total, of))
+    return [s for s in steps if s.before != s.after]
+
+
+def _local_step(u: Node, v: Node, edges: list[Edge]) -> Step:
+    """du/dv = what the rule table gives."""
+    labels: dict[Any, Any] = {axis: axis for axis in range(u.rank)}
+    labels.update({("d", axis): u.rank + axis for axis in range(v.rank)})
+    parts = [build.rename(_local_term(e.local), labels) for e in edges]
+    node = build.partial(u, v)
+    whole = Term(node, tuple(range(node.rank)))
+    rule = edges[0].local.rule
+    return Step(rule, Expr(whole, node.shape), Expr(build.formal_sum(parts), node.shape), f"d({_label(u)})/d({_label(v)})")
+
+
+def _local_term(local: Local) -> Term:
+    return build.mul(local.coef, local.factors, local.deltas, local.summed)
+
+
+def _label(node: Node) -> str:
+    return str(node.name or f"u{node.serial}")
+
+
+def _formal(adjoint: Term, u: Node, v: Node) -> Term:
+    """adjoint of u x du/dv, the partial not carried out."""
+    node = build.partial(u, v)
+    labels = [*range(u.rank), *[("d", axis) for axis in range(v.rank)]]
+    factors = [t for t in (adjoint, Term(node, tuple(labels))) if t.node.op != kinds.CONST or t.node.attr != 1]
+    return to_axes(build.formal_product(1, factors, [], dict(enumerate(u.shape))))
+
+
+def _carried_out(adjoint: Term, edge: Edge) -> Term:
+    """adjoint of u x local partial, deltas and sums still standing."""
+    factors, deltas, summed = contribution_pieces(adjoint, edge)
+    return to_axes(build.formal_product(edge.local.coef, factors, deltas, summed))
+
+
+__all__ = ["CHAIN", "COLLECT", "DEFINITION", "DELTA", "LINEAR", "NAME", "lines"]

@@ -1,0 +1,75 @@
+"""Names for intermediate results, as a textbook would choose them: z and a for a layer, delta for its error term."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from symdl.errors import NameError_
+from symdl.graph.node import ADD, FN, INPUT, LET, MUL, Node
+
+
+class Names:
+    """Names of the nodes of one derivation.
+
+    Attributes
+    ----------
+    of : dict
+        Node -> name: inputs are not listed, LETs have their own, and what symdl names is unlike all others.
+    """
+
+    def __init__(self, order: list[Node], loss: Node, relevant: set[Node]) -> None:
+        self.of: dict[Node, str] = {}
+        self._taken: dict[str, Node] = {}
+        for node in order:
+            if node.op in (INPUT, LET):
+                self._take(node)
+        self._name_layers([n for n in order if n in relevant and n is not loss])
+        self.loss = self.of.get(loss) or self._free("C", loss)
+
+    def _take(self, node: Node) -> None:
+        name = str(node.name)
+        other = self._taken.setdefault(name, node)
+        if other is not node and not _same_input(node, other):
+            raise NameError_(f"the name {name} stands for two different things: rename one of them")
+        if node.op == LET:
+            self.of[node] = name
+
+    def _free(self, wished: str, node: Node) -> str:
+        name, k = wished, 1
+        while name in self._taken:
+            name, k = f"{wished}_{k}", k + 1
+        self._taken[name] = node
+        self.of[node] = name
+        return name
+
+    def _name_layers(self, nodes: Iterable[Node]) -> None:
+        """z[l] = pre-activation, a[l] = activation, for every function of something composite."""
+        named = set(self.of)
+        let_bodies = {n.args[0] for n in named}
+        layers = [n for n in nodes if n.op == FN and len(n.args) == 1 and _composite(n.args[0])]
+        fresh_z = dict.fromkeys(n.args[0] for n in layers if n.args[0] not in named | let_bodies)
+        many = len(fresh_z) > 1
+        for k, z in enumerate(fresh_z, start=1):
+            self._free(f"z{k}" if many else "z", z)
+            activations = [n for n in layers if n.args[0] is z and n not in let_bodies]
+            if len(activations) == 1:
+                self._free(f"a{k}" if many else "a", activations[0])
+
+    def adjoint(self, node: Node) -> str:
+        """What the adjoint of a node is called: delta1 for z1, dC_da1 for a1."""
+        own = self.of.get(node) or node.name or f"u{node.serial}"
+        wished = "delta" + own[1:] if own[0] == "z" and own[1:].isdigit() | (own == "z") else f"d{self.loss}_d{own}"
+        name = wished
+        while self._taken.get(name, node) is not node:
+            name += "_"
+        self._taken[name] = node
+        return name
+
+
+def _same_input(a: Node, b: Node) -> bool:
+    return a.op == b.op == INPUT and a.shape == b.shape
+
+
+def _composite(node: Node) -> bool:
+    """More than a few symbols: worth a name."""
+    return node.op == ADD or (node.op == MUL and bool(node.attr.summed))

@@ -1,0 +1,124 @@
+"""Named rewrites of a finished gradient: nothing is derived here, only said more shortly.
+
+1/(1 + exp(-z)) and what comes of it are written with the sigmoid: with w any argument and S = sigma(w),
+
+    exp(w)**m * (1 + exp(w))**(-k) = S**m * (1 - S)**(k - m).
+"""
+
+from __future__ import annotations
+
+from symdl.graph import build
+from symdl.graph import node as kinds
+from symdl.graph.build import Term
+from symdl.graph.node import Node
+from symdl.graph.number import Number, is_negative
+from symdl.graph.walk import topological
+from symdl.steps.step import Rule
+
+SIGMOID = Rule("written with the sigmoid", r"\frac{1}{1 + e^{-z}} = \sigma(z)", "用 sigmoid 表示")
+
+
+def with_sigmoid(term: Term) -> Term:
+    """The same value, with logistic expressions written as sigma."""
+    done: dict[Node, Term] = {}
+    for node in topological([term.node]):
+        done[node] = _rewrite(node, [_place(done[a], m) for a, m in node.terms()])
+    return _place(done[term.node], term.map)
+
+
+def _place(term: Term, entries: tuple) -> Term:
+    return build.rename(term, dict(enumerate(entries)))
+
+
+def rebuild(node: Node, args: list[Term]) -> Term:
+    """The node with other arguments, built anew; labels are the node's own index numbers."""
+    own = tuple(range(node.rank))
+    if node.op in (kinds.INPUT, kinds.CONST) or all(
+        a.node is b and a.map == m for a, b, m in zip(args, node.args, node.maps, strict=True)
+    ):
+        return Term(node, own)
+    if node.op == kinds.ADD:
+        return build.add(node.attr, args)
+    if node.op == kinds.MUL:
+        sizes = node.sizes()
+        deltas = [build.Delta(a, b, sizes[a]) for a, b in node.attr.deltas]
+        return build.mul(node.attr.coef, args, deltas, dict(enumerate(node.attr.summed, start=node.rank)))
+    if node.op == kinds.POW:
+        return build.pow_(args[0], node.attr)
+    if node.op == kinds.FN:
+        return build.fn(node.attr, args)
+    if node.op == kinds.REDUCE:
+        return build.reduce_(node.attr.kind, args[0], dict(enumerate(node.attr.summed, start=node.rank)))
+    if node.op == kinds.LET:
+        return build.let(node.attr.name, args[0], own, node.shape, node.attr.role)
+    return Term(node, own)
+
+
+def _rewrite(node: Node, args: list[Term]) -> Term:
+    term = rebuild(node, args)
+    return _logistic(term) if term.node.op in (kinds.MUL, kinds.POW) else term
+
+
+def _logistic(term: Term) -> Term:
+    node = term.node
+    factors = [term] if node.op == kinds.POW else [_place(Term(a, m), (*term.map, *_sums(node))) for a, m in node.terms()]
+    powers = {t: _base(t) for t in factors}
+    for base, exponent in powers.values():
+        w = _one_plus_exp(base)
+        if w is None or type(exponent) is not int or exponent >= 0:
+            continue
+        m = next((e for b, e in powers.values() if b == build.fn("exp", [w])), 0)
+        if type(m) is not int or not 0 <= m <= -exponent:
+            continue
+        rest = [t for t, (b, _) in powers.items() if b not in (base, build.fn("exp", [w]))]
+        return _assemble(term, rest + _sigma_powers(w, m, -exponent - m))
+    return term
+
+
+def _sums(node: Node) -> list:
+    return [("s", k) for k in range(len(node.attr.summed))]
+
+
+def _assemble(term: Term, factors: list[Term]) -> Term:
+    node = term.node
+    if node.op == kinds.POW:
+        return build.mul(1, factors)
+    labels = [*term.map, *_sums(node)]
+    sizes = node.sizes()
+    deltas = [build.Delta(*(e if e < 0 else labels[e] for e in pair), sizes[pair[0]]) for pair in node.attr.deltas]
+    summed = dict(zip(_sums(node), node.attr.summed, strict=True))
+    return _logistic(build.mul(node.attr.coef, factors, deltas, summed))
+
+
+def _base(term: Term) -> tuple[Term, Number]:
+    if term.node.op == kinds.POW:
+        return _place(Term(term.node.args[0], term.node.maps[0]), term.map), term.node.attr
+    return term, 1
+
+
+def _one_plus_exp(term: Term) -> Term | None:
+    """w when the term is 1 + exp(w)."""
+    node = term.node
+    if node.op != kinds.ADD or len(node.args) != 2 or node.attr != (1, 1):
+        return None
+    exp, one = sorted(node.terms(), key=lambda t: t[0].op == kinds.CONST)
+    if one[0].op != kinds.CONST or one[0].attr != 1 or exp[0].op != kinds.FN or exp[0].attr != "exp":
+        return None
+    outer = _place(Term(*exp), term.map)
+    return _place(Term(outer.node.args[0], outer.node.maps[0]), outer.map)
+
+
+def _sigma_powers(w: Term, m: int, rest: int) -> list[Term]:
+    """sigma(w)**m * (1 - sigma(w))**rest, with sigma(-z) written as 1 - sigma(z)."""
+    if _leading_minus(w):
+        w, m, rest = build.mul(-1, [w]), rest, m
+    s = build.fn("sigmoid", [w])
+    return [build.pow_(s, m), build.pow_(build.add([1, -1], [build.constant(1), s]), rest)]
+
+
+def _leading_minus(w: Term) -> bool:
+    if w.node.op == kinds.MUL:
+        return is_negative(w.node.attr.coef)
+    if w.node.op == kinds.ADD:
+        return all(is_negative(c if a.op != kinds.CONST else a.attr) for c, a in zip(w.node.attr, w.node.args, strict=True))
+    return False

@@ -1,0 +1,142 @@
+"""What was done: rules, steps, derivations. Pure data; nothing here derives, proves or prints mathematics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from symdl.errors import NameError_
+from symdl.expr.tensor import Expr
+from symdl.graph.node import Node
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the calculus, by the name the field gives it.
+
+    Attributes
+    ----------
+    name : str
+        "chain rule", "derivative of the sigmoid", ...
+    statement : str
+        LaTeX of what it says; "" when the name says it.
+    zh : str
+        The name in Chinese.
+    """
+
+    name: str
+    statement: str = ""
+    zh: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: by ``rule``, ``before`` equals ``after``. Each can be checked on its own.
+
+    Attributes
+    ----------
+    rule : Rule
+    before, after : Expr
+        Of one shape. ``before`` may hold local partials that are not carried out.
+    of : str
+        The quantity that is being worked out: "dC/dz1".
+    """
+
+    rule: Rule
+    before: Expr
+    after: Expr
+    of: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.of} [{self.rule.name}]: {self.before} = {self.after}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One quantity of a derivation: the adjoint of a node and the steps that led to it.
+
+    Attributes
+    ----------
+    of : str
+        "dC/dW1".
+    node : Node
+        The node whose adjoint this is.
+    adjoint : Expr
+        The adjoint; its axes are those of the derived quantity, then those of the node.
+    steps : tuple of Step
+    """
+
+    of: str
+    node: Node
+    adjoint: Expr
+    steps: tuple[Step, ...]
+
+
+@dataclass
+class Derivation:
+    """What the differentiator did.
+
+    Attributes
+    ----------
+    loss : Expr
+        What was differentiated.
+    loss_name : str
+        What it is called: "C", or the name the user gave it.
+    wrt : dict
+        Name -> Expr, what it was differentiated by.
+    names : dict
+        Node -> name, for named intermediate results (the user's, and those symdl chose) and named adjoints.
+    forward : tuple of Node
+        The named intermediate results in order of computation, the loss last.
+    gradients : dict
+        Name -> Expr, each of its parameter's shape.
+    make_lines : callable
+        Gives the lines of the backward pass. Called once, when somebody looks.
+    """
+
+    loss: Expr
+    loss_name: str
+    wrt: dict[str, Expr]
+    names: dict[Node, str]
+    forward: tuple[Node, ...]
+    gradients: dict[str, Expr]
+    make_lines: Callable[[], tuple[Line, ...]] = field(repr=False)
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The backward pass, quantity by quantity, from the loss to the parameters."""
+        return self.make_lines()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps, in the order in which they were taken."""
+        return tuple(step for line in self.lines for step in line.steps)
+
+    def __getitem__(self, key: Any) -> Any:
+        name = key if isinstance(key, str) else _name_of(key)
+        if name not in self.gradients:
+            raise NameError_(f"the derivation has no gradient by {name}; it has {', '.join(self.gradients)}")
+        return self.gradients[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.gradients)
+
+    def __len__(self) -> int:
+        return len(self.gradients)
+
+    def items(self) -> Any:
+        """Names and gradients."""
+        return self.as_dict().items()
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """Name -> gradient."""
+        return {name: self[name] for name in self.gradients}
+
+
+def _name_of(key: Any) -> str:
+    return str(key.node.name or key) if isinstance(key, Expr) and key.name else str(key)
