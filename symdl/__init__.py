@@ -43,3 +43,16 @@ from symdl.expr.ops import (
     zeros,
 )
 from symdl.expr.tensor import Expr, let, tensor
+from symdl.errors import (
+    DataError,
+    DomainError,
+    MissingExtraError,
+    NameError_,
+    ParseError,
+    ShapeError,
+    SymdlError,
+    UnsupportedError,
+)
+from symdl.pipeline import derive, grad, hessian, hvp, jacobian, run_page, train, value_and_grad, verify_page
+from symdl.steps.page import Page
+from symdl.steps.verdict import Report, Verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symdl.diff.local import DEFINITION, LINEAR, Local
+from symdl.diff.local import Local
 from symdl.diff.naming import Names
 from symdl.diff.reverse import Edge, Record, Sweep, as_adjoint, contribution_pieces, to_axes
 from symdl.diff.rewrite import SIGMOID
@@ -21,23 +21,23 @@ CHAIN = Rule(
     "链式法则",
 )
 DELTA = Rule("sum out a delta", r"\sum_i f_i\,\delta_{ij} = f_j", "消去 δ")
-COLLECT = Rule("collect terms", "", "合并同类项")
-NAME = Rule("name it", "", "命名")
 
 
 def lines(swept: Sweep, names: Names, wrt: dict[str, Expr], gradients: dict[str, Expr]) -> tuple[Line, ...]:
-    """One line for every node on the way back that has a name or branches; the others are folded into their users' lines."""
+    """One line for every named node on the way back; what is done at a nameless node stands in the next line."""
     by_node = {e.node: name for name, e in wrt.items()}
-    made = []
+    made: list[Line] = []
+    pending: list[Step] = []
     for record in swept.records:
-        if record.node is swept.out.node and not record.edges:
-            continue
         name = by_node.get(record.node) or names.of.get(record.node)
         of = f"d{names.loss}/d{name or 'u' + str(record.node.serial)}"
-        steps = _steps(swept, record, of)
+        if record.edges:
+            pending += _steps(swept, record, of)
         if record.node in by_node:
-            steps += _rewriting(swept, record, gradients[by_node[record.node]], of)
-        made.append(Line(of, record.node, as_adjoint(swept.out, record.node, record.adjoint), tuple(steps)))
+            pending += _rewriting(swept, record, gradients[by_node[record.node]], of)
+        if name is not None and record.node is not swept.out.node:
+            made.append(Line(of, record.node, as_adjoint(swept.out, record.node, record.adjoint), tuple(pending)))
+            pending = []
     return tuple(made)
 
 
@@ -96,5 +96,3 @@ def _carried_out(adjoint: Term, edge: Edge) -> Term:
     factors, deltas, summed = contribution_pieces(adjoint, edge)
     return to_axes(build.formal_product(edge.local.coef, factors, deltas, summed))
 
-
-__all__ = ["CHAIN", "COLLECT", "DEFINITION", "DELTA", "LINEAR", "NAME", "lines"]

@@ -20,10 +20,14 @@ SIGMOID = Rule("written with the sigmoid", r"\frac{1}{1 + e^{-z}} = \sigma(z)", 
 
 def with_sigmoid(term: Term) -> Term:
     """The same value, with logistic expressions written as sigma."""
-    done: dict[Node, Term] = {}
-    for node in topological([term.node]):
-        done[node] = _rewrite(node, [_place(done[a], m) for a, m in node.terms()])
-    return _place(done[term.node], term.map)
+    # Products first: exp(-z)/(1 + exp(-z))**2 is sigma(1 - sigma) as a whole, and not exp(-z)*sigma**2.
+    for kind in (kinds.MUL, kinds.POW):
+        done: dict[Node, Term] = {}
+        for node in topological([term.node]):
+            built = rebuild(node, [_place(done[a], m) for a, m in node.terms()])
+            done[node] = _logistic(built) if built.node.op == kind else built
+        term = _place(done[term.node], term.map)
+    return term
 
 
 def _place(term: Term, entries: tuple) -> Term:
@@ -52,11 +56,6 @@ def rebuild(node: Node, args: list[Term]) -> Term:
     if node.op == kinds.LET:
         return build.let(node.attr.name, args[0], own, node.shape, node.attr.role)
     return Term(node, own)
-
-
-def _rewrite(node: Node, args: list[Term]) -> Term:
-    term = rebuild(node, args)
-    return _logistic(term) if term.node.op in (kinds.MUL, kinds.POW) else term
 
 
 def _logistic(term: Term) -> Term:

@@ -9,7 +9,7 @@ import sympy as sp
 from symdl.errors import DomainError, ShapeError, UnsupportedError
 from symdl.expr.dims import check_name, is_dim, is_index
 from symdl.expr.ops import delta, sum_
-from symdl.expr.tensor import Expr, as_expr, bind, elementwise
+from symdl.expr.tensor import Expr, bind, elementwise
 from symdl.functions import BY_CLASS
 from symdl.graph import build
 from symdl.graph.node import InputInfo, Size
@@ -28,10 +28,10 @@ def from_sympy(value: Any) -> Expr:
     if isinstance(value, sp.MatrixBase) or getattr(value, "is_Matrix", False):
         raise UnsupportedError(f"{str(value):.40}: SymPy matrices are not read yet; use sd.tensor, or Indexed and Sum")
     ranges = index_ranges(value)
-    lower_limit(value)
+    start = lower_limit(value)
     known: dict[sp.Basic, Expr] = {}
     for part in _postorder(value):
-        known[part] = _convert(part, known, ranges)
+        known[part] = _convert(part, known, ranges, start)
     return known[value]
 
 
@@ -92,11 +92,11 @@ def _is_number(part: sp.Basic) -> bool:
     return isinstance(part, sp.Expr) and all(is_dim(s) for s in part.free_symbols) and not part.has(sp.Indexed)
 
 
-def _convert(part: Any, known: dict[sp.Basic, Expr], ranges: dict[sp.Symbol, Size]) -> Expr:
+def _convert(part: Any, known: dict[sp.Basic, Expr], ranges: dict[sp.Symbol, Size], start: Any) -> Expr:
     if isinstance(part, sp.Indexed):
-        return _indexed(part, ranges)
+        return _indexed(part, ranges, start)
     if isinstance(part, sp.KroneckerDelta):
-        return _delta(part, ranges)
+        return _delta(part, ranges, start)
     if _is_number(part):
         if part.is_real is False:
             raise DomainError(f"{part} is not a real number")
@@ -129,14 +129,14 @@ def _letters(args: list[Expr]) -> dict[sp.Symbol, Size]:
     return letters
 
 
-def _indexed(element: sp.Indexed, ranges: dict[sp.Symbol, Size]) -> Expr:
+def _indexed(element: sp.Indexed, ranges: dict[sp.Symbol, Size], start: Any) -> Expr:
     base = element.base
     shape = tuple(_size(s) for s in base.shape) if base.shape else tuple(_range_of(i, element, ranges) for i in element.indices)
     name = check_name(str(base.label), "tensor")
     atom = base if base.shape else sp.IndexedBase(base.label)
     node = build.input_node(InputInfo(name, atom, frozenset()), shape)
     whole = Expr(build.Term(node, tuple(range(len(shape)))), shape)
-    return whole[tuple(element.indices)]
+    return whole[tuple(i - start if i.is_number else i for i in element.indices)]
 
 
 def _range_of(index: Any, element: sp.Indexed, ranges: dict[sp.Symbol, Size]) -> Size:
@@ -145,14 +145,14 @@ def _range_of(index: Any, element: sp.Indexed, ranges: dict[sp.Symbol, Size]) ->
     raise ShapeError(f"{element}: the size of {element.base} is not known; give IndexedBase({str(element.base)!r}, shape=...) or a Sum over {index}")
 
 
-def _delta(part: sp.KroneckerDelta, ranges: dict[sp.Symbol, Size]) -> Expr:
+def _delta(part: sp.KroneckerDelta, ranges: dict[sp.Symbol, Size], start: Any) -> Expr:
     i, j = part.args
     size = ranges.get(i, ranges.get(j))
     if size is None:
         raise ShapeError(f"{part}: the range of its indices is not known")
-    return delta(i, j, size) if is_index(i) and is_index(j) else as_expr(_one_hot(i, j, size))
+    return delta(i, j, size) if is_index(i) and is_index(j) else _one_hot(i, j, size, start)
 
 
-def _one_hot(i: Any, j: Any, size: Size) -> Expr:
+def _one_hot(i: Any, j: Any, size: Size, start: Any) -> Expr:
     letter, place = (i, j) if is_index(i) else (j, i)
-    return Expr(build.mul(1, [], [build.Delta(letter, ~int(place), size)]), (), {letter: size})
+    return Expr(build.mul(1, [], [build.Delta(letter, ~int(place - start), size)]), (), {letter: size})

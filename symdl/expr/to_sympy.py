@@ -42,17 +42,18 @@ def opened(expr: Expr) -> tuple[Expr, tuple[sp.Symbol, ...]]:
     return (expr[chosen] if chosen else expr), chosen
 
 
-def to_sympy(expr: Expr) -> sp.Expr:
-    """The SymPy expression of an Expr; the axes of a tensor get letters."""
+def to_sympy(expr: Expr, start: Any = 0) -> sp.Expr:
+    """The SymPy expression of an Expr; the axes of a tensor get letters. Indices run from ``start``."""
     element, chosen = opened(expr)
     avoid = taken_names(element) | {str(s) for s in chosen}
-    return _Reader([element.node], avoid).read(element.node, element.map)
+    return _Reader([element.node], avoid, start).read(element.node, element.map)
 
 
 class _Reader:
     """Reads nodes at given indices. Without recursion; every (node, indices) once."""
 
-    def __init__(self, roots: list[Node], avoid: set[str]) -> None:
+    def __init__(self, roots: list[Node], avoid: set[str], start: Any = 0) -> None:
+        self._start = start
         self._pool: list[sp.Symbol] = []
         self._source = letters(avoid)
         self._depth: dict[Node, int] = {}
@@ -95,7 +96,7 @@ class _Reader:
 
     def _make(self, node: Node, at: tuple[Any, ...], args: list[sp.Expr]) -> sp.Expr:
         if node.op == kinds.INPUT:
-            return node.attr.atom[tuple(map(_index, at))] if node.shape else node.attr.atom
+            return node.attr.atom[tuple(map(self._index, at))] if node.shape else node.attr.atom
         if node.op == kinds.CONST:
             return number_to_sympy(node.attr)
         if node.op == kinds.ADD:
@@ -112,15 +113,18 @@ class _Reader:
             return args[0]
         if node.op == kinds.PARTIAL:
             return sp.Function("partial")(args[0], args[1])  # SymPy has no derivative by an expression
-        return _matrix_element(node, at)
+        return _matrix_element(node, tuple(map(self._index, at)))
+
+    def _index(self, entry: Any) -> Any:
+        return sp.Integer(~entry) + self._start if type(entry) is int else entry
 
     def _limits(self, node: Node, at: tuple[Any, ...]) -> list[tuple[Any, int, Any]]:
         dummies = self._labels(node, at)[node.rank :]
-        return [(d, 0, sp.sympify(n) - 1) for d, n in zip(dummies, node.attr.summed, strict=True)]
+        return [(d, self._start, sp.sympify(n) - 1 + self._start) for d, n in zip(dummies, node.attr.summed, strict=True)]
 
     def _product(self, node: Node, at: tuple[Any, ...], args: list[sp.Expr]) -> sp.Expr:
         labels = self._labels(node, at)
-        pairs = [[_index(e if e < 0 else labels[e]) for e in delta] for delta in node.attr.deltas]
+        pairs = [[self._index(e if e < 0 else labels[e]) for e in delta] for delta in node.attr.deltas]
         body = sp.Mul(*args, *[sp.KroneckerDelta(a, b) for a, b in pairs])
         limits = self._limits(node, at)
         return number_to_sympy(node.attr.coef) * (sp.Sum(body, *limits) if limits else body)
@@ -132,8 +136,6 @@ class _Reader:
         return sp.Function("Max_over")(body, *[sp.Tuple(*limit) for limit in limits])
 
 
-def _index(entry: Any) -> Any:
-    return sp.Integer(~entry) if type(entry) is int else entry
 
 
 def _matrix_element(node: Node, at: tuple[Any, ...]) -> sp.Expr:
@@ -142,6 +144,6 @@ def _matrix_element(node: Node, at: tuple[Any, ...]) -> sp.Expr:
     name = inner.name or str(Expr(build.Term(inner, (0, 1)), inner.shape))
     symbol = sp.MatrixSymbol(name, *inner.shape)
     if node.attr == "inv":
-        return sp.Inverse(symbol)[tuple(map(_index, at))]
+        return sp.Inverse(symbol)[at]
     determinant = sp.Determinant(symbol)
     return determinant if node.attr == "det" else sp.log(determinant)

@@ -1,0 +1,301 @@
+"""derive -> prove and check -> lower -> train: where the rooms meet. Everything here is a few calls long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdl.diff import derive as differentiator
+from symdl.errors import DataError, NameError_, ShapeError, SymdlError, UnsupportedError
+from symdl.expr.from_sympy import lower_limit
+from symdl.expr.ops import sum_
+from symdl.expr.tensor import Expr, as_expr, describe, of_node, tensor
+from symdl.expr.to_sympy import to_sympy
+from symdl.graph.node import INPUT, LET
+from symdl.graph.walk import topological
+from symdl.steps.page import Claim, Fact, Page
+from symdl.steps.page import Derived as DerivedBlock
+from symdl.steps.step import Derivation
+from symdl.steps.verdict import Check, Report, Verdict
+
+
+class Derived(Derivation):
+    """A derivation that can prove, check, print and save itself.
+
+    Indexing gives a gradient by tensor or by name; a plain SymPy loss is answered with plain SymPy expressions.
+    """
+
+    in_kind: Callable[[Expr], Any] = staticmethod(lambda gradient: gradient)
+    views: Mapping[str, Callable[[Expr], Expr]] = {}
+
+    def __getitem__(self, key: Any) -> Any:
+        name = _key(key)
+        view = self.views.get(name)
+        if view is not None:
+            return self.in_kind(view(self.gradients[_base_name(key, self)]))
+        return self.in_kind(super().__getitem__(name))
+
+    def verify(self) -> Report:
+        """Prove every step and every gradient, and check the gradients against numeric backprop."""
+        from symdl.prove.verify import verify_gradients, verify_steps
+
+        report = Report(f"derivation of d{self.loss_name}/d({', '.join(self.wrt)})")
+        report.extend(verify_gradients(self.loss, self.gradients, self.wrt))
+        report.extend(verify_steps(self.steps))
+        return report
+
+    def latex(self, lang: str = "en") -> str:
+        """The derivation as LaTeX."""
+        from symdl.render.derivation import derivation_latex
+
+        return derivation_latex(self, lang)
+
+    def html(self, lang: str = "en") -> str:
+        """The derivation as one HTML page that needs nothing else."""
+        from symdl.render.html import derivation_html
+
+        return derivation_html(self, lang)
+
+    def save(self, path: str | Path, lang: str = "en") -> Path:
+        """Write the derivation to a file; the ending says how (.html, .tex, .md, .txt, .svg, .pdf)."""
+        from symdl.render.save import save_derivation
+
+        return save_derivation(self, path, lang)
+
+    def __str__(self) -> str:
+        from symdl.render.derivation import derivation_text
+
+        return derivation_text(self)
+
+    __repr__ = __str__
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, Expr) and key.name:
+        return str(key.name)
+    return str(key)
+
+
+def _base_name(key: Any, derived: Derived) -> str:
+    name = _key(key)
+    return name.split("[")[0] if name not in derived.gradients else name
+
+
+def derive(loss: Any, wrt: Any) -> Derived:
+    """Derive the gradient of a scalar, step by step.
+
+    Parameters
+    ----------
+    loss : Expr or SymPy expression
+        A scalar.
+    wrt : tensor, name, SymPy Symbol or Indexed, or a list of these
+
+    Returns
+    -------
+    Derived
+        ``d[W1]`` is the gradient, of W1's shape; ``d.steps`` says how it was found.
+
+    Raises
+    ------
+    NameError_, ShapeError
+        When a name does not occur in the loss, or the loss is no scalar.
+    """
+    expr = as_expr(loss)
+    asked = list(wrt) if isinstance(wrt, (list, tuple)) else [wrt]
+    if not asked:
+        raise NameError_("there is nothing to differentiate by: name at least one tensor")
+    start = lower_limit(loss) if isinstance(loss, sp.Basic) else 0
+    targets: dict[str, Expr] = {}
+    views: dict[str, Callable[[Expr], Expr]] = {}
+    for one in asked:
+        whole, name, view = _target(expr, one, start)
+        targets[name] = whole
+        if view is not None:
+            views[_key(one)] = view
+    plain = differentiator.derivation(expr, targets)
+    derived = Derived(**{f: getattr(plain, f) for f in plain.__dataclass_fields__})
+    derived.views = views
+    if isinstance(loss, sp.Basic):
+        derived.in_kind = lambda gradient: to_sympy(gradient, start)
+    return derived
+
+
+def _target(loss: Expr, one: Any, start: Any = 0) -> tuple[Expr, str, Callable[[Expr], Expr] | None]:
+    """What to differentiate by: a whole tensor, its name, and how to look at the gradient (an element, a transpose)."""
+    if isinstance(one, str):
+        return _by_name(loss, one), one, None
+    if isinstance(one, (sp.Indexed, sp.IndexedBase)):
+        return _indexed_target(loss, one, start)
+    expr = as_expr(one)
+    if expr.node.op not in (INPUT, LET):
+        raise UnsupportedError(f"cannot differentiate by {describe(expr)}: name it with sd.let first, or use an input")
+    whole, name = of_node(expr.node), str(expr.node.name)
+    if expr.map == whole.map and not expr.open:
+        return whole, name, None
+    return whole, name, lambda gradient: _look(gradient, expr)
+
+
+def _look(gradient: Expr, like: Expr) -> Expr:
+    """The gradient by a view (element, transpose) of a tensor."""
+    if len(set(like.map)) < len(like.map) or len(like.map) != like.node.rank:
+        raise UnsupportedError(f"cannot differentiate by {describe(like)}: an element stands there twice")
+    keys = tuple(e if isinstance(e, sp.Symbol) else (~e if e < 0 else slice(None)) for e in like.map)
+    element = gradient[keys] if keys else gradient
+    axes = [e for e in like.map if type(e) is int and e >= 0]
+    order = [axes.index(k) for k in range(len(axes))]
+    return element.transpose(*order) if order and order != sorted(order) else element
+
+
+def _by_name(loss: Expr, name: str) -> Expr:
+    found = [n for n in topological([loss.node]) if n.op in (INPUT, LET) and n.name == name]
+    if not found:
+        raise NameError_(f"{name} does not occur in the expression; it mentions {', '.join(loss.inputs) or 'no tensor'}")
+    return of_node(found[0])
+
+
+def _indexed_target(loss: Expr, one: Any, start: Any) -> tuple[Expr, str, Callable[[Expr], Expr] | None]:
+    base = one.base if isinstance(one, sp.Indexed) else one
+    name = str(base.label)
+    whole = _by_name(loss, name)
+    if isinstance(one, sp.IndexedBase):
+        return whole, name, None
+    element = whole[tuple(i - start if i.is_number else i for i in one.indices)]
+    return whole, name, lambda gradient: _look(gradient, element)
+
+
+def grad(loss: Any, wrt: Any) -> Any:
+    """The gradient of a scalar: of the parameter's shape; for a list, a dict by name."""
+    derived = derive(loss, wrt)
+    if isinstance(wrt, (list, tuple)):
+        return {_key(one): derived[one] for one in wrt}
+    return derived[wrt]
+
+
+def jacobian(value: Any, wrt: Any) -> Any:
+    """d value / d wrt, of shape value.shape + wrt.shape."""
+    expr = as_expr(value)
+    whole, _, view = _target(expr, wrt) if not isinstance(wrt, str) else (_by_name(expr, wrt), wrt, None)
+    if view is not None:
+        raise UnsupportedError(f"jacobian by {describe(as_expr(wrt))}: differentiate by the whole tensor and index the result")
+    result = differentiator.jacobian(expr, whole)
+    return to_sympy(result, lower_limit(value)) if isinstance(value, sp.Basic) else result
+
+
+def hessian(loss: Any, wrt: Any) -> Any:
+    """Second derivatives of a scalar, of shape wrt.shape + wrt.shape."""
+    expr = as_expr(loss)
+    if expr.shape or expr.open:
+        raise ShapeError(f"{describe(expr)} is not a scalar: a Hessian is of a scalar")
+    whole, _, _ = _target(expr, wrt)
+    result = differentiator.jacobian(differentiator.jacobian(expr, whole), whole)
+    return to_sympy(result, lower_limit(loss)) if isinstance(loss, sp.Basic) else result
+
+
+def hvp(loss: Any, wrt: Any, v: Any) -> Any:
+    """Hessian-vector product: the gradient of (gradient . v), of wrt's shape; the Hessian is never built.
+
+    Parameters
+    ----------
+    v : Expr, or a name for a new tensor of wrt's shape
+    """
+    expr = as_expr(loss)
+    whole, _, _ = _target(expr, wrt)
+    direction = tensor(v, *whole.shape) if isinstance(v, str) else as_expr(v)
+    if direction.shape != whole.shape:
+        raise ShapeError(f"hvp: {describe(direction)} must have the shape of {describe(whole)}")
+    slope = grad(expr, whole) * direction
+    along = sum_(slope) if slope.shape else slope
+    result = differentiator.jacobian(along, whole)
+    return result.sympy if isinstance(loss, sp.Basic) else result
+
+
+def value_and_grad(loss: Any, wrt: Any, backend: str = "auto") -> Callable[..., tuple[float, dict[str, Any]]]:
+    """A function of the inputs by keyword: g(**arrays) -> (loss, {name: gradient})."""
+    from symdl.lower.api import value_and_gradients
+
+    derived = derive(loss, wrt)
+    return value_and_gradients(derived.loss, derived.gradients, backend)
+
+
+def train(
+    loss: Any,
+    params: Mapping[str, Any],
+    data: Mapping[str, Any],
+    lr: float,
+    epochs: int,
+    batch: int | None = None,
+    method: str = "gd",
+    backend: str = "auto",
+    seed: int = 0,
+    **options: Any,
+) -> Any:
+    """Fit parameters by gradient descent; see ``symdl.train.loop.fit_loop`` for the options."""
+    from symdl.train.loop import fit_loop
+
+    if not params:
+        raise DataError("train: params is empty: give each parameter's name and its initial value")
+    derived = derive(loss, list(params))
+    return fit_loop(derived.loss, derived.gradients, dict(params), dict(data), lr=lr, epochs=epochs, batch=batch,
+                    method=method, backend=backend, seed=seed, **options)  # fmt: skip
+
+
+def verify_page(page: Page) -> Report:
+    """Prove every claim and derivation of a page, and compare its facts."""
+    from symdl.prove.equal import prove
+
+    report = Report(page.title)
+    for block in page.blocks:
+        if isinstance(block, Claim):
+            verdict = prove(block.lhs, block.rhs)
+            report.checks.append(Check(block.rule.name, verdict.method, verdict.verdict, note="" if verdict.proved else str(verdict)))
+        elif isinstance(block, Fact):
+            report.checks.append(check_fact(block))
+        elif isinstance(block, DerivedBlock):
+            report.extend(Derived.verify(block.derivation))  # type: ignore[arg-type]
+    return report
+
+
+def check_fact(fact: Fact) -> Check:
+    """Compare one number with what it should be."""
+    if isinstance(fact.expected, (bool, str)) or fact.expected is None:
+        good, error = fact.got == fact.expected, None
+    else:
+        got, expected = np.asarray(fact.got, float), np.asarray(fact.expected, float)
+        scale = float(np.max(np.abs(expected))) if expected.size else 0.0
+        error = float(np.max(np.abs(got - expected))) / (scale or 1.0) if got.shape == expected.shape else float("nan")
+        good = error <= fact.tol
+    note = "" if good else f"got {fact.got}, expected {fact.expected}"
+    return Check(fact.what, "number", "ok" if good else "FAILED", 1, error, note)
+
+
+def run_page(page: Page, lang: str = "en") -> int:
+    """Print a page as LaTeX and its verification as a table; the exit status is 0 when everything holds."""
+    from symdl.render.page import page_latex
+
+    print(page_latex(page, lang))
+    report = verify_page(page)
+    print(report)
+    return 0 if report.ok else 1
+
+
+__all__ = [
+    "Derived",
+    "Report",
+    "SymdlError",
+    "Verdict",
+    "derive",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "run_page",
+    "train",
+    "value_and_grad",
+    "verify_page",
+]
