@@ -33,7 +33,7 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
     names = Names(order, loss.node, depends_on(order, targets))
     swept = reverse.sweep(loss, targets, names.adjoint)
     found = {name: swept.adjoint(e.node) for name, e in wrt.items()}
-    gradients = {name: _short(g) for name, g in found.items()}
+    gradients = dict(zip(found, _shorten(list(found.values())), strict=True))
     return Derivation(
         loss,
         names.loss,
@@ -47,11 +47,12 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
 
 def jacobian(out: Expr, by: Expr) -> Expr:
     """d out / d by, of shape out.shape + by.shape; ``by`` is a whole tensor."""
-    return _short(reverse.sweep(out, [by.node]).adjoint(by.node))
+    return _shorten([reverse.sweep(out, [by.node]).adjoint(by.node)])[0]
 
 
-def _short(gradient: Expr) -> Expr:
-    return Expr(with_sigmoid(gradient.term), gradient.shape, gradient.open)
+def _shorten(gradients: list[Expr]) -> list[Expr]:
+    terms = with_sigmoid([g.term for g in gradients])
+    return [Expr(t, g.shape, g.open) for t, g in zip(terms, gradients, strict=True)]
 
 
 def _forward(order: list[Node], names: Names, loss: Node) -> tuple[Node, ...]:

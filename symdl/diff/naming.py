@@ -28,6 +28,9 @@ class Names:
 
     def _take(self, node: Node) -> None:
         name = str(node.name)
+        if node.op == LET and node.attr.role == "adjoint" and name in self._taken:
+            self._free(name, node)  # of an earlier derivation: the name is ours to change
+            return
         other = self._taken.setdefault(name, node)
         if other is not node and not _same_input(node, other):
             raise NameError_(f"the name {name} stands for two different things: rename one of them")

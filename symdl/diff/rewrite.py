@@ -18,16 +18,23 @@ from symdl.steps.step import Rule
 SIGMOID = Rule("written with the sigmoid", r"\frac{1}{1 + e^{-z}} = \sigma(z)", "用 sigmoid 表示")
 
 
-def with_sigmoid(term: Term) -> Term:
-    """The same value, with logistic expressions written as sigma."""
+def with_sigmoid(terms: list[Term]) -> list[Term]:
+    """The same values, with logistic expressions written as sigma."""
+    if not any(_is_reciprocal(n) for n in topological(t.node for t in terms)):
+        return terms
     # Products first: exp(-z)/(1 + exp(-z))**2 is sigma(1 - sigma) as a whole, and not exp(-z)*sigma**2.
     for kind in (kinds.MUL, kinds.POW):
         done: dict[Node, Term] = {}
-        for node in topological([term.node]):
+        for node in topological(t.node for t in terms):
             built = rebuild(node, [_place(done[a], m) for a, m in node.terms()])
             done[node] = _logistic(built) if built.node.op == kind else built
-        term = _place(done[term.node], term.map)
-    return term
+        terms = [_place(done[t.node], t.map) for t in terms]
+    return terms
+
+
+def _is_reciprocal(node: Node) -> bool:
+    """True for (1 + exp(w))**(-k), the only thing that this rewrite starts from."""
+    return node.op == kinds.POW and is_negative(node.attr) and _one_plus_exp(Term(node.args[0], node.maps[0])) is not None
 
 
 def _place(term: Term, entries: tuple) -> Term:
