@@ -111,11 +111,11 @@ class Page:
         named = rule if isinstance(rule, Rule) else Rule(rule, zh=zh)
         return self._add(Claim(named, lhs, rhs, lhs_latex, rhs_latex))
 
-    def chain(self, start: Any, *steps: tuple[str, Any], start_latex: str = "") -> Page:
-        """start = e1 (by rule 1) = e2 (by rule 2) ...: a claim for every step."""
+    def chain(self, start: Any, *steps: tuple[Any, ...], start_latex: str = "") -> Page:
+        """start = e1 (by rule 1) = e2 (by rule 2) ...: a claim for every step, given as (rule, expr) or (rule, expr, rule in Chinese)."""
         before, shown = start, start_latex
-        for rule, after in steps:
-            self.claim(rule, before, after, lhs_latex=shown)
+        for rule, after, *zh in steps:
+            self.claim(rule, before, after, lhs_latex=shown, zh=zh[0] if zh else "")
             before, shown = after, ""
         return self
 
