@@ -11,6 +11,7 @@ import sympy as sp
 
 from symdl.diff import derive as differentiator
 from symdl.errors import DataError, NameError_, ShapeError, SymdlError, UnsupportedError
+from symdl.expr.dims import LETTER
 from symdl.expr.from_sympy import lower_limit
 from symdl.expr.ops import sum_
 from symdl.expr.tensor import Expr, as_expr, describe, of_node, tensor
@@ -145,7 +146,7 @@ def _look(gradient: Expr, like: Expr) -> Expr:
     """The gradient by a view (element, transpose) of a tensor."""
     if len(set(like.map)) < len(like.map) or len(like.map) != like.node.rank:
         raise UnsupportedError(f"cannot differentiate by {describe(like)}: an element stands there twice")
-    keys = tuple(e if isinstance(e, sp.Symbol) else (~e if e < 0 else slice(None)) for e in like.map)
+    keys = tuple(e if isinstance(e, LETTER) else (~e if e < 0 else slice(None)) for e in like.map)
     element = gradient[keys] if keys else gradient
     axes = [e for e in like.map if type(e) is int and e >= 0]
     order = [axes.index(k) for k in range(len(axes))]

@@ -67,6 +67,8 @@ def rebuild(node: Node, args: list[Term]) -> Term:
 
 def _logistic(term: Term) -> Term:
     node = term.node
+    if node.op not in (kinds.MUL, kinds.POW):
+        return term
     factors = [term] if node.op == kinds.POW else [_place(Term(a, m), (*term.map, *_sums(node))) for a, m in node.terms()]
     powers = {t: _base(t) for t in factors}
     for base, exponent in powers.values():

@@ -36,6 +36,15 @@ def is_index(value: Any) -> bool:
     return isinstance(value, sp.Symbol) and bool(value.is_integer) and value.is_positive is None
 
 
+#: What may stand as an index letter in an expression: SymPy users index with plain Symbols and with Idx too.
+LETTER = (sp.Symbol, sp.Idx)
+
+
+def is_letter(value: Any) -> bool:
+    """True for an index letter: a symbol or Idx that is not a size."""
+    return isinstance(value, LETTER) and not is_dim(value)
+
+
 def is_dim(value: Any) -> bool:
     """True for what :func:`dims` makes."""
     return isinstance(value, sp.Symbol) and bool(value.is_integer) and bool(value.is_positive)

@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.errors import DomainError, ShapeError, UnsupportedError
-from symdl.expr.dims import check_name, is_dim, is_index
+from symdl.expr.dims import LETTER, check_name, is_dim, is_letter
 from symdl.expr.ops import delta, sum_
 from symdl.expr.tensor import Expr, bind, elementwise
 from symdl.functions import BY_CLASS
@@ -30,7 +30,7 @@ def from_sympy(value: Any) -> Expr:
     ranges = index_ranges(value)
     start = lower_limit(value)
     known: dict[sp.Basic, Expr] = {}
-    for part in _postorder(value):
+    for part in _postorder(value, ranges):
         known[part] = _convert(part, known, ranges, start)
     return known[value]
 
@@ -56,7 +56,7 @@ def index_ranges(value: sp.Basic) -> dict[sp.Symbol, Size]:
         for index, size in zip(element.indices, shape, strict=True):
             if isinstance(index, sp.Idx) and index.upper is not None:
                 size = index.upper - index.lower + 1
-            if isinstance(index, (sp.Symbol, sp.Idx)) and size is not None:
+            if isinstance(index, LETTER) and size is not None:
                 bind(ranges, index, _size(size), str(element))
     return ranges
 
@@ -66,7 +66,7 @@ def _size(value: Any) -> Size:
     return int(value) if value.is_Integer else value
 
 
-def _postorder(value: sp.Basic) -> list[sp.Basic]:
+def _postorder(value: sp.Basic, ranges: dict[sp.Symbol, Size]) -> list[sp.Basic]:
     """Sub-expressions, arguments first; without recursion. Limits, indices and bases are not sub-expressions."""
     order: list[sp.Basic] = []
     done: set[sp.Basic] = set()
@@ -82,14 +82,15 @@ def _postorder(value: sp.Basic) -> list[sp.Basic]:
         stack.append((part, True))
         if isinstance(part, sp.Sum):
             stack.append((part.function, False))
-        elif not isinstance(part, (sp.Indexed, sp.KroneckerDelta)) and not _is_number(part):
+        elif not isinstance(part, (sp.Indexed, sp.KroneckerDelta)) and not _is_number(part, ranges):
             stack.extend((a, False) for a in part.args)
     return order
 
 
-def _is_number(part: sp.Basic) -> bool:
-    """A coefficient: a number, or an expression in sizes alone."""
-    return isinstance(part, sp.Expr) and all(is_dim(s) for s in part.free_symbols) and not part.has(sp.Indexed)
+def _is_number(part: sp.Basic, ranges: dict[sp.Symbol, Size]) -> bool:
+    """A coefficient: a number, or an expression in sizes alone (dims, and symbols that stand in limits or shapes)."""
+    sizes = {s for size in ranges.values() if isinstance(size, sp.Expr) for s in size.free_symbols}
+    return isinstance(part, sp.Expr) and all(is_dim(s) or s in sizes for s in part.free_symbols) and not part.has(sp.Indexed)
 
 
 def _convert(part: Any, known: dict[sp.Basic, Expr], ranges: dict[sp.Symbol, Size], start: Any) -> Expr:
@@ -97,12 +98,12 @@ def _convert(part: Any, known: dict[sp.Basic, Expr], ranges: dict[sp.Symbol, Siz
         return _indexed(part, ranges, start)
     if isinstance(part, sp.KroneckerDelta):
         return _delta(part, ranges, start)
-    if _is_number(part):
+    if _is_number(part, ranges):
         if part.is_real is False:
             raise DomainError(f"{part} is not a real number")
         return Expr(build.constant(part))
     if isinstance(part, sp.Symbol):
-        if is_index(part):
+        if part in ranges:
             raise UnsupportedError(f"the index {part} is used as a number; indices can only stand on tensors")
         check_name(part.name, "symbol")
         return Expr(build.Term(build.input_node(InputInfo(part.name, part, frozenset()), ()), ()))
@@ -150,9 +151,9 @@ def _delta(part: sp.KroneckerDelta, ranges: dict[sp.Symbol, Size], start: Any) -
     size = ranges.get(i, ranges.get(j))
     if size is None:
         raise ShapeError(f"{part}: the range of its indices is not known")
-    return delta(i, j, size) if is_index(i) and is_index(j) else _one_hot(i, j, size, start)
+    return delta(i, j, size) if is_letter(i) and is_letter(j) else _one_hot(i, j, size, start)
 
 
 def _one_hot(i: Any, j: Any, size: Size, start: Any) -> Expr:
-    letter, place = (i, j) if is_index(i) else (j, i)
+    letter, place = (i, j) if is_letter(i) else (j, i)
     return Expr(build.mul(1, [], [build.Delta(letter, ~int(place - start), size)]), (), {letter: size})

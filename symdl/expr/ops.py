@@ -8,7 +8,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.errors import ShapeError, UnsupportedError
-from symdl.expr.dims import as_size, is_index
+from symdl.expr.dims import as_size, is_letter
 from symdl.expr.tensor import Expr, as_expr, describe, elementwise, matmul, multiply, raise_to
 from symdl.functions import TABLE
 from symdl.graph import build
@@ -222,7 +222,7 @@ def delta(i: Any, j: Any, size: Any) -> Expr:
     """Kronecker's delta of two index letters that run over ``size`` positions."""
     n = as_size(size, "delta")
     for letter in (i, j):
-        if not is_index(letter):
+        if not is_letter(letter):
             raise ShapeError(f"delta: {letter} is not an index; make one with sd.indices")
     return Expr(build.mul(1, [], [Delta(i, j, n)]), (), {i: n, j: n})
 

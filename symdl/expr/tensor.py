@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.errors import NameError_, ShapeError, UnsupportedError
-from symdl.expr.dims import as_size, check_name, is_dim, is_index, show_shape
+from symdl.expr.dims import LETTER, as_size, check_name, is_dim, is_letter, show_shape
 from symdl.graph import build
 from symdl.graph.build import Term
 from symdl.graph.node import CONST, INPUT, LET, InputInfo, Node, Size
@@ -95,7 +95,8 @@ class Expr:
         return hash(self._key())
 
     def _key(self) -> tuple[Any, ...]:
-        return self.node, self.map, self.shape, frozenset(self.open.items())
+        term = build.settle(self.term)
+        return term.node, term.map, self.shape, frozenset(self.open.items())
 
     def __str__(self) -> str:
         from symdl.expr.text import text
@@ -150,7 +151,7 @@ class Expr:
                 shape.append(size)
             else:
                 labels[axis] = _position(self, k, size)
-                if isinstance(labels[axis], sp.Symbol):
+                if isinstance(labels[axis], LETTER):
                     bind(letters, labels[axis], size, self)
             axis += 1
         return Expr(build.rename(self.term, labels), shape, letters)
@@ -313,8 +314,8 @@ def describe(expr: Expr) -> str:
 
 def _short(expr: Expr) -> str:
     if expr.node.op in (INPUT, LET) and expr.node.name:
-        letters = ", ".join(str(e if isinstance(e, sp.Symbol) else ":") for e in expr.map)
-        return f"{expr.node.name}[{letters}]" if any(isinstance(e, sp.Symbol) for e in expr.map) else str(expr.node.name)
+        letters = ", ".join(str(e if isinstance(e, LETTER) else ":") for e in expr.map)
+        return f"{expr.node.name}[{letters}]" if any(isinstance(e, LETTER) for e in expr.map) else str(expr.node.name)
     if expr.node.op == CONST:
         return str(expr.node.attr)
     shown = str(expr)
@@ -438,7 +439,7 @@ def _position(expr: Expr, key: Any, size: Size) -> Any:
                 raise ShapeError(f"{describe(expr)}: position {place} is outside an axis of size {size}")
             place %= size
         return ~place
-    if is_index(key):
+    if is_letter(key):
         return key
     if is_dim(key):
         raise ShapeError(f"{describe(expr)}: {key} is a size; index with sd.indices or an integer")

@@ -418,8 +418,7 @@ def _canonical(
         renumber = _Renumber(summed)
         for term, _ in candidate:
             renumber.see(term.map)
-        for delta in deltas:
-            renumber.see((delta.a, delta.b))
+        _see_deltas(renumber, deltas)
         if best is None:
             best = (None, candidate, renumber)
             if len(candidate) == 1:
@@ -434,10 +433,29 @@ def _canonical(
             best = (key, candidate, renumber)
     if best is None:
         renumber = _Renumber(summed)
-        for delta in deltas:
-            renumber.see((delta.a, delta.b))
+        _see_deltas(renumber, deltas)
         return [], renumber
     return best[1], best[2]
+
+
+def _see_deltas(renumber: _Renumber, deltas: Sequence[Delta]) -> None:
+    # A delta is symmetric: the order of the labels, not of the pair, decides.
+    for delta in sorted(deltas, key=lambda d: sorted((str(d.a), str(d.b)))):
+        renumber.see(sorted((delta.a, delta.b), key=str))
+
+
+def settle(term: Term) -> Term:
+    """The same term with the map that building it anew would give: a symmetric node has several."""
+    node = term.node
+    if node.rank < 2 or node.op not in (kinds.ADD, kinds.MUL):
+        return term
+    labels: dict[Any, Any] = dict(enumerate(term.map))
+    if node.op == kinds.ADD:
+        return add(node.attr, _inner_terms(term))
+    summed = {fresh(): size for size in node.attr.summed}
+    labels.update(zip(range(node.rank, node.rank + len(summed)), summed, strict=True))
+    terms = [rename(Term(a, m), labels) for a, m in node.terms()]
+    return product(node.attr.coef, terms, _inner_deltas(node, labels), summed)
 
 
 def _tie_orders(pairs: list[tuple[Term, Any]]) -> Iterable[list[tuple[Term, Any]]]:
