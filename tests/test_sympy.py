@@ -23,6 +23,8 @@ def substitute(expr, values, sizes):
 def test_sigmoid_is_an_ordinary_sympy_function():
     s = sd.sigmoid(z)
     assert isinstance(s, sp.Function)
+    assert isinstance(s, sd.sigmoid)
+    assert (z + s).has(sd.sigmoid)
     assert s.diff(z) == sd.sigmoid(z) * (1 - sd.sigmoid(z))
     assert s.rewrite(sp.exp) == 1 / (1 + sp.exp(-z))
     assert sp.latex(s) == r"\sigma\left(z\right)"

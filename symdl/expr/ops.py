@@ -113,6 +113,8 @@ def softmax(value: Any, *over: Any, axis: Any = -1) -> Expr:
 
 def _function(name: str) -> Callable[..., Any]:
     sympy_function = TABLE[name].sympy
+    if sympy_function.__module__ == "symdl.functions":
+        return sympy_function  # our own classes take both kinds of argument
 
     def apply(value: Any) -> Any:
         if isinstance(value, Expr):

@@ -211,6 +211,10 @@ class Expr:
     def __abs__(self) -> Expr:
         return elementwise("abs", self)
 
+    def _apply_elementwise(self, name: str) -> Expr:
+        """What a SymPy function class of the table does with us."""
+        return elementwise(name, self)
+
     def sum(self, *over: Any, axis: Any = None, keepdims: bool = False) -> Expr:
         """Sum over index letters, or over axes; over all axes when neither is given."""
         from symdl.expr.ops import sum_

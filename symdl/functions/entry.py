@@ -72,6 +72,12 @@ def sympy_class(
     ``diff``, ``rewrite(exp)``, ``evalf``, ``latex`` and ``lambdify`` work on it as on SymPy's own.
     """
 
+    def new(cls: type, *args: Any, **options: Any) -> Any:
+        # An expression of symdl answers for itself, so that sd.sigmoid is one name for both worlds.
+        if args and hasattr(args[0], "_apply_elementwise"):
+            return args[0]._apply_elementwise(name)
+        return sp.Function.__new__(cls, *args, **options)
+
     def fdiff(self: sp.Function, argindex: int = 1) -> sp.Expr:
         return derivative(self.args[0])
 
@@ -98,6 +104,7 @@ def sympy_class(
 
     body = {
         "nargs": 1,
+        "__new__": new,
         "fdiff": fdiff,
         "eval": classmethod(eval_),
         "_eval_rewrite": lambda self, rule, args, **hints: definition(args[0]),
