@@ -1,0 +1,272 @@
+"""The outline of a derivation: what is shown, row by row, before anybody asks in which language or notation.
+
+Only reads: every row is a step (or the end of several steps) that the differentiator took.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from symdl.errors import UnsupportedError
+from symdl.expr.tensor import Expr
+from symdl.graph import build
+from symdl.graph import node as kinds
+from symdl.graph.build import Term
+from symdl.graph.node import Node, intern
+from symdl.graph.walk import topological
+from symdl.render.reading import Reading
+from symdl.steps.step import Derivation, Line, Rule, Step
+
+CHAIN = "chain rule"
+
+#: A nameless result of more operations than this gets a name of its own when its derivative is shown.
+INLINE_LIMIT = 6
+
+
+@dataclass(frozen=True)
+class Row:
+    """``= rhs`` by ``rules``. Elements: all axes have their letters."""
+
+    rhs: Expr
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A chain of equalities that starts with ``lhs``.
+
+    Attributes
+    ----------
+    lhs : tuple of Expr
+        One quantity, by one or two names: the error term and the derivative that it is.
+    rows : tuple of Row
+    matrix : tuple or None
+        The left side and the last right side as whole tensors, for matrix notation.
+    """
+
+    lhs: tuple[Expr, ...]
+    rows: tuple[Row, ...]
+    matrix: tuple[Expr, Expr] | None = None
+
+
+@dataclass
+class Outline:
+    """What is given, the backward pass, and the gradients."""
+
+    loss: Expr
+    wrt: tuple[Expr, ...]
+    given: list[Block] = field(default_factory=list)
+    backward: list[Block] = field(default_factory=list)
+    gradients: list[Block] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The steps at one node: local partials, then the chain rule and what follows from it."""
+
+    node: Node
+    local: tuple[Step, ...]
+    own: tuple[Step, ...]
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return tuple(dict.fromkeys(s.rule for s in self.local))
+
+
+def outline(d: Derivation, detail: str = "named") -> Outline:
+    """The rows of a derivation.
+
+    Parameters
+    ----------
+    d : Derivation
+    detail : {"named", "all"}
+        "named": what passes a nameless result unchanged is told by its rule only. "all": every step.
+    """
+    if detail not in ("named", "all"):
+        raise UnsupportedError(f"detail={detail!r:.30}: choose 'named' or 'all'")
+    return _Writer(d, detail == "all").write()
+
+
+class _Writer:
+    def __init__(self, d: Derivation, every: bool) -> None:
+        self._d, self._every = d, every
+        self._groups = [(line, _groups(line)) for line in d.lines]
+        extra = self._extra_names()
+        adjoints = {line.node: line.adjoint.node for line in d.lines}
+        self._error_terms = {v: a for v, a in adjoints.items() if a.op == kinds.LET and a.attr.role == "adjoint"}
+        names = {n: s for n, s in d.names.items() if n.op != kinds.INPUT} | self._named_adjoints() | extra
+        roots = [d.loss.node, *(g.node for g in d.gradients.values()), *(e.node for e in d.wrt.values())]
+        self._reading = Reading(names, roots, d.wrt)
+        self._extra = list(extra)
+        self._line_of = {line.node: line for line in d.lines}
+
+    def write(self) -> Outline:
+        d, reading = self._d, self._reading
+        made = Outline(reading.shown(d.loss), tuple(reading.reference(e.node) for e in d.wrt.values()))
+        shown = dict.fromkeys(topological([d.loss.node]))
+        named = [n for n in shown if n in set(d.forward) or n in set(self._extra)]
+        made.given = [self._definition(n) for n in named]
+        for line, groups in self._groups:
+            made.backward += self._line(line, groups)
+        made.gradients = [self._gradient(name, g) for name, g in d.gradients.items()]
+        return made
+
+    def _extra_names(self) -> dict[Node, str]:
+        """Names u1, u2, ... for nameless results whose derivatives are written and that are too long to be repeated."""
+        taken = set(self._d.names.values()) | {str(n.name) for n in topological([self._d.loss.node]) if n.name}
+        found: dict[Node, str] = {}
+        for line, groups in self._groups:
+            for group in groups:
+                v = group.node
+                if v is line.node or v in self._d.names or v.op == kinds.INPUT:
+                    continue
+                if self._every or (not _passes(group) and _length(v, self._d.names) > INLINE_LIMIT):
+                    found[v] = ""
+        order = [n for n in topological([self._d.loss.node]) if n in found]
+        free = (f"u{k}" for k in range(1, len(order) + len(taken) + 1) if f"u{k}" not in taken)
+        return dict(zip(order, free, strict=False))
+
+    def _named_adjoints(self) -> dict[Node, str]:
+        """Every derivative with a name that a step mentions."""
+        roots = [e.node for step in self._d.steps for e in (step.before, step.after)] + [line.adjoint.node for line in self._d.lines]
+        return {n: str(n.name) for n in topological(roots) if n.op == kinds.LET and n not in self._d.names}
+
+    def _definition(self, node: Node) -> Block:
+        whole, name = self._reading.definition(node), self._reading.reference(node)
+        return Block((self._at(name),), (Row(self._at(whole)),), (name, whole))
+
+    def _line(self, line: Line, groups: list[_Group]) -> list[Block]:
+        blocks: list[Block] = []
+        folded: list[Rule] = []
+        for group in groups:
+            last = group is groups[-1]
+            if not self._every and not last and _passes(group):
+                folded += group.rules
+                continue
+            blocks += [self._local(step) for step in group.local] if self._every else []
+            block = self._block(group, folded, line if group.node is line.node else None)
+            blocks += [block] if block else []
+            folded = []
+        return blocks
+
+    def _local(self, step: Step) -> Block:
+        shown = self._reading.shown
+        letters = self._letters(step.before)
+        return Block((shown(step.before)[letters] if letters else shown(step.before),), (Row(self._with(shown(step.after), letters), (step.rule,)),))
+
+    def _block(self, group: _Group, folded: list[Rule], line: Line | None) -> Block | None:
+        reading, v = self._reading, group.node
+        steps = [s for s in group.own if s.before != s.after]
+        if not steps:
+            return None
+        rows: list[Row] = []
+        if not self._every and _passes(group):
+            rules = tuple(dict.fromkeys([*folded, *group.rules]))
+            rows.append(Row(self._right(steps[-1].after, v), rules))
+        else:
+            before = self._right(self._with_derivatives(steps[0].before), v)
+            if before != self._at(reading.derivative(self._d.loss.node, v)):
+                rows.append(Row(before, (steps[0].rule,)))
+            for k, step in enumerate(steps):
+                rules = tuple(dict.fromkeys([*folded, *group.rules])) if k == 0 else (step.rule,)
+                rows.append(Row(self._right(step.after, v), rules))
+        symbol = reading.derivative(self._d.loss.node, v)
+        left = [symbol]
+        if v in self._error_terms:
+            left.insert(0, self._error_term(v))
+        whole = reading.in_order(reading.shown(steps[-1].after), v)
+        return Block(tuple(self._at(e) for e in left), _distinct(rows), (left[0], whole) if line and whole.shape else None)
+
+    def _error_term(self, v: Node) -> Expr:
+        """delta of a node, in the node's reading order."""
+        return self._reading.in_order(self._reading.shown(self._line_of[v].adjoint), v)
+
+    def _with_derivatives(self, before: Expr) -> Expr:
+        """Sum of dC/du * du/dv: where dC/du was worked out in a line of its own, it stands by that name."""
+        node = before.node
+        if node.op == kinds.ADD:
+            args = tuple(self._by_name(a) for a in node.args)
+            return Expr(Term(intern(node.op, args, node.maps, node.shape, node.attr), before.map), before.shape, before.open)
+        return Expr(Term(self._by_name(node), before.map), before.shape, before.open)
+
+    def _by_name(self, product: Node) -> Node:
+        """A term adjoint of u * du/dv with dC/du in the adjoint's place."""
+        found = [(a, m) for a, m in product.terms() if a.op == kinds.PARTIAL] if product.op == kinds.MUL else []
+        if len(found) != 1 or found[0][0].args[0] not in self._line_of:
+            return product
+        entries, u = found[0][1], found[0][0].args[0]
+        adjoint = self._line_of[u].adjoint.node
+        if adjoint.op == kinds.LET or adjoint not in product.args:
+            return product
+        at = product.args.index(adjoint)
+        symbol = build.partial(self._d.loss.node, u)
+        args = (*product.args[:at], symbol, *product.args[at + 1 :])
+        maps = (*product.maps[:at], entries[: u.rank], *product.maps[at + 1 :])
+        return intern(product.op, args, maps, product.shape, product.attr)
+
+    def _right(self, expr: Expr, v: Node) -> Expr:
+        return self._at(self._reading.in_order(self._reading.shown(expr), v))
+
+    def _gradient(self, name: str, gradient: Expr) -> Block:
+        node = self._d.wrt[name].node
+        symbol = self._reading.derivative(self._d.loss.node, node)
+        whole = self._reading.in_order(self._reading.shown(gradient), node)
+        return Block((self._at(symbol),), (Row(self._at(whole)),), (symbol, whole))
+
+    def _at(self, expr: Expr) -> Expr:
+        return self._reading.element(expr)
+
+    def _letters(self, expr: Expr) -> tuple:
+        return self._reading.letters(expr.shape)
+
+    def _with(self, expr: Expr, letters: tuple) -> Expr:
+        return expr[letters] if letters else expr
+
+
+def _groups(line: Line) -> list[_Group]:
+    """The steps of a line, node by node."""
+    found: list[_Group] = []
+    local: list[Step] = []
+    own: list[Step] = []
+    for step in line.steps:
+        is_local = step.before.node.op == kinds.PARTIAL and step.rule.name != CHAIN
+        if is_local and own:
+            found.append(_Group(_by(local[0]), tuple(local), tuple(own)))
+            local, own = [], []
+        (local if is_local else own).append(step)
+    if local:
+        found.append(_Group(_by(local[0]), tuple(local), tuple(own)))
+    return found
+
+
+def _by(step: Step) -> Node:
+    """What a local partial differentiates by."""
+    return step.before.node.args[1]
+
+
+def _passes(group: _Group) -> bool:
+    """The adjoint of the node is a number, or what the adjoint of its one user was: nothing to tell but the rule."""
+    if not group.own:
+        return True
+    after = group.own[-1].after
+    if after.node.op == kinds.CONST:
+        return True
+    before = group.own[0].before.node
+    return before.op == kinds.MUL and before.attr.coef == 1 and after.node in before.args
+
+
+def _distinct(rows: list[Row]) -> tuple[Row, ...]:
+    """Rows that say the same as the one before are joined with it."""
+    kept: list[Row] = []
+    for row in rows:
+        if kept and kept[-1].rhs == row.rhs:
+            kept[-1] = Row(row.rhs, tuple(dict.fromkeys([*kept[-1].rules, *row.rules])))
+        else:
+            kept.append(row)
+    return tuple(kept)
+
+
+def _length(node: Node, names: dict[Node, str]) -> int:
+    """Operations under a node, down to names."""
+    order = topological([node], stop=lambda n: n in names)
+    return sum(n.op not in (kinds.INPUT, kinds.CONST) and n not in names for n in order)

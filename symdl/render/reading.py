@@ -1,0 +1,169 @@
+"""How a person reads a graph: printing stops at names, axes come in the order that a reader expects, a size has its letter.
+
+Nothing is derived here. A named node is replaced by a stand-in, an input of that name with its axes in reading order; all else keeps its
+structure, so what is printed is what the differentiator wrote down, with names for its parts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+
+import sympy as sp
+
+from symdl.expr.dims import indices
+from symdl.expr.tensor import Expr
+from symdl.graph import build
+from symdl.graph import node as kinds
+from symdl.graph.build import Term
+from symdl.graph.node import InputInfo, Node, Size, intern
+from symdl.graph.walk import topological
+
+#: The letter of a sample index, and those of all others.
+SAMPLE_LETTERS = "kn"
+OTHER_LETTERS = "ijlmqrstuvpgh"
+
+
+class Reading:
+    """A reader's view of named nodes.
+
+    Parameters
+    ----------
+    names : mapping
+        Node -> name; printing stops there.
+    roots : iterable of Node
+        What is going to be read, for finding the samples and choosing letters.
+    varied : iterable of str
+        Names of the inputs that are differentiated by: parameters, which tell nothing about samples.
+    """
+
+    def __init__(self, names: Mapping[Node, str], roots: Iterable[Node], varied: Iterable[str] = ()) -> None:
+        self.names = dict(names)
+        order = topological([*roots, *names])
+        self._samples = _sample_sizes(order, set(varied))
+        self._avoid = _taken(order, names)
+        self._letter_of: dict[tuple[Size, int], sp.Symbol] = {}
+        self._pools = {True: self._pool(SAMPLE_LETTERS), False: self._pool(OTHER_LETTERS)}
+        self._frozen: dict[Node, Term] = {}
+        self._stand_ins: dict[Node, Node] = {}
+        # Inputs in the order in which they were made: X[k,i], then W[i,j], as the user thinks of them.
+        for node in sorted((n for n in order if n.op == kinds.INPUT), key=lambda n: n.serial):
+            self.letters(node.shape)
+
+    # --- order of axes ------------------------------------------------------------------------------------
+
+    def order(self, node: Node) -> tuple[int, ...]:
+        """The node's axes in reading order: samples first."""
+        if node.op == kinds.INPUT:
+            return tuple(range(node.rank))
+        return tuple(sorted(range(node.rank), key=lambda axis: node.shape[axis] not in self._samples))
+
+    def sizes(self, node: Node) -> tuple[Size, ...]:
+        """The node's shape in reading order."""
+        return tuple(node.shape[axis] for axis in self.order(node))
+
+    def in_order(self, expr: Expr, node: Node) -> Expr:
+        """An expression with the axes of ``node``, in reading order."""
+        order = self.order(node)
+        return expr.transpose(*order) if order != tuple(range(len(order))) else expr
+
+    # --- letters ------------------------------------------------------------------------------------------
+
+    def letters(self, sizes: Iterable[Size]) -> tuple[sp.Symbol, ...]:
+        """One letter an axis: the same size gets the same letter everywhere, and another one where it stands twice."""
+        counts: dict[Size, int] = {}
+        chosen = []
+        for size in sizes:
+            nth = counts[size] = counts.get(size, -1) + 1
+            key = (size, nth)
+            if key not in self._letter_of:
+                self._letter_of[key] = next(self._pools[size in self._samples])
+            chosen.append(self._letter_of[key])
+        return tuple(chosen)
+
+    def _pool(self, first: str) -> Iterator[sp.Symbol]:
+        names = itertools.chain(first, OTHER_LETTERS, (f"i{n}" for n in itertools.count(1)))
+        for name in names:
+            if name not in self._avoid:
+                self._avoid.add(name)
+                yield indices(name)
+
+    def element(self, expr: Expr) -> Expr:
+        """The element of a tensor, at the letters of its sizes."""
+        return expr[self.letters(expr.shape)] if expr.shape else expr
+
+    # --- stand-ins ----------------------------------------------------------------------------------------
+
+    def stand_in(self, node: Node) -> Node:
+        """An input that prints as the node's name, axes in reading order."""
+        if node not in self._stand_ins:
+            shape = self.sizes(node)
+            name = self.names[node]
+            atom = sp.IndexedBase(name, shape=shape) if shape else sp.Symbol(name)
+            self._stand_ins[node] = build.input_node(InputInfo(name, atom, frozenset()), shape)
+        return self._stand_ins[node]
+
+    def reference(self, node: Node) -> Expr:
+        """A named node or an input by its name, or a nameless one by its formula; axes in reading order."""
+        return self.in_order(Expr(self._freeze(node), node.shape), node)
+
+    def definition(self, node: Node) -> Expr:
+        """What a named node stands for; axes in reading order."""
+        return self.in_order(Expr(self._body(node), node.shape), node)
+
+    def shown(self, expr: Expr) -> Expr:
+        """The expression with its named parts by name."""
+        return Expr(build.rename(self._freeze(expr.node), dict(enumerate(expr.map))), expr.shape, expr.open)
+
+    def derivative(self, loss: Node, node: Node) -> Expr:
+        """d loss / d node as a symbol, axes in reading order."""
+        return self.in_order(Expr(self._freeze(build.partial(loss, node)), node.shape), node)
+
+    def _freeze(self, root: Node) -> Term:
+        """The node with stand-ins for what is named; its axes are labelled 0, 1, ..."""
+        for node in topological([root], stop=lambda n: n in self.names or n in self._frozen):
+            if node not in self._frozen:
+                self._frozen[node] = self._replaced(node)
+        return self._frozen[root]
+
+    def _replaced(self, node: Node) -> Term:
+        if node in self.names:
+            return Term(self.stand_in(node), self.order(node))
+        return self._rebuilt(node)
+
+    def _body(self, node: Node) -> Term:
+        """A named node's definition, with stand-ins below."""
+        for arg in node.args:
+            self._freeze(arg)
+        if node.op == kinds.LET:
+            inner, entries = node.args[0], node.maps[0]
+            return build.rename(self._frozen[inner], dict(enumerate(entries)))
+        return self._rebuilt(node)
+
+    def _rebuilt(self, node: Node) -> Term:
+        """The same operation on the stand-ins of its arguments: no algebra."""
+        whole = tuple(range(node.rank))
+        args = [build.rename(self._frozen[a], dict(enumerate(m))) for a, m in node.terms()]
+        if all(t.node is a and t.map == m for t, (a, m) in zip(args, node.terms(), strict=True)):
+            return Term(node, whole)
+        return Term(intern(node.op, tuple(t.node for t in args), tuple(t.map for t in args), node.shape, node.attr), whole)
+
+
+def _sample_sizes(order: list[Node], varied: set[str]) -> list[Size]:
+    """Sizes of the first axes of data: of inputs that are not differentiated by and have more axes than one, if there are such."""
+    data = [n for n in order if n.op == kinds.INPUT and n.rank and n.name not in varied]
+    shared = [n for n in data if n.rank > 1] or data
+    parameters = [n for n in order if n.op == kinds.INPUT and n.name in varied]
+    own = {size for n in parameters for size in n.shape}
+    sizes = dict.fromkeys(n.shape[0] for n in shared)
+    return [s for s in sizes if s not in own]
+
+
+def _taken(order: list[Node], names: Mapping[Node, str]) -> set[str]:
+    """Names of inputs, results and sizes, which no letter may look like."""
+    taken = set(names.values()) | {str(n.name) for n in order if n.name}
+    for node in order:
+        for size in node.sizes():
+            if isinstance(size, sp.Expr):
+                taken |= {str(s) for s in size.free_symbols}
+    return taken

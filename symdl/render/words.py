@@ -1,0 +1,75 @@
+"""The fixed words of what symdl prints, in English and Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from symdl.errors import UnsupportedError
+from symdl.steps.step import Rule
+
+LANGUAGES = ("en", "zh")
+
+_WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "derivation": ("Derivation", "推导"),
+        "of": ("Derivative of {loss} with respect to {wrt}", "{loss} 对 {wrt} 的导数"),
+        "given": ("Given (forward propagation)", "已知(前向传播)"),
+        "backward": ("Backward propagation", "反向传播"),
+        "gradients": ("Gradients", "梯度"),
+        "matrix": ("in matrix notation", "矩阵记法"),
+        "verification": ("Verification", "验证"),
+        "what": ("what", "对象"),
+        "how": ("how", "方法"),
+        "points": ("points", "点数"),
+        "error": ("largest error", "最大误差"),
+        "verdict": ("verdict", "结论"),
+        "hold": ("{good} of {all} hold: {verdict}", "{all} 项中 {good} 项成立:{verdict}"),
+        "contents": ("Contents", "目录"),
+        "steps": ("all steps", "全部步骤"),
+        "got": ("got", "得到"),
+        "expected": ("expected", "应为"),
+        "all_true": ("everything holds", "全部成立"),
+        "not_all_true": ("not everything holds", "并非全部成立"),
+        "by": ("by", "由"),
+        "PROVED": ("PROVED", "已证"),
+        "REFUTED": ("REFUTED", "已否证"),
+        "UNKNOWN": ("UNKNOWN", "未决"),
+        "ok": ("ok", "通过"),
+        "FAILED": ("FAILED", "失败"),
+        "skipped": ("skipped", "跳过"),
+    }
+)
+
+
+def check_language(lang: str) -> str:
+    """The language, if symdl speaks it.
+
+    Raises
+    ------
+    UnsupportedError
+    """
+    if lang not in LANGUAGES:
+        raise UnsupportedError(f"lang={lang!r:.20}: symdl writes {' and '.join(LANGUAGES)}")
+    return lang
+
+
+def word(key: str, lang: str, **fields: object) -> str:
+    """A fixed word or phrase."""
+    phrase = _WORDS[key][LANGUAGES.index(check_language(lang))]
+    return phrase.format(**fields) if fields else phrase
+
+
+def pick(en: str, zh: str, lang: str) -> str:
+    """The text in the language; English where there is no Chinese."""
+    return zh if check_language(lang) == "zh" and zh else en
+
+
+def rule_name(rule: Rule, lang: str) -> str:
+    """The name of a rule."""
+    return pick(rule.name, rule.zh, lang)
+
+
+def rule_names(rules: tuple[Rule, ...], lang: str) -> str:
+    """Several rules, in the order in which they were used."""
+    return ("、" if lang == "zh" else ", ").join(rule_name(r, lang) for r in rules)
