@@ -8,7 +8,7 @@ from reference import evaluate
 import symdl as sd
 
 n, p, h, m = sd.dims("n p h m")
-i, j, k, l = sd.indices("i j k l")  # noqa: E741
+i, j, k, l = sd.indices("i j k l")
 X, W, V = sd.tensor("X", n, p), sd.tensor("W", p, h), sd.tensor("V", h, m)
 b, x, w, t = sd.tensor("b", h), sd.tensor("x", n), sd.tensor("w", n), sd.tensor("t")
 A, S = sd.tensor("A", n, n), sd.tensor("S", 3, 4)
@@ -140,7 +140,7 @@ def test_numpy_scalars_and_sympy_symbols_mix():
 
 
 def test_arrays_of_numbers_are_refused_with_the_mend():
-    with pytest.raises(sd.UnsupportedError, match="sd.tensor"):
+    with pytest.raises(sd.UnsupportedError, match=r"sd\.tensor"):
         np.ones(3) * x
 
 

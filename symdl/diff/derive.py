@@ -56,8 +56,9 @@ def _shorten(gradients: list[Expr]) -> list[Expr]:
 
 
 def _forward(order: list[Node], names: Names, loss: Node) -> tuple[Node, ...]:
-    """Named results in order of computation."""
-    return tuple(n for n in order if n in names.of and (n.op != kinds.LET or n.attr.role == "let") and n is not loss) + (loss,)
+    """Named results in order of computation, the loss last."""
+    named = [n for n in order if n in names.of and (n.op != kinds.LET or n.attr.role == "let") and n is not loss]
+    return (*named, loss)
 
 
 def _adjoint_names(gradients: Any) -> dict[Node, str]:

@@ -95,4 +95,3 @@ def _carried_out(adjoint: Term, edge: Edge) -> Term:
     """adjoint of u x local partial, deltas and sums still standing."""
     factors, deltas, summed = contribution_pieces(adjoint, edge)
     return to_axes(build.formal_product(edge.local.coef, factors, deltas, summed))
-

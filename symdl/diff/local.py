@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import sympy as sp
@@ -108,7 +108,7 @@ def _fn(u: Node, position: int) -> Local:
     return Local(function_rule(u.attr), 1, [factor], axis_deltas(u, position))
 
 
-@lru_cache(maxsize=None)
+@cache
 def function_rule(name: str) -> Rule:
     """The rule that is a function's derivative."""
     entry = TABLE[name]
@@ -118,14 +118,14 @@ def function_rule(name: str) -> Rule:
     return Rule(entry.rule, rf"\frac{{\partial}}{{\partial {args[0]}}} {left} = {sp.latex(entry.derivatives[0](*args))}", f"{name} 的导数")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _template(name: str, position: int) -> sp.Expr:
     """The derivative as a SymPy expression in placeholders; each function's is made once."""
     entry = TABLE[name]
     return sp.sympify(entry.derivatives[position](*_placeholders(entry.nargs)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _placeholders(count: int) -> tuple[sp.Symbol, ...]:
     return tuple(sp.Dummy(f"z{k}", real=True) for k in range(count))
 

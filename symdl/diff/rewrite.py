@@ -44,9 +44,7 @@ def _place(term: Term, entries: tuple) -> Term:
 def rebuild(node: Node, args: list[Term]) -> Term:
     """The node with other arguments, built anew; labels are the node's own index numbers."""
     own = tuple(range(node.rank))
-    if node.op in (kinds.INPUT, kinds.CONST) or all(
-        a.node is b and a.map == m for a, b, m in zip(args, node.args, node.maps, strict=True)
-    ):
+    if node.op in (kinds.INPUT, kinds.CONST) or all(a.node is b and a.map == m for a, b, m in zip(args, node.args, node.maps, strict=True)):
         return Term(node, own)
     if node.op == kinds.ADD:
         return build.add(node.attr, args)
@@ -93,7 +91,7 @@ def _assemble(term: Term, factors: list[Term]) -> Term:
         return build.mul(1, factors)
     labels = [*term.map, *_sums(node)]
     sizes = node.sizes()
-    deltas = [build.Delta(*(e if e < 0 else labels[e] for e in pair), sizes[pair[0]]) for pair in node.attr.deltas]
+    deltas = [build.Delta(a if a < 0 else labels[a], b if b < 0 else labels[b], sizes[a]) for a, b in node.attr.deltas]
     summed = dict(zip(_sums(node), node.attr.summed, strict=True))
     return _logistic(build.mul(node.attr.coef, factors, deltas, summed))
 

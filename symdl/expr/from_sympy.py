@@ -26,7 +26,7 @@ def from_sympy(value: Any) -> Expr:
         For what has no reading: matrices, Piecewise, functions that are not in the table.
     """
     if isinstance(value, sp.MatrixBase) or getattr(value, "is_Matrix", False):
-        raise UnsupportedError(f"{str(value):.40}: SymPy matrices are not read yet; use sd.tensor, or Indexed and Sum")
+        raise UnsupportedError(f"{value!s:.40}: SymPy matrices are not read yet; use sd.tensor, or Indexed and Sum")
     ranges = index_ranges(value)
     start = lower_limit(value)
     known: dict[sp.Basic, Expr] = {}
@@ -119,7 +119,7 @@ def _convert(part: Any, known: dict[sp.Basic, Expr], ranges: dict[sp.Symbol, Siz
         return sum_(known[part.function], *[limit[0] for limit in part.limits])
     name = BY_CLASS.get(type(part))
     if name is None:
-        raise UnsupportedError(f"{str(part):.60}: symdl has no rule for {type(part).__name__}; sd.extend can add one")
+        raise UnsupportedError(f"{part!s:.60}: symdl has no rule for {type(part).__name__}; sd.extend can add one")
     return elementwise(name, *args)
 
 

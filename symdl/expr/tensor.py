@@ -121,7 +121,7 @@ class Expr:
     # --- axes -------------------------------------------------------------------------------------------
 
     @property
-    def T(self) -> Expr:  # noqa: N802  (NumPy's name)
+    def T(self) -> Expr:
         """The transpose: axes in reverse order."""
         return self.transpose()
 
@@ -425,7 +425,7 @@ def matmul(a: Any, b: Any) -> Expr:
     terms = []
     for expr, ends in ((left, [*rows, over]), (right, [over, *columns])):
         own = expr.ndim - len(ends)
-        labels = {k: ~0 if expr.shape[k] != stack[ndim - own + k] else ndim - own + k for k in range(own)}
+        labels: dict[Any, Any] = {k: ~0 if expr.shape[k] != stack[ndim - own + k] else ndim - own + k for k in range(own)}
         labels.update(zip(range(own, expr.ndim), ends, strict=True))
         terms.append(build.rename(expr.term, labels))
     shape = stack + (left.shape[-2:-1] if rows else ()) + (right.shape[-1:] if columns else ())

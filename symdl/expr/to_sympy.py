@@ -15,7 +15,7 @@ from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.graph.number import to_sympy as number_to_sympy
-from symdl.graph.walk import inputs, topological
+from symdl.graph.walk import topological
 
 _LETTERS = "ijklmnpqrstuv"
 
@@ -134,8 +134,6 @@ class _Reader:
         if node.attr.kind == "logsumexp":
             return sp.log(sp.Sum(sp.exp(body), *limits))
         return sp.Function("Max_over")(body, *[sp.Tuple(*limit) for limit in limits])
-
-
 
 
 def _matrix_element(node: Node, at: tuple[Any, ...]) -> sp.Expr:

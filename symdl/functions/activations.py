@@ -59,7 +59,7 @@ _positive = _activation(
     _by_sign(0, 0, lambda z: 1),
     (Kink(0.0, "0", "0 (undefined there; 0 on both sides)"),),
 )
-positive = _positive.sympy
+positive: Any = _positive.sympy
 
 _step = _activation(
     "step",
@@ -81,7 +81,7 @@ _sigmoid = _activation(
     "derivative of the sigmoid",
     _sigmoid_at,
 )
-sigmoid = _sigmoid.sympy
+sigmoid: Any = _sigmoid.sympy
 
 _softplus = _activation(
     "softplus",

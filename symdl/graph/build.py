@@ -8,50 +8,18 @@ first appearance) makes ``X @ W`` and ``sum(X[k,i]*W[i,j], i)`` the same node, a
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from symdl.functions import TABLE
 from symdl.graph import node as kinds
+from symdl.graph.canonical import Renumber, canonical, finish, pair
+from symdl.graph.labels import Delta, Label, Term, axis_sizes, fresh, inner_deltas, inner_terms, is_fixed, rename, rename_delta
 from symdl.graph.node import Definition, InputInfo, Node, Product, Reduction, Size, intern
 from symdl.graph.number import Number, number, plus, power, times, to_sympy
 
-Label = Hashable
-
-
-class Delta(NamedTuple):
-    """A Kronecker delta of two labels (or a label and a fixed position) that run over ``size`` positions."""
-
-    a: Any
-    b: Any
-    size: Size
-
-
-class Term(NamedTuple):
-    """A node, with a label (or ``~c``, a fixed position) on each of its axes."""
-
-    node: Node
-    map: tuple[Any, ...]
-
-
 #: A sum or product inside another is opened up to this many terms, so that building a long chain stays linear.
 FLATTEN_LIMIT = 16
-
-#: Orders of equal factors tried for the canonical form (A*A.T and the like); beyond it the order given stands.
-TIE_LIMIT = 24
-
-_fresh = itertools.count()
-
-
-def fresh() -> Label:
-    """A label that nobody has."""
-    return ("fresh", next(_fresh))
-
-
-def is_fixed(entry: Any) -> bool:
-    """True for ``~c``, a fixed position."""
-    return type(entry) is int and entry < 0
 
 
 def constant(value: Any) -> Term:
@@ -62,11 +30,6 @@ def constant(value: Any) -> Term:
 def input_node(info: InputInfo, shape: tuple[Size, ...]) -> Node:
     """A tensor that the user names and gives values to."""
     return intern(kinds.INPUT, shape=shape, attr=info)
-
-
-def rename(term: Term, labels: Mapping[Any, Any]) -> Term:
-    """The term with its labels replaced; fixed positions stay."""
-    return Term(term.node, tuple(e if is_fixed(e) else labels.get(e, e) for e in term.map))
 
 
 def add(coefs: Sequence[Number], terms: Sequence[Term]) -> Term:
@@ -84,17 +47,17 @@ def add(coefs: Sequence[Number], terms: Sequence[Term]) -> Term:
         return constant(offset)
     if len(pairs) == 1 and offset == 0:
         return mul(pairs[0][0], [pairs[0][1]])
-    ordered, renumber = _canonical([(t, c) for c, t in pairs], (), (), by_rank=True)
+    ordered, renumber = canonical([(t, c) for c, t in pairs], (), (), by_rank=True)
     if offset != 0:
         ordered.append((constant(offset), 1))
-    return _finish(kinds.ADD, [t for t, _ in ordered], renumber, tuple(c for _, c in ordered))
+    return finish(kinds.ADD, [t for t, _ in ordered], renumber, tuple(c for _, c in ordered))
 
 
 def _addends(coef: Number, term: Term) -> Iterable[tuple[Number, Term]]:
     """The term as a short linear combination: nested sums and coefficients of products are opened."""
     node = term.node
     if node.op == kinds.ADD and len(node.args) <= FLATTEN_LIMIT:
-        for c, inner in zip(node.attr, _inner_terms(term), strict=True):
+        for c, inner in zip(node.attr, inner_terms(term), strict=True):
             yield times(coef, c), inner
     elif node.op == kinds.MUL and node.attr.coef != 1:
         labels = dict(enumerate(term.map))
@@ -103,18 +66,12 @@ def _addends(coef: Number, term: Term) -> Iterable[tuple[Number, Term]]:
         bare = mul(
             1,
             [rename(Term(a, m), labels) for a, m in node.terms()],
-            _inner_deltas(node, labels),
+            inner_deltas(node, labels),
             dict(zip(summed, node.attr.summed, strict=True)),
         )
         yield times(coef, node.attr.coef), bare
     else:
         yield coef, term
-
-
-def _inner_terms(term: Term) -> list[Term]:
-    """The arguments of a term's node, in the term's labels."""
-    labels = dict(enumerate(term.map))
-    return [rename(Term(a, m), labels) for a, m in term.node.terms()]
 
 
 def mul(
@@ -158,10 +115,10 @@ def mul(
 
 def product(coef: Number, factors: Sequence[Term], deltas: Sequence[Delta], summed: Mapping[Label, Size]) -> Term:
     """The MUL node with these contents, ordered and renumbered but not simplified (a derivation's "before")."""
-    ordered, renumber = _canonical([(t, None) for t in factors], deltas, summed)
+    ordered, renumber = canonical([(t, None) for t in factors], deltas, summed)
     sizes = [summed[label] for label in renumber.summed]
-    pairs = tuple(sorted(_pair(renumber.index(d.a), renumber.index(d.b)) for d in deltas))
-    return _finish(kinds.MUL, [t for t, _ in ordered], renumber, Product(coef, tuple(sizes), pairs), deltas)
+    pairs = tuple(sorted(pair(renumber.index(d.a), renumber.index(d.b)) for d in deltas))
+    return finish(kinds.MUL, [t for t, _ in ordered], renumber, Product(coef, tuple(sizes), pairs), deltas)
 
 
 def formal_product(coef: Number, factors: Sequence[Term], deltas: Sequence[Delta], summed: Mapping[Label, Size]) -> Term:
@@ -185,18 +142,11 @@ def formal_sum(terms: Sequence[Term]) -> Term:
     """The terms added as they stand."""
     if len(terms) == 1:
         return terms[0]
-    ordered, renumber = _canonical([(t, 1) for t in terms], (), (), by_rank=True)
-    return _finish(kinds.ADD, [t for t, _ in ordered], renumber, (1,) * len(terms))
+    ordered, renumber = canonical([(t, 1) for t in terms], (), (), by_rank=True)
+    return finish(kinds.ADD, [t for t, _ in ordered], renumber, (1,) * len(terms))
 
 
-def _pair(a: int, b: int) -> tuple[int, int]:
-    """The larger first: an index before a fixed position."""
-    return (a, b) if a >= b else (b, a)
-
-
-def _open_products(
-    coef: Number, terms: Sequence[Term], deltas: list[Delta], sums: dict[Label, Size]
-) -> tuple[Number, list[Term], list[Delta]]:
+def _open_products(coef: Number, terms: Sequence[Term], deltas: list[Delta], sums: dict[Label, Size]) -> tuple[Number, list[Term], list[Delta]]:
     """Pull coefficients out, and open products inside the product where that repeats no sum."""
     factors: list[Term] = []
     for term in terms:
@@ -210,7 +160,7 @@ def _open_products(
                 sums[label] = size
             coef = times(coef, node.attr.coef)
             factors.extend(rename(Term(a, m), labels) for a, m in node.terms())
-            deltas.extend(_inner_deltas(node, labels))
+            deltas.extend(inner_deltas(node, labels))
         elif node.op == kinds.MUL and node.attr.coef != 1:
             (c, bare), *_ = _addends(1, term)
             coef = times(coef, c)
@@ -220,25 +170,13 @@ def _open_products(
     return coef, factors, deltas
 
 
-def _inner_deltas(node: Node, labels: Mapping[Any, Any]) -> list[Delta]:
-    """The deltas of a product in the caller's labels."""
-    sizes = node.sizes()
-    return [Delta(_relabel(a, labels), _relabel(b, labels), sizes[a]) for a, b in node.attr.deltas]
-
-
 def _opens(node: Node, siblings: int) -> bool:
     if node.attr.summed:
         return siblings == 1
     return len(node.args) + siblings <= FLATTEN_LIMIT
 
 
-def _relabel(entry: Any, labels: Mapping[Any, Any]) -> Any:
-    return entry if is_fixed(entry) else labels.get(entry, entry)
-
-
-def sum_out_deltas(
-    factors: list[Term], deltas: list[Delta], sums: dict[Label, Size]
-) -> tuple[list[Term], list[Delta]] | None:
+def sum_out_deltas(factors: list[Term], deltas: list[Delta], sums: dict[Label, Size]) -> tuple[list[Term], list[Delta]] | None:
     """Sum(f[i]*delta(i, j), i) = f[j]; None when the product is zero. Takes what it sums out from ``sums``."""
     kept: list[Delta] = []
     queue = list(deltas)
@@ -257,17 +195,13 @@ def sum_out_deltas(
             old, new = (b, a) if is_fixed(a) else (a, b)
             kept.append(Delta(old, new, size))
             factors = [rename(t, {old: new}) for t in factors]
-            queue = [_rename_delta(d, {old: new}) for d in queue]
+            queue = [rename_delta(d, {old: new}) for d in queue]
             continue
         sums.pop(old)
         factors = [rename(t, {old: new}) for t in factors]
-        queue = [_rename_delta(d, {old: new}) for d in queue]
-        kept = [_rename_delta(d, {old: new}) for d in kept]
+        queue = [rename_delta(d, {old: new}) for d in queue]
+        kept = [rename_delta(d, {old: new}) for d in kept]
     return factors, kept
-
-
-def _rename_delta(delta: Delta, labels: Mapping[Any, Any]) -> Delta:
-    return Delta(_relabel(delta.a, labels), _relabel(delta.b, labels), delta.size)
 
 
 def _merge_powers(coef: Number, factors: list[Term]) -> tuple[Number, list[Term]]:
@@ -276,7 +210,7 @@ def _merge_powers(coef: Number, factors: list[Term]) -> tuple[Number, list[Term]
     for term in factors:
         node = term.node
         if node.op == kinds.POW:
-            base = _inner_terms(term)[0]
+            base = inner_terms(term)[0]
             exponents[base] = plus(exponents.get(base, 0), node.attr)
         else:
             exponents[term] = plus(exponents.get(term, 0), 1)
@@ -302,20 +236,20 @@ def pow_(base: Term, exponent: Number) -> Term:
         return constant(power(node.attr, exponent))
     if type(exponent) is int:
         if node.op == kinds.POW:
-            return pow_(_inner_terms(base)[0], times(node.attr, exponent))
+            return pow_(inner_terms(base)[0], times(node.attr, exponent))
         if node.op == kinds.MUL and not node.attr.summed and (exponent > 0 or not node.attr.deltas):
             labels = dict(enumerate(base.map))
             return mul(
                 power(node.attr.coef, exponent),
-                [pow_(t, exponent) for t in _inner_terms(base)],
-                _inner_deltas(node, labels),
+                [pow_(t, exponent) for t in inner_terms(base)],
+                inner_deltas(node, labels),
             )
     return _unary(kinds.POW, base, exponent)
 
 
 def _unary(op: str, term: Term, attr: Any) -> Term:
-    _, renumber = _canonical([(term, None)], (), ())
-    return _finish(op, [term], renumber, attr)
+    _, renumber = canonical([(term, None)], (), ())
+    return finish(op, [term], renumber, attr)
 
 
 def fn(name: str, terms: Sequence[Term]) -> Term:
@@ -326,11 +260,11 @@ def fn(name: str, terms: Sequence[Term]) -> Term:
             return constant(folded)
     inverse = _INVERSE.get(name)
     if inverse is not None and terms[0].node.op == kinds.FN and terms[0].node.attr == inverse:
-        return _inner_terms(terms[0])[0]
-    renumber = _Renumber()
+        return inner_terms(terms[0])[0]
+    renumber = Renumber()
     for term in terms:
         renumber.see(term.map)
-    return _finish(kinds.FN, list(terms), renumber, name)
+    return finish(kinds.FN, list(terms), renumber, name)
 
 
 #: log(exp(x)) = x everywhere; exp(log(x)) = x where the left side is defined.
@@ -347,10 +281,10 @@ def reduce_(kind: str, term: Term, summed: Mapping[Label, Size]) -> Term:
     """logsumexp or max over labels."""
     if not summed:
         return term
-    renumber = _Renumber(summed)
+    renumber = Renumber(summed)
     renumber.see(term.map)
     sizes = tuple(summed[label] for label in renumber.summed)
-    return _finish(kinds.REDUCE, [term], renumber, Reduction(kind, sizes))
+    return finish(kinds.REDUCE, [term], renumber, Reduction(kind, sizes))
 
 
 def matrix(kind: str, term: Term) -> Term:
@@ -374,76 +308,6 @@ def partial(of: Node, by: Node) -> Node:
     return intern(kinds.PARTIAL, (of, by), (tuple(range(n)), tuple(range(n, n + m))), of.shape + by.shape)
 
 
-def axis_sizes(*terms: Term) -> dict[Label, Size]:
-    """Label -> size, read off the terms."""
-    found: dict[Label, Size] = {}
-    for term in terms:
-        for entry, size in zip(term.map, term.node.shape, strict=True):
-            if not is_fixed(entry):
-                found.setdefault(entry, size)
-    return found
-
-
-class _Renumber:
-    """Numbers labels by first appearance: free ones from 0, summed ones behind them."""
-
-    def __init__(self, summed: Collection[Label] = ()) -> None:
-        self._all_summed = summed
-        self.free: list[Label] = []
-        self.summed: list[Label] = []
-        self._seen: set[Label] = set()
-
-    def see(self, entries: Iterable[Any]) -> None:
-        for entry in entries:
-            if not is_fixed(entry) and entry not in self._seen:
-                self._seen.add(entry)
-                (self.summed if entry in self._all_summed else self.free).append(entry)
-
-    def index(self, entry: Any) -> int:
-        if is_fixed(entry):
-            return int(entry)
-        if entry in self._all_summed:
-            return len(self.free) + self.summed.index(entry)
-        return self.free.index(entry)
-
-
-def _canonical(
-    pairs: list[tuple[Term, Any]], deltas: Sequence[Delta], summed: Collection[Label], by_rank: bool = False
-) -> tuple[list[tuple[Term, Any]], _Renumber]:
-    """Order the terms independently of the caller's labels, and number the labels in that order."""
-    # Large tensors first, so that a bias broadcast over samples does not decide the order of the axes.
-    pairs = sorted(pairs, key=lambda p: (-p[0].node.rank, p[0].node.serial) if by_rank else (0, p[0].node.serial))
-    best: tuple[Any, list[tuple[Term, Any]], _Renumber] | None = None
-    for candidate in _tie_orders(pairs):
-        renumber = _Renumber(summed)
-        for term, _ in candidate:
-            renumber.see(term.map)
-        _see_deltas(renumber, deltas)
-        if best is None:
-            best = (None, candidate, renumber)
-            if len(candidate) == 1:
-                break
-        key: Any = (
-            [[renumber.index(e) for e in t.map] for t, _ in candidate],
-            [str(c) for _, c in candidate],
-            sorted(_pair(renumber.index(d.a), renumber.index(d.b)) for d in deltas),
-            [str(label) for label in renumber.free],  # a symmetric node: the caller's labels decide, in order
-        )
-        if best[0] is None or key < best[0]:
-            best = (key, candidate, renumber)
-    if best is None:
-        renumber = _Renumber(summed)
-        _see_deltas(renumber, deltas)
-        return [], renumber
-    return best[1], best[2]
-
-
-def _see_deltas(renumber: _Renumber, deltas: Sequence[Delta]) -> None:
-    # A delta is symmetric: the order of the labels, not of the pair, decides.
-    for delta in sorted(deltas, key=lambda d: sorted((str(d.a), str(d.b)))):
-        renumber.see(sorted((delta.a, delta.b), key=str))
-
-
 def settle(term: Term) -> Term:
     """The same term with the map that building it anew would give: a symmetric node has several."""
     node = term.node
@@ -451,41 +315,34 @@ def settle(term: Term) -> Term:
         return term
     labels: dict[Any, Any] = dict(enumerate(term.map))
     if node.op == kinds.ADD:
-        return add(node.attr, _inner_terms(term))
+        return add(node.attr, inner_terms(term))
     summed = {fresh(): size for size in node.attr.summed}
     labels.update(zip(range(node.rank, node.rank + len(summed)), summed, strict=True))
     terms = [rename(Term(a, m), labels) for a, m in node.terms()]
-    return product(node.attr.coef, terms, _inner_deltas(node, labels), summed)
+    return product(node.attr.coef, terms, inner_deltas(node, labels), summed)
 
 
-def _tie_orders(pairs: list[tuple[Term, Any]]) -> Iterable[list[tuple[Term, Any]]]:
-    """The orders to compare: one, unless the same node stands with several maps."""
-    groups = [list(g) for _, g in itertools.groupby(pairs, key=lambda p: p[0].node.serial)]
-    count = 1
-    for group in groups:
-        for k in range(2, len(group) + 1):
-            count *= k
-    if count == 1 or count > TIE_LIMIT:
-        return [pairs]
-    choices: Callable[[], Any] = lambda: itertools.product(*[itertools.permutations(g) for g in groups])  # noqa: E731
-    return ([p for group in choice for p in group] for choice in choices())
-
-
-def _finish(
-    op: str,
-    terms: list[Term],
-    renumber: _Renumber,
-    attr: Any,
-    deltas: Sequence[Delta] = (),
-) -> Term:
-    """Intern the node: labels become numbers, and the answer's map the caller's labels in that order."""
-    if not renumber.free and not renumber.summed:  # scalars, the common case in large graphs
-        maps = tuple(t.map for t in terms)
-        return Term(intern(op, tuple(t.node for t in terms), maps, (), attr), ())
-    sizes = axis_sizes(*terms)
-    for delta in deltas:
-        sizes.setdefault(delta.a, delta.size)
-        sizes.setdefault(delta.b, delta.size)
-    shape = tuple(sizes[label] for label in renumber.free)
-    maps = tuple(tuple(renumber.index(e) for e in t.map) for t in terms)
-    return Term(intern(op, tuple(t.node for t in terms), maps, shape, attr), tuple(renumber.free))
+__all__ = [
+    "Delta",
+    "Label",
+    "Term",
+    "add",
+    "axis_sizes",
+    "constant",
+    "fn",
+    "formal_product",
+    "formal_sum",
+    "fresh",
+    "input_node",
+    "is_fixed",
+    "let",
+    "matrix",
+    "mul",
+    "partial",
+    "pow_",
+    "product",
+    "reduce_",
+    "rename",
+    "settle",
+    "sum_out_deltas",
+]
