@@ -64,7 +64,7 @@ def missing(g: sd.Expr, v: sd.Expr) -> sd.Expr:
 def necessary(page: sd.Page) -> None:
     """The slope along v is g.v; at a minimum it is zero in every direction."""
     n, p = sd.dims("n p")
-    X, w, y = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n)  # noqa: N806  (the field's name)
+    X, w, y = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n)
     v, s = sd.tensor("v", p), sd.tensor("s")
 
     def cost(at: Any) -> Any:

@@ -97,7 +97,7 @@ def solve_line(a: Any, b: Any, n: Any, sx: Any, sy: Any, sxx: Any, sxy: Any) -> 
 def many_variables(page: sd.Page) -> None:
     """p variables: the normal equations, and why their solution is a minimum."""
     n, p = sd.dims("n p")
-    X, w, y = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n)  # noqa: N806  (the field's name)
+    X, w, y = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n)
     v = sd.tensor("v", p)
     cost = sd.sum((X @ w - y) ** 2) / 2
     page.heading("Any number of variables", "任意多个变量")
@@ -138,7 +138,7 @@ def real_data(page: sd.Page) -> None:
     """442 patients: the normal equations against numpy.linalg.lstsq."""
     features, target = diabetes()
     n, p = sd.dims("n p")
-    X, w, y = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n)  # noqa: N806
+    X, w, y = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n)
     cost = sd.sum((X @ w - y) ** 2) / 2
     design = np.column_stack([np.ones(len(target)), features])
     reference = np.linalg.lstsq(design, target, rcond=None)[0]
