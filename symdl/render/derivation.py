@@ -11,7 +11,6 @@ from symdl.render.words import rule_names, word
 from symdl.steps.step import Derivation
 
 
-
 def derivation_latex(d: Derivation, lang: str = "en", detail: str = "named") -> str:
     """The derivation as LaTeX, for a document that uses amsmath.
 
