@@ -52,7 +52,7 @@ def line(page: sd.Page) -> None:
     i, j = sd.indices("i j")
     a, b = sd.tensor("a"), sd.tensor("b")
     x, y = sd.tensor("x", n), sd.tensor("y", n)
-    cost = sd.sum((a * x + b - y) ** 2) / 2
+    cost = sd.sum(sd.let("r", a * x + b - y) ** 2) / 2
     page.heading("The line through $n$ points", "过 $n$ 个点的直线")
     page.text(
         "The line $a x + b$ is to miss $n$ points $(x_i, y_i)$ by as little as possible, measured by the sum of squares.",
@@ -99,12 +99,12 @@ def many_variables(page: sd.Page) -> None:
     n, p = sd.dims("n p")
     X, w, y = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n)
     v = sd.tensor("v", p)
-    cost = sd.sum((X @ w - y) ** 2) / 2
+    cost = sd.sum(sd.let("r", X @ w - y) ** 2) / 2
     page.heading("Any number of variables", "任意多个变量")
     page.text(
         "With $p$ variables the prediction for sample $k$ is $\\sum_i X_{ki} w_i$. The gradient vanishes where the normal equations "
-        "$X^T X w = X^T y$ hold: the residual is perpendicular to every column of $X$.",
-        "$p$ 个变量时，样本 $k$ 的预测为 $\\sum_i X_{ki} w_i$。梯度为零即正规方程 $X^T X w = X^T y$：残差与 $X$ 的每一列垂直。",
+        "$X^T X w = X^T y$ hold: the residual $r$ is perpendicular to every column of $X$.",
+        "$p$ 个变量时，样本 $k$ 的预测为 $\\sum_i X_{ki} w_i$。梯度为零即正规方程 $X^T X w = X^T y$：残差 $r$ 与 $X$ 的每一列垂直。",
     )
     derived = sd.derive(cost, w)
     page.derivation(derived)

@@ -38,8 +38,8 @@ def wakui_model() -> tuple[sd.Expr, sd.Expr]:
     x, t = sd.tensor("x", n, p), sd.tensor("t", n, m)
     W2, b2 = sd.tensor("W2", h, p), sd.tensor("b2", h)
     W3, b3 = sd.tensor("W3", m, h), sd.tensor("b3", m)
-    a2 = sd.let("a2", sd.sigmoid(x @ W2.T + b2))
-    a3 = sd.let("a3", sd.sigmoid(a2 @ W3.T + b3))
+    a2 = sd.let("a2", sd.sigmoid(sd.let("z2", x @ W2.T + b2)))
+    a3 = sd.let("a3", sd.sigmoid(sd.let("z3", a2 @ W3.T + b3)))
     return a3, sd.sum((a3 - t) ** 2) / 2
 
 

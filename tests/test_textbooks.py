@@ -15,9 +15,6 @@ import symdl as sd
 from symdl.data import wakui
 from symdl.graph.count import operations
 
-
-
-
 # --- Wakui -----------------------------------------------------------------------------------------------------
 
 
