@@ -90,6 +90,9 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[[Node], str | None]
 
 
 def _relevant_args(v: Node, relevant: set[Node]) -> int:
+    # A named result hands its adjoint to its body as it is: the name goes to the adjoint of the result, not of the body.
+    while v.op == LET:
+        v = v.args[0]
     return sum(a in relevant for a in v.args)
 
 
