@@ -17,7 +17,7 @@ from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.node import InputInfo, Node, Size, intern
-from symdl.graph.walk import topological
+from symdl.graph.walk import consumers, topological
 
 #: The letter of a sample index, and those of all others.
 SAMPLE_LETTERS = "kn"
@@ -32,14 +32,16 @@ class Reading:
     names : mapping
         Node -> name; printing stops there.
     roots : iterable of Node
-        What is going to be read, for finding the samples and choosing letters.
+        What is going to be read, for finding the samples and choosing letters; the result of the forward pass first.
     varied : iterable of str
         Names of the inputs that are differentiated by: parameters, which tell nothing about samples.
     """
 
     def __init__(self, names: Mapping[Node, str], roots: Iterable[Node], varied: Iterable[str] = ()) -> None:
         self.names = dict(names)
+        roots = list(roots)
         order = topological([*roots, *names])
+        self._let_of = _lets_by_body(topological(roots[:1]), self.names)
         self._samples = _sample_sizes(order, set(varied))
         self._avoid = _taken(order, names)
         self._letter_of: dict[tuple[Size, int], sp.Symbol] = {}
@@ -121,7 +123,7 @@ class Reading:
 
     def _freeze(self, root: Node) -> Term:
         """The node with stand-ins for what is named; its axes are labelled 0, 1, ..."""
-        for node in topological([root], stop=lambda n: n in self.names or n in self._frozen):
+        for node in topological([root], stop=lambda n: n in self.names or n in self._let_of or n in self._frozen):
             if node not in self._frozen:
                 self._frozen[node] = self._replaced(node)
         return self._frozen[root]
@@ -129,16 +131,21 @@ class Reading:
     def _replaced(self, node: Node) -> Term:
         if node in self.names:
             return Term(self.stand_in(node), self.order(node))
+        let = self._let_of.get(node)
+        if let is not None:
+            # After y = sigma(z), a sigma(z) in a derivative is y.
+            back = {axis: own for own, axis in enumerate(let.maps[0])}
+            return build.rename(Term(self.stand_in(let), self.order(let)), back)
         return self._rebuilt(node)
 
     def _body(self, node: Node) -> Term:
         """A named node's definition, with stand-ins below."""
-        for arg in node.args:
+        inner = node.args[0] if node.op == kinds.LET else node
+        own = self._let_of.get(inner) is node
+        for arg in inner.args if own or inner is node else node.args:
             self._freeze(arg)
-        if node.op == kinds.LET:
-            inner, entries = node.args[0], node.maps[0]
-            return build.rename(self._frozen[inner], dict(enumerate(entries)))
-        return self._rebuilt(node)
+        body = self._rebuilt(inner) if own or inner is node else self._frozen[inner]
+        return build.rename(body, dict(enumerate(node.maps[0]))) if node.op == kinds.LET else body
 
     def _rebuilt(self, node: Node) -> Term:
         """The same operation on the stand-ins of its arguments: no algebra."""
@@ -147,6 +154,19 @@ class Reading:
         if all(t.node is a and t.map == m for t, (a, m) in zip(args, node.terms(), strict=True)):
             return Term(node, whole)
         return Term(intern(node.op, tuple(t.node for t in args), tuple(t.map for t in args), node.shape, node.attr), whole)
+
+
+def _lets_by_body(order: list[Node], names: Mapping[Node, str]) -> dict[Node, Node]:
+    """What the user named, by what it is the name of: a nameless result that is used by that name alone and has the same axes."""
+    found: dict[Node, Node] = {}
+    users = consumers(order)
+    for node in order:
+        if node.op == kinds.LET and node in names and node.attr.role == "let":
+            body, entries = node.args[0], node.maps[0]
+            nameless = body.op not in (kinds.INPUT, kinds.CONST) and body not in names
+            if nameless and len(users[body]) == 1 and sorted(entries) == list(range(node.rank)):
+                found[body] = node
+    return found
 
 
 def _sample_sizes(order: list[Node], varied: set[str]) -> list[Size]:
