@@ -1,0 +1,126 @@
+"""The derivation scripts unit_step, sigmoid, neuron, receipt, network, cat: they hold, and they notice when something does not."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import sympy as sp
+
+import symdl as sd
+from symdl.steps.page import Claim, Fact
+from symdl.steps.page import Derived as DerivedBlock
+
+FOLDER = Path(__file__).resolve().parent.parent / "derivations"
+NAMES = ("unit_step", "sigmoid", "neuron", "receipt", "network", "cat")
+
+
+@cache
+def script(name: str) -> ModuleType:
+    """The script as a module."""
+    spec = importlib.util.spec_from_file_location(f"derivations_{name}", FOLDER / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def page(name: str) -> sd.Page:
+    return script(name).page()
+
+
+def facts(name: str) -> dict[str, Fact]:
+    return {b.what: b for b in page(name).blocks if isinstance(b, Fact)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_holds(name: str) -> None:
+    report = sd.verify_page(page(name))
+    assert report.ok, str(report)
+    assert page(name).name == name and page(name).title_zh
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_has_both_languages(name: str) -> None:
+    for block in page(name).blocks:
+        if hasattr(block, "en"):
+            assert block.zh, block.en
+        if isinstance(block, Claim):
+            assert block.rule.zh, block.rule.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_script_prints_latex_and_a_table(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sd.run_page(page(name)) == 0
+    shown = capsys.readouterr().out
+    assert page(name).title in shown and "PROVED" in shown and "\\" in shown
+    assert "REFUTED" not in shown and "FAILED" not in shown and "UNKNOWN" not in shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_corrupted_claim_is_refuted(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last claim of the page, off by a tiny factor or term."""
+    good = [b for b in page(name).blocks if isinstance(b, Claim)][-1]
+    small = sp.Rational(1, 10**9)
+    bad = sd.Page("corrupted", blocks=[Claim(good.rule, good.lhs, good.rhs * (1 + small) + small)])
+    assert sd.run_page(bad) == 1
+    assert "REFUTED" in capsys.readouterr().out
+
+
+def test_corrupted_fact_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
+    good = facts("receipt")["backward: apple_price"]
+    assert sd.run_page(sd.Page("corrupted", blocks=[Fact(good.what, good.got, 2.2 * (1 + 1e-9))])) == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "receipt"])
+def test_run_as_a_program(name: str) -> None:
+    import subprocess
+
+    done = subprocess.run([sys.executable, str(FOLDER / f"{name}.py")], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert "hold: PROVED" in done.stdout
+
+
+def test_receipt_numbers_of_the_article() -> None:
+    one = sd.Graph.of(script("receipt").bill())
+    values = dict(price=100, count=2, tax=1.1)
+    assert one.forward(**values) == pytest.approx({"subtotal": 200, "total": 220})
+    assert one.backward("total", **values) == pytest.approx({"price": 2.2, "count": 110, "tax": 200, "subtotal": 1.1, "total": 1})
+    fruit = sd.Graph.of(script("receipt").fruit_bill()).backward("total", **script("receipt").FRUIT)
+    wanted = {"apple_price": 2.2, "apple_count": 110, "orange_price": 3.3, "orange_count": 165, "tax": 650}
+    assert {k: fruit[k] for k in wanted} == pytest.approx(wanted)
+
+
+def test_unit_step_is_undefined_at_zero() -> None:
+    assert sd.step(sp.Integer(0)) is sp.nan
+    with pytest.raises(sd.DomainError):
+        sd.evaluate(sd.step(sd.tensor("z")), z=0.0)
+    assert sd.evaluate(sd.step(sd.tensor("z")), z=-1e-300) == 0 and sd.evaluate(sd.step(sd.tensor("z")), z=1e-300) == 1
+
+
+def test_sigmoid_derivation_names_its_rules() -> None:
+    z = sp.Symbol("z")
+    derived = sd.derive(1 / (1 + sp.exp(-z)), z)
+    rules = {s.rule.name for s in derived.steps}
+    assert {"quotient rule", "chain rule", "derivative of exp", "written with the sigmoid"} <= rules
+    assert derived[z] == sd.sigmoid(z) * (1 - sd.sigmoid(z))
+
+
+def test_cat_gradients_at_saturation() -> None:
+    found = facts("cat")
+    assert found["slope of cross-entropy at z = -40, t = 1"].got == pytest.approx(-1)
+    assert abs(found["slope of least squares at z = -40, t = 1"].got) == pytest.approx(4.248354255291589e-18, rel=1e-10)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_derive(name: str) -> None:
+    """Nothing posing as derived: every page but the plain facts holds claims, and all but none a derivation."""
+    kinds = {type(b) for b in page(name).blocks}
+    assert {Claim, DerivedBlock} <= kinds
