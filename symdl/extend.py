@@ -85,9 +85,7 @@ def function(
     at = [p for p in POINTS if DOMAINS[domain](p)]
     _check_derivative(name, meaning, rule.xreplace({made(_z): meaning}), at)
     _check_numpy(name, meaning, evaluate, at + [p for p in FAR if DOMAINS[domain](p)])
-    TABLE[name] = Elementwise(
-        name, made, (slope,), f"derivative of {name}", evaluate, definition, latex or rf"\operatorname{{{name}}}", tuple(kinks), domain
-    )
+    TABLE[name] = Elementwise(name, made, (slope,), f"derivative of {name}", evaluate, definition, latex or rf"\operatorname{{{name}}}", tuple(kinks), domain)
     BY_CLASS[made] = name
     return made
 

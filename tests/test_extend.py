@@ -57,7 +57,9 @@ def test_registered_function_parses_and_proves(mish):
 
 
 def test_derivative_may_use_the_functions_own_value():
-    made = extend.function(fresh("tanh_again"), definition=lambda z: (sp.exp(z) - sp.exp(-z)) / (sp.exp(z) + sp.exp(-z)), derivative=lambda z, y: 1 - y**2, numpy=np.tanh)
+    made = extend.function(
+        fresh("tanh_again"), definition=lambda z: (sp.exp(z) - sp.exp(-z)) / (sp.exp(z) + sp.exp(-z)), derivative=lambda z, y: 1 - y**2, numpy=np.tanh
+    )
     z = sp.Symbol("z")
     assert made(z).diff(z) == 1 - made(z) ** 2
 

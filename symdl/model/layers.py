@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -105,7 +106,7 @@ def network(sizes: Sequence[Any], activation: Activation | Sequence[Activation] 
     first = tensor(x, samples, sizes[0]) if isinstance(x, str) else as_expr(x)
     params: dict[str, Expr] = {}
     outputs = [first]
-    for layer, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+    for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes), start=1):
         W = params[f"W{layer}"] = tensor(f"W{layer}", fan_in, fan_out)
         b = params[f"b{layer}"] = tensor(f"b{layer}", fan_out)
         outputs.append(dense(outputs[-1], W, b, chosen[layer - 1]))

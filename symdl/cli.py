@@ -1,0 +1,146 @@
+"""The command line: reads arguments, calls the package, prints. Every subcommand is one short function.
+
+Exit status: 0 done; 1 refuted or failed; 2 undecided; 64 bad input, with one line on stderr; 70 a fault of symdl; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from symdl import commands
+from symdl.errors import SymdlError
+
+BAD_INPUT, FAULT, INTERRUPTED, PIPE_CLOSED = 64, 70, 130, 141
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with symdl's one-line errors and exit status."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"symdl: error: {' '.join(message.split())} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    debug = args.debug or bool(os.environ.get("SYMDL_DEBUG"))
+    try:
+        status = args.run(args)
+        sys.stdout.flush()
+        return int(status)
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        print("symdl: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except SymdlError as error:
+        return _complain(f"error: {error}", BAD_INPUT, debug)
+    except Exception as error:
+        return _complain(f"internal error: {type(error).__name__}: {error} (--debug shows where)", FAULT, debug)
+
+
+def _complain(message: str, status: int, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    print(f"symdl: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+# --- the arguments ------------------------------------------------------------------------------------------
+
+
+def _parser() -> Parser:
+    common = Parser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="on an error, show where it happened")
+    parser = Parser(prog="symdl", description="Derives, proves and runs the calculus of deep learning.")
+    parser.add_argument("--version", action="version", version=f"symdl {_version()}")
+    sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+
+    def command(name: str, summary: str, **options: Any) -> Parser:
+        made = sub.add_parser(name, help=summary, description=summary, parents=[common], **options)
+        made.set_defaults(run=getattr(commands, name))
+        return made
+
+    _tour(command("tour", "Run all derivations with their proofs and checks, train on real digits, write one HTML report."))
+    _derive(command("derive", "Derive the gradient of a scalar, step by step."))
+    _check(command("check", "Decide whether a claimed gradient is right: exit 0 PROVED, 1 REFUTED, 2 UNKNOWN."))
+    _verify(command("verify", "Prove and check derivation scripts; all that come with symdl when none is named."))
+    _graph(command("graph", "Values forward and derivatives backward through an expression's graph, and its drawing."))
+    _train(command("train", "Fit parameters by gradient descent to data from files."))
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("symdl")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "(not installed)"
+
+
+def _tour(p: Parser) -> None:
+    p.add_argument("-o", "--output", metavar="FILE", help="the report, or a folder for it (symdl-report.html)")
+    _language(p)
+
+
+def _derive(p: Parser) -> None:
+    _expression(p)
+    p.add_argument("--wrt", action="append", required=True, metavar="NAME,NAME", help="what to differentiate by")
+    p.add_argument("--format", choices=["text", "latex", "html", "pdf", "python"], help="text, unless the ending of FILE says otherwise")
+    p.add_argument("-o", "--output", metavar="FILE")
+    _language(p)
+
+
+def _check(p: Parser) -> None:
+    _expression(p)
+    p.add_argument("--wrt", required=True, metavar="NAME")
+    p.add_argument("--claim", required=True, metavar="EXPR", help="the gradient that is claimed")
+
+
+def _verify(p: Parser) -> None:
+    p.add_argument("files", nargs="*", metavar="FILE", help="a script with a function page(), or the name of one that comes with symdl")
+
+
+def _graph(p: Parser) -> None:
+    _expression(p)
+    p.add_argument("--at", action="append", default=[], metavar="NAME=VALUE", help="a number, a list [1, 2], or a file")
+    p.add_argument("--name", metavar="NAME", help="what the result is called (output)")
+    p.add_argument("-o", "--output", metavar="FILE.svg")
+
+
+def _train(p: Parser) -> None:
+    _expression(p)
+    p.add_argument("--data", action="append", required=True, metavar="NAME=FILE", help="FILE.npy, FILE.npz[:key] or FILE.csv[:column,column]")
+    p.add_argument("--param", action="append", required=True, metavar="NAME:SIZES[=FILE]", help="a parameter; drawn at random, or read from a file or number")
+    p.add_argument("--init", default="xavier", choices=["xavier", "he", "normal", "zeros"], help="how parameters without a file are drawn")
+    p.add_argument("--lr", type=float, required=True, help="learning rate")
+    p.add_argument("--epochs", type=int, required=True)
+    p.add_argument("--batch", type=int, help="samples in a minibatch; all when not given")
+    p.add_argument("--method", default="gd")
+    p.add_argument("--backend", default="auto")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--checkpoint", metavar="FILE", help="save the state of the training here as it goes")
+    p.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    p.add_argument("--quiet", action="store_true", help="no progress bar")
+    p.add_argument("-o", "--output", default="params.npz", metavar="FILE.npz", help="the trained parameters (params.npz)")
+
+
+def _expression(p: Parser) -> None:
+    p.add_argument("expr", metavar="EXPR", help="in Python's notation on arrays, e.g. 'sum((sigmoid(X @ w) - y)**2)/2'")
+    p.add_argument("--shape", action="append", default=[], metavar="NAME:n,p", help="sizes of a tensor: names or numbers; none for a scalar")
+    p.add_argument("--let", action="append", default=[], metavar="NAME=EXPR", help="name an intermediate result that EXPR then mentions")
+
+
+def _language(p: Parser) -> None:
+    p.add_argument("--lang", choices=["en", "zh"], default="en")
