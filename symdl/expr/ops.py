@@ -177,6 +177,23 @@ def dot(a: Any, b: Any) -> Expr:
     return multiply(left, right) if not left.shape or not right.shape else matmul(left, right)
 
 
+def kron(a: Any, b: Any) -> Expr:
+    """The Kronecker product; so far only with a scalar, as rows i*m + k need index arithmetic that the node table does not have.
+
+    Raises
+    ------
+    UnsupportedError
+        For two tensors.
+    """
+    left, right = as_expr(a), as_expr(b)
+    if left.shape and right.shape:
+        raise UnsupportedError(
+            f"kron of {describe(left)} and {describe(right)} is not supported: use outer(a, b) of vectors, or a[:, None, :, None]*b[None, :, None, :] "
+            "of matrices, which has the same elements on separate axes"
+        )
+    return multiply(left, right)
+
+
 def transpose(value: Any) -> Expr:
     """Axes in reverse order."""
     return as_expr(value).T
