@@ -24,12 +24,13 @@ def derive(args: argparse.Namespace) -> int:
     import symdl as sd
 
     derived = sd.derive(_expression(args.expr, args), _names(args.wrt))
-    if args.output and (args.format or _ending(args.output)) == _ending(args.output) and args.format != "python":
-        print(derived.save(args.output, lang=args.lang))
+    form = args.format or (_ending(args.output) if args.output else "text")
+    if form in ("text", "latex", "html", "python"):
+        _write(_rendered(derived, form, args.lang), args.output)
         return OK
-    if args.format == "pdf":
-        raise DataError("a PDF is no text for the terminal: give a file with -o FILE.pdf")
-    _write(_rendered(derived, args.format or "text", args.lang), args.output)
+    if not args.output:
+        raise DataError(f"{form} is no text for the terminal: give a file, -o FILE.{form}")
+    print(derived.save(args.output, lang=args.lang))
     return OK
 
 
@@ -190,7 +191,9 @@ def _names(texts: Sequence[str]) -> list[str]:
 
 
 def _ending(path: str) -> str:
-    return {".tex": "latex", ".html": "html", ".txt": "text", ".py": "python", ".pdf": "pdf"}.get(os.path.splitext(path)[1].lower(), "other")
+    """The format that a file's ending means; the ending itself where only ``save`` knows it."""
+    ending = os.path.splitext(path)[1].lower().lstrip(".")
+    return {"tex": "latex", "txt": "text", "py": "python"}.get(ending, ending or "text")
 
 
 def _is_scalar(value: Any) -> bool:

@@ -90,3 +90,11 @@ def test_a_crossing_is_seen(tmp_path, monkeypatch):
     (tmp_path / "prove" / "bad.py").write_text("def f():\n    from symdl.diff import derive\n")
     monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
     assert crossings("prove", ROOMS["prove"]) == ["prove/bad.py imports symdl.diff.derive"]
+
+
+def test_rooms_do_not_hide_the_functions_of_their_names():
+    import symdl as sd
+    import symdl.train.files  # noqa: F401
+    import symdl.tour.drawing  # noqa: F401
+
+    assert callable(sd.train) and callable(sd.prove)
