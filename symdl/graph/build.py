@@ -19,7 +19,7 @@ from symdl.graph.node import Definition, InputInfo, Node, Product, Reduction, Si
 from symdl.graph.number import Number, number, plus, power, times, to_sympy
 
 #: A sum or product inside another is opened up to this many terms, so that building a long chain stays linear.
-FLATTEN_LIMIT = 16
+FLATTEN_LIMIT = 8
 
 
 def constant(value: Any) -> Term:
@@ -149,11 +149,12 @@ def formal_sum(terms: Sequence[Term]) -> Term:
 def _open_products(coef: Number, terms: Sequence[Term], deltas: list[Delta], sums: dict[Label, Size]) -> tuple[Number, list[Term], list[Delta]]:
     """Pull coefficients out, and open products inside the product where that repeats no sum."""
     factors: list[Term] = []
+    siblings = sum(term.node.op != kinds.CONST for term in terms)
     for term in terms:
         node = term.node
         if node.op == kinds.CONST:
             coef = times(coef, node.attr)
-        elif node.op == kinds.MUL and _opens(node, len(terms)):
+        elif node.op == kinds.MUL and _opens(node, siblings):
             labels = dict(enumerate(term.map))
             for position, size in enumerate(node.attr.summed, start=node.rank):
                 labels[position] = label = fresh()

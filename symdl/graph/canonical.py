@@ -47,29 +47,26 @@ def canonical(
     """Order the terms independently of the caller's labels, and number the labels in that order."""
     # Large tensors first, so that a bias broadcast over samples does not decide the order of the axes.
     pairs = sorted(pairs, key=lambda p: (-p[0].node.rank, p[0].node.serial) if by_rank else (0, p[0].node.serial))
-    best: tuple[Any, list[tuple[Term, Any]], Renumber] | None = None
+    if not deltas and not any(term.map for term, _ in pairs):  # scalars: nothing to number
+        return pairs, Renumber()
+    choices = []
     for candidate in _tie_orders(pairs):
         renumber = Renumber(summed)
         for term, _ in candidate:
             renumber.see(term.map)
         _see_deltas(renumber, deltas)
-        if best is None:
-            best = (None, candidate, renumber)
-            if len(candidate) == 1:
-                break
-        key: Any = (
-            [[renumber.index(e) for e in t.map] for t, _ in candidate],
-            [str(c) for _, c in candidate],
-            sorted(pair(renumber.index(d.a), renumber.index(d.b)) for d in deltas),
-            [str(label) for label in renumber.free],  # a symmetric node: the caller's labels decide, in order
-        )
-        if best[0] is None or key < best[0]:
-            best = (key, candidate, renumber)
-    if best is None:
-        renumber = Renumber(summed)
-        _see_deltas(renumber, deltas)
-        return [], renumber
-    return best[1], best[2]
+        choices.append((candidate, renumber))
+    return choices[0] if len(choices) == 1 else min(choices, key=lambda choice: _pattern(*choice, deltas))
+
+
+def _pattern(candidate: list[tuple[Term, Any]], renumber: Renumber, deltas: Sequence[Delta]) -> Any:
+    """What an order of the terms looks like without the caller's labels; the least of these is canonical."""
+    return (
+        [[renumber.index(e) for e in t.map] for t, _ in candidate],
+        [str(c) for _, c in candidate],
+        sorted(pair(renumber.index(d.a), renumber.index(d.b)) for d in deltas),
+        [str(label) for label in renumber.free],  # a symmetric node: the caller's labels decide, in order
+    )
 
 
 def _see_deltas(renumber: Renumber, deltas: Sequence[Delta]) -> None:

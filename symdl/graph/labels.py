@@ -41,6 +41,8 @@ def is_fixed(entry: Any) -> bool:
 
 def rename(term: Term, labels: Mapping[Any, Any]) -> Term:
     """The term with its labels replaced; fixed positions stay."""
+    if not term.map:
+        return term
     return Term(term.node, tuple(e if is_fixed(e) else labels.get(e, e) for e in term.map))
 
 
