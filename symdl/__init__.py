@@ -1,8 +1,7 @@
 """symdl: derive, prove and run the calculus of deep learning."""
 
 # The rooms whose names are functions too: a room imported later would take the place of sd.prove and sd.train.
-import symdl.prove
-import symdl.train
+from symdl import prove as _prove_room, train as _train_room
 
 from symdl.expr.dims import dims, indices
 from symdl.expr.ops import (
