@@ -49,7 +49,7 @@ class Names:
         """z[l] = pre-activation, a[l] = activation, for every function of something composite."""
         named = set(self.of)
         let_bodies = {n.args[0] for n in named}
-        layers = [n for n in nodes if n.op == FN and len(n.args) == 1 and _composite(n.args[0])]
+        layers = [n for n in nodes if n.op == FN and len(n.args) == 1 and n.attr not in _NO_LAYER and _composite(n.args[0])]
         fresh_z = dict.fromkeys(n.args[0] for n in layers if n.args[0] not in named | let_bodies)
         many = len(fresh_z) > 1
         for k, z in enumerate(fresh_z, start=1):
@@ -67,6 +67,10 @@ class Names:
             name += "_"
         self._taken[name] = node
         return name
+
+
+#: Functions that make no layer: log(1 - a) needs no name for 1 - a.
+_NO_LAYER = frozenset({"log", "exp", "abs", "sign", "positive"})
 
 
 def _same_input(a: Node, b: Node) -> bool:

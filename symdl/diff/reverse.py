@@ -15,7 +15,7 @@ from symdl.diff.local import Local, local_partial
 from symdl.expr.tensor import Expr
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
-from symdl.graph.node import CONST, INPUT, LET, Node, Size
+from symdl.graph.node import CONST, INPUT, LET, MUL, Node, Size
 from symdl.graph.walk import consumers, depends_on, topological
 
 
@@ -124,9 +124,16 @@ def to_axes(term: Term) -> Term:
     return Term(term.node, tuple(e[1] if isinstance(e, tuple) and e[0] == "d" else e for e in term.map))
 
 
+def _short(node: Node) -> bool:
+    """A number, a name, or a number times a name: as short as any name for it."""
+    if node.op == MUL and len(node.args) == 1 and not node.attr.summed and not node.attr.deltas:
+        node = node.args[0]
+    return node.op in (CONST, INPUT, LET)
+
+
 def _named(out: Expr, v: Node, total: Term, name: Callable[[Node], str | None], uses: int) -> Term:
     """Give the adjoint a name when it will be used more than once and is more than a name already."""
-    if uses < 2 or total.node.op in (CONST, INPUT, LET):
+    if uses < 2 or _short(total.node):
         return total
     chosen = name(v)
     if chosen is None:
