@@ -20,12 +20,11 @@ z, a, t = sd.tensor("z"), sd.tensor("a"), sd.tensor("t")
 def likelihood(page: sd.Page) -> None:
     page.heading("The output as a probability", "把输出看作概率")
     page.text(
-        r"Let the output $a = \sigma(z)$ of a sigmoid neuron be the probability that the picture shows a cat, and $1 - a$ that it does not. Let $t = 1$ "
-        "for a cat and $t = 0$ for "
-        "anything else. Then one formula, $a^t (1 - a)^{1 - t}$, is the probability of what the picture really shows: the likelihood (Bernoulli's "
-        "distribution).",
-        r"设 sigmoid 神经元的输出 $a = \sigma(z)$ 是图片中有猫的概率, $1 - a$ 是没有猫的概率. 有猫时 $t = 1$, 没有时 $t = 0$. "
-        r"那么 $a^t (1 - a)^{1 - t}$ 这一个公式就是图片实际内容的概率: 似然 (伯努利分布).",
+        r"Let the output $a = \sigma(z)$ of a sigmoid neuron be the probability that the picture shows a cat, and $1 - a$ that it does not. Let $t = 1$ for "
+        "a cat and $t = 0$ for anything else. Then one formula, $a^t (1 - a)^{1 - t}$, is the probability of what the picture really shows: the likelihood "
+        "(Bernoulli's distribution).",
+        r"设 sigmoid 神经元的输出 $a = \sigma(z)$ 是图片中有猫的概率, $1 - a$ 是没有猫的概率. 有猫时 $t = 1$, 没有时 $t = 0$. 那么 $a^t (1 - a)^{1 - t}$ 这"
+        "一个公式就是图片实际内容的概率: 似然 (伯努利分布).",
     )
     out, target = sp.symbols("a t")
     chance = out**target * (1 - out) ** (1 - target)
@@ -35,8 +34,7 @@ def likelihood(page: sd.Page) -> None:
     page.claim("the two add up to 1", chance.subs(target, 1) + chance.subs(target, 0), sp.S.One, lhs_latex=r"\sum_{t \in \{0, 1\}} " + shown, zh="两者之和为 1")
     page.text(
         "Pictures are independent, so their likelihoods multiply. The logarithm turns the product into a sum and does not move the maximum; with a minus "
-        "sign the best "
-        r"explanation becomes the least error. That error is the cross-entropy.",
+        "sign the best explanation becomes the least error. That error is the cross-entropy.",
         r"各张图片相互独立, 所以它们的似然相乘. 取对数把乘积变成和, 且不改变最大值的位置; 再加负号, 最好的解释就成了最小的误差. 这个误差就是交叉熵.",
     )
     s = sd.sigmoid(z)
@@ -66,7 +64,19 @@ def gradients(page: sd.Page) -> None:
     output = sd.let("a", sd.sigmoid(z))
     derived = sd.derive(cross_entropy(t, output), z)
     page.derivation(derived)
-    page.claim("gradient of cross-entropy", derived[z], sd.sigmoid(z) - t, lhs_latex=r"\frac{\partial C}{\partial z}", rhs_latex="a - t", zh="交叉熵的梯度")
+    page.chain(
+        derived[z],
+        ("multiply out", (1 - t) * output - t * (1 - output), "展开"),
+        ("the products a t cancel", output - t, "乘积 a t 约去"),
+        start_latex=r"\frac{\partial C}{\partial z}",
+    )
+    page.text(
+        "Shorter still: with the logarithms worked out, cross-entropy is the softplus less $t z$. Its derivative needs no cancelling, and its value no "
+        "logarithm of a rounded 0.",
+        "还可以更短: 把对数算出来, 交叉熵就是 softplus 减去 $t z$. 它的导数不需要约分, 它的值也不需要对舍入得到的 0 取对数.",
+    )
+    page.claim("cross-entropy in terms of z", cross_entropy(t, sd.sigmoid(z)), sd.softplus(z) - t * z, zh="用 z 表示的交叉熵")
+    page.derivation(sd.derive(sd.softplus(z) - t * z, z))
     page.heading("The gradient of least squares", "最小二乘的梯度")
     page.text(
         r"For the squared error the factor $a(1 - a)$ stays. It is small wherever the neuron is sure of itself, be it right or wrong.",
@@ -82,7 +92,14 @@ def gradients(page: sd.Page) -> None:
         rhs_latex=r"(a - t)\,a(1 - a)",
         zh="最小二乘的梯度",
     )
-    page.claim("the two gradients compared", squares[z], derived[z] * output * (1 - output), zh="两个梯度的比较")
+    page.claim(
+        "the two gradients compared",
+        squares[z],
+        derived[z] * output * (1 - output),
+        lhs_latex=r"\frac{\partial}{\partial z} \frac{(a - t)^2}{2}",
+        rhs_latex=r"\frac{\partial C}{\partial z} \cdot a(1 - a)",
+        zh="两个梯度的比较",
+    )
 
 
 def saturation(page: sd.Page) -> None:

@@ -106,9 +106,9 @@ def two_layers(page: sd.Page) -> None:
     page.heading("Pixels, hidden layer, output", "像素, 隐藏层, 输出层")
     page.text(
         "$N$ images of $p$ pixels are the rows of $X$. The hidden layer has $h$ neurons, the output layer $m$. Row $k$ of $z^{(l)}$ holds the weighted "
-        "sums of layer $l$ for image $k$, "
-        r"$a^{(l)} = \sigma(z^{(l)})$ its outputs. The error is half the sum of squares over all images and output neurons. No size is fixed.",
-        r"$N$ 幅有 $p$ 个像素的图像是 $X$ 的各行. 隐藏层有 $h$ 个神经元, 输出层有 $m$ 个. $z^{(l)}$ 的第 $k$ 行是第 $l$ 层对图像 $k$ 的加权输入, "
+        r"sums of layer $l$ for image $k$, $a^{(l)} = \sigma(z^{(l)})$ its outputs. The error is half the sum of squares over all images and output "
+        "neurons. No size is fixed.",
+        "$N$ 幅有 $p$ 个像素的图像是 $X$ 的各行. 隐藏层有 $h$ 个神经元, 输出层有 $m$ 个. $z^{(l)}$ 的第 $k$ 行是第 $l$ 层对图像 $k$ 的加权输入, "
         r"$a^{(l)} = \sigma(z^{(l)})$ 是它的输出. 误差是对所有图像和输出神经元的平方和的一半. 所有大小都不固定.",
     )
     net = network(p, h, m)
@@ -117,11 +117,10 @@ def two_layers(page: sd.Page) -> None:
     page.heading("The equations of backpropagation", "误差反向传播法的公式")
     page.text(
         r"The error term $\delta^{(l)} = \partial C/\partial z^{(l)}$ of the output layer is found directly. That of a layer below follows from the one "
-        "above, without differentiating "
-        r"again: back through the weights, times the slope of the sigmoid. The gradients are then products with what the layer received.",
+        "above, without differentiating again: back through the weights, times the slope of the sigmoid. The gradients are then products with what the "
+        "layer received.",
         r"输出层的误差项 $\delta^{(l)} = \partial C/\partial z^{(l)}$ 直接求得. 下面各层的误差项由上一层的误差项得到, 不必再求导: 反向经过权重, 再乘以 "
-        "sigmoid 的斜率. "
-        r"梯度就是它与该层输入的乘积.",
+        "sigmoid 的斜率. 梯度就是它与该层输入的乘积.",
     )
     claims(page, net, derived)
 

@@ -27,10 +27,10 @@ def derivation(page: sd.Page) -> sd.Expr:
     page.heading("The neuron and its error", "神经元及其误差")
     page.text(
         r"Inputs $x_1, \dots, x_n$ are weighted by $w_1, \dots, w_n$ and added; the threshold $\theta$ is taken off; the sigmoid turns the result into an "
-        r"output between 0 and 1. The squared error compares the output with the target $t$; the factor $1/2$ spares a 2 in the derivative. "
-        r"The number of inputs stays a symbol: the result holds for every $n$.",
-        r"输入 $x_1, \dots, x_n$ 乘以权重 $w_1, \dots, w_n$ 后相加, 减去阈值 $\theta$, 再由 sigmoid 函数变成 0 与 1 之间的输出. "
-        r"平方误差把输出与目标 $t$ 相比较; 系数 $1/2$ 使导数中不出现 2. 输入的个数保持为符号: 结果对每个 $n$ 都成立.",
+        "output between 0 and 1. The squared error compares the output with the target $t$; the factor $1/2$ spares a 2 in the derivative. The number of "
+        "inputs stays a symbol: the result holds for every $n$.",
+        r"输入 $x_1, \dots, x_n$ 乘以权重 $w_1, \dots, w_n$ 后相加, 减去阈值 $\theta$, 再由 sigmoid 函数变成 0 与 1 之间的输出. 平方误差把输出与目标 $t$ 相"
+        "比较; 系数 $1/2$ 使导数中不出现 2. 输入的个数保持为符号: 结果对每个 $n$ 都成立.",
     )
     derived = sd.derive(C, [w, x, theta])
     page.derivation(derived)
@@ -40,10 +40,11 @@ def derivation(page: sd.Page) -> sd.Expr:
 def textbook_form(page: sd.Page, derived: sd.Expr) -> None:
     page.heading("In textbook form", "教科书的形式")
     page.text(
-        r"What is common to all partials is the error term $\delta = \partial C/\partial z = (y - t)\,y(1 - y)$. The weighted sum hands it to the weight times "
-        r"the input, to the input times the weight, and to the threshold with the opposite sign: a bias $b = -\theta$ is a weight whose input is always 1.",
-        r"所有偏导数的共同部分是误差项 $\delta = \partial C/\partial z = (y - t)\,y(1 - y)$. 加权和把它传给权重时乘以输入, 传给输入时乘以权重, 传给阈值时变号: "
-        r"偏置 $b = -\theta$ 是输入恒为 1 的权重.",
+        r"What is common to all partials is the error term $\delta = \partial C/\partial z = (y - t)\,y(1 - y)$. The weighted sum hands it to the weight "
+        r"times the input, to the input times the weight, and to the threshold with the opposite sign: a bias $b = -\theta$ is a weight whose input is "
+        "always 1.",
+        r"所有偏导数的共同部分是误差项 $\delta = \partial C/\partial z = (y - t)\,y(1 - y)$. 加权和把它传给权重时乘以输入, 传给输入时乘以权重, 传给阈值时变"
+        r"号: 偏置 $b = -\theta$ 是输入恒为 1 的权重.",
     )
     delta = sd.grad(C, z)
     page.claim("error term", delta, (y - t) * y * (1 - y), lhs_latex=r"\frac{\partial C}{\partial z}", zh="误差项")

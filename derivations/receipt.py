@@ -79,13 +79,12 @@ def one_kind(page: sd.Page) -> None:
     page.heading("Two apples", "两个苹果")
     page.text(
         "Two apples at 100 each, and 10 percent tax. Forward, from left to right: 100 times 2 is 200, times 1.1 is 220. Backward, from right to left: the "
-        "total "
-        "changes by 1 when the total changes by 1. A product hands each of its factors what arrives times the other factor: 1 times 1.1 for the subtotal, "
-        "1 times "
-        "200 for the tax; then 1.1 times 2 is 2.2 for the price and 1.1 times 100 is 110 for the count. So an apple dearer by 1 makes the bill dearer by 2.2.",
-        "两个苹果, 每个 100 元, 消费税 10%. 正向从左到右: 100 乘 2 得 200, 再乘 1.1 得 220. 反向从右到左: 总价变化 1, 总价就变化 1. "
-        "乘法把传来的值乘以另一个因子交给每个因子: 小计得到 1 乘 1.1, 税率得到 1 乘 200; 然后价格得到 1.1 乘 2 等于 2.2, 个数得到 1.1 乘 100 等于 110. "
-        "所以苹果贵 1 元, 总价就贵 2.2 元.",
+        "total changes by 1 when the total changes by 1. A product hands each of its factors what arrives times the other factor: 1 times 1.1 for the "
+        "subtotal, 1 times 200 for the tax; then 1.1 times 2 is 2.2 for the price and 1.1 times 100 is 110 for the count. So an apple dearer by 1 makes "
+        "the bill dearer by 2.2.",
+        "两个苹果, 每个 100 元, 消费税 10%. 正向从左到右: 100 乘 2 得 200, 再乘 1.1 得 220. 反向从右到左: 总价变化 1, 总价就变化 1. 乘法把传来的值乘以另一"
+        "个因子交给每个因子: 小计得到 1 乘 1.1, 税率得到 1 乘 200; 然后价格得到 1.1 乘 2 等于 2.2, 个数得到 1.1 乘 100 等于 110. 所以苹果贵 1 元, 总价就贵 "
+        "2.2 元.",
     )
     propagate(
         page,
@@ -125,16 +124,12 @@ def sharing(page: sd.Page) -> None:
     page.heading("What is shared", "共用了什么")
     page.text(
         r"The derivative $\partial\,\mathrm{total}/\partial\,\mathrm{subtotal} = 1.1$ is found once and used for both prices and both counts. By the chain "
-        "rule each of their "
-        "derivatives begins with it. Following every path from the total to an input by itself would work it out anew on every path; going backward, every "
-        "arrow is "
-        "passed once. On larger graphs the paths multiply at every branching while the arrows only add up. This is why one backward pass gives all "
-        "derivatives for "
-        "about the price of the forward pass, and why neural networks can be trained.",
-        r"导数 $\partial\,\mathrm{total}/\partial\,\mathrm{subtotal} = 1.1$ 只求一次, 却用于两个价格和两个个数: 由链式法则, 它们的导数都以它开头. "
-        "若沿着从总价到每个输入的每条路径分别计算, 就要在每条路径上重新求它; 而反向传播中每个箭头只经过一次. 在更大的图中, 路径数在每个分支处相乘, 箭头数"
-        "只是相加. "
-        "因此一次反向传播就能以大约一次正向传播的代价求出全部导数, 神经网络才得以训练.",
+        "rule each of their derivatives begins with it. Following every path from the total to an input by itself would work it out anew on every path; "
+        "going backward, every arrow is passed once. On larger graphs the paths multiply at every branching while the arrows only add up. This is why one "
+        "backward pass gives all derivatives for about the price of the forward pass, and why neural networks can be trained.",
+        r"导数 $\partial\,\mathrm{total}/\partial\,\mathrm{subtotal} = 1.1$ 只求一次, 却用于两个价格和两个个数: 由链式法则, 它们的导数都以它开头. 若沿着从总"
+        "价到每个输入的每条路径分别计算, 就要在每条路径上重新求它; 而反向传播中每个箭头只经过一次. 在更大的图中, 路径数在每个分支处相乘, 箭头数只是相加. 因"
+        "此一次反向传播就能以大约一次正向传播的代价求出全部导数, 神经网络才得以训练.",
     )
     total = fruit_bill()
     shared = sd.grad(total, "subtotal")
@@ -151,6 +146,26 @@ def sharing(page: sd.Page) -> None:
             )
     came = sd.Graph.of(total).backward("total", **FRUIT)
     page.fact("its value, also at apple and orange", [came["subtotal"], came["apple"], came["orange"]], [1.1, 1.1, 1.1])
+    page.text(
+        "Counted on the drawing of the two kinds of fruit: the arrows, and the arrows on all paths from the total to an input.",
+        "在两种水果的图上数一数: 箭头的总数, 以及从总价到各个输入的所有路径上的箭头总数.",
+    )
+    page.fact("arrows, each passed once going backward", len(sd.Graph.of(total).edges), 8)
+    page.fact("arrows on all paths, each path followed by itself", arrows_on_paths(total), 13)
+
+
+def arrows_on_paths(total: sd.Expr) -> int:
+    """The lengths of all paths from the total to an input, added up."""
+    graph = sd.Graph.of(total)
+    below: dict[str, list[str]] = {}
+    for source, target in graph.edges:
+        below.setdefault(target, []).append(source)
+    length, ends = 0, [(graph.output, 0)]
+    while ends:
+        name, depth = ends.pop()
+        ends += [(source, depth + 1) for source in below.get(name, [])]
+        length += 0 if name in below else depth
+    return length
 
 
 def page() -> sd.Page:

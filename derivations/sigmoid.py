@@ -27,8 +27,8 @@ def as_written(*terms: sp.Expr) -> sp.Expr:
 def derivative(page: sd.Page) -> None:
     page.heading("The derivative", "导数")
     page.text(
-        r"The sigmoid replaces the jump of the unit step by a smooth rise from 0 to 1, $\sigma(z) = 1/(1 + e^{-z})$. "
-        r"Its derivative can be written with $\sigma$ alone. First as symdl finds it, rule by rule:",
+        r"The sigmoid replaces the jump of the unit step by a smooth rise from 0 to 1, $\sigma(z) = 1/(1 + e^{-z})$. Its derivative can be written with "
+        r"$\sigma$ alone. First as symdl finds it, rule by rule:",
         r"sigmoid 函数用从 0 到 1 的平滑上升代替单位阶跃函数的跳跃: $\sigma(z) = 1/(1 + e^{-z})$. 它的导数可以只用 $\sigma$ 写出. 首先是 symdl 逐条法则求得"
         "的结果:",
     )
@@ -72,10 +72,9 @@ def largest_slope(page: sd.Page) -> None:
     page.heading("The largest slope", "最大斜率")
     page.text(
         r"How far the slope stays below $1/4$ is a square: the slope is at most $1/4$, and it is $1/4$ only where $\sigma(z) = 1/2$, that is $e^{-z} = 1$, "
-        "$z = 0$. "
-        r"A layer of sigmoids therefore shrinks an error on its way back at least by the factor 4, the weights aside.",
-        r"斜率与 $1/4$ 的差是一个平方: 斜率至多为 $1/4$, 且仅当 $\sigma(z) = 1/2$, 即 $e^{-z} = 1$, $z = 0$ 时等于 $1/4$. "
-        r"因此, 不计权重, 误差每反向经过一层 sigmoid 至少缩小为四分之一.",
+        "$z = 0$. A layer of sigmoids therefore shrinks an error on its way back at least by the factor 4, the weights aside.",
+        r"斜率与 $1/4$ 的差是一个平方: 斜率至多为 $1/4$, 且仅当 $\sigma(z) = 1/2$, 即 $e^{-z} = 1$, $z = 0$ 时等于 $1/4$. 因此, 不计权重, 误差每反向经过一"
+        "层 sigmoid 至少缩小为四分之一.",
     )
     s = sd.sigmoid(z)
     gap = sp.Rational(1, 4) - s * (1 - s)
@@ -89,10 +88,10 @@ def largest_slope(page: sd.Page) -> None:
 def towards_the_step(page: sd.Page) -> None:
     page.heading("Towards the unit step", "趋向单位阶跃函数")
     page.text(
-        r"Stretched, the sigmoid comes as close to the unit step as one likes: as $k$ grows, $\sigma(kz)$ tends to 1 for $z > 0$ and to 0 for $z < 0$. "
-        r"At 0 it stays at $1/2$ for every $k$, so there it says nothing about the step, which is undefined there.",
-        r"拉伸后的 sigmoid 函数可以任意接近单位阶跃函数: 当 $k$ 增大时, $\sigma(kz)$ 对 $z > 0$ 趋于 1, 对 $z < 0$ 趋于 0. "
-        r"在 0 处它对每个 $k$ 都等于 $1/2$, 所以对在那里没有定义的阶跃函数没有说明什么.",
+        r"Stretched, the sigmoid comes as close to the unit step as one likes: as $k$ grows, $\sigma(kz)$ tends to 1 for $z > 0$ and to 0 for $z < 0$. At 0 "
+        "it stays at $1/2$ for every $k$, so there it says nothing about the step, which is undefined there.",
+        r"拉伸后的 sigmoid 函数可以任意接近单位阶跃函数: 当 $k$ 增大时, $\sigma(kz)$ 对 $z > 0$ 趋于 1, 对 $z < 0$ 趋于 0. 在 0 处它对每个 $k$ 都等于 "
+        "$1/2$, 所以对在那里没有定义的阶跃函数没有说明什么.",
     )
     for name, zh, at, step in (("z = c > 0", "z = c > 0", c, sd.step(c)), ("z = -c < 0", "z = -c < 0", -c, sd.step(-c))):
         limit = sp.Limit(sd.sigmoid(k * at), k, sp.oo, "-")

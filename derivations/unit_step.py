@@ -43,10 +43,10 @@ def values(page: sd.Page) -> None:
     page.heading("The unit step", "单位阶跃函数")
     page.text(
         r"A neuron fires when the weighted sum of its inputs is above its threshold $\theta$, and is silent when it is below: "
-        r"$y = u(w_1 x_1 + \dots + w_n x_n - \theta)$ with the unit step $u$. At $z = 0$ it is undefined: "
-        r"the sum neither exceeds the threshold nor falls short of it.",
-        r"当输入的加权和超过阈值 $\theta$ 时神经元点火, 低于阈值时不点火: "
-        r"$y = u(w_1 x_1 + \dots + w_n x_n - \theta)$, 其中 $u$ 是单位阶跃函数. 在 $z = 0$ 处它没有定义: 加权和既没有超过阈值, 也没有低于阈值.",
+        r"$y = u(w_1 x_1 + \dots + w_n x_n - \theta)$ with the unit step $u$. At $z = 0$ it is undefined: the sum neither exceeds the threshold nor falls "
+        "short of it.",
+        r"当输入的加权和超过阈值 $\theta$ 时神经元点火, 低于阈值时不点火: $y = u(w_1 x_1 + \dots + w_n x_n - \theta)$, 其中 $u$ 是单位阶跃函数. 在 $z = 0$ "
+        "处它没有定义: 加权和既没有超过阈值, 也没有低于阈值.",
     )
     page.formula(r"u(z) = \begin{cases} 0 & z < 0 \\ \text{undefined} & z = 0 \\ 1 & z > 0 \end{cases}")
     page.claim("definition, above 0", u(p), sp.S.One, lhs_latex=sp.latex(sd.step(p)), zh="定义, 0 以上")
@@ -58,8 +58,8 @@ def values(page: sd.Page) -> None:
 def slopes(page: sd.Page) -> None:
     page.heading("Its derivative", "它的导数")
     page.text(
-        r"Take any two points. With $p, q > 0$ the points $p, q$ lie above 0 and $-p, -q$ below. On either side every difference "
-        r"quotient is 0, so the derivative is 0 there.",
+        "Take any two points. With $p, q > 0$ the points $p, q$ lie above 0 and $-p, -q$ below. On either side every difference quotient is 0, so the "
+        "derivative is 0 there.",
         r"任取两点. 设 $p, q > 0$, 则 $p, q$ 在 0 以上, $-p, -q$ 在 0 以下. 在每一侧, 所有差商都等于 0, 所以那里的导数为 0.",
     )
     for rule, zh, a, b in (
@@ -101,10 +101,10 @@ def descent(page: sd.Page) -> None:
     for tensor in params:
         page.claim(f"no slope by {tensor.name}", derived[tensor], sd.zeros(*tensor.shape), zh=f"对 {tensor.name} 没有斜率")
     page.text(
-        r"With numbers: $x = (1, 1)$, $w = (1, -2)$, $\theta = 1/2$ gives $z = -3/2$ and $y = 0$, but $t = 1$ is wanted. "
-        r"Ten steps of gradient descent with learning rate 1 change nothing. A neuron with the sigmoid in the place of $u$ learns from the same start.",
-        r"用数字来看: $x = (1, 1)$, $w = (1, -2)$, $\theta = 1/2$ 给出 $z = -3/2$, $y = 0$, 而期望值是 $t = 1$. "
-        r"学习率为 1 的十步梯度下降什么也没有改变. 把 $u$ 换成 sigmoid 函数的神经元, 从同样的起点出发可以学习.",
+        r"With numbers: $x = (1, 1)$, $w = (1, -2)$, $\theta = 1/2$ gives $z = -3/2$ and $y = 0$, but $t = 1$ is wanted. Ten steps of gradient descent with "
+        "learning rate 1 change nothing. A neuron with the sigmoid in the place of $u$ learns from the same start.",
+        r"用数字来看: $x = (1, 1)$, $w = (1, -2)$, $\theta = 1/2$ 给出 $z = -3/2$, $y = 0$, 而期望值是 $t = 1$. 学习率为 1 的十步梯度下降什么也没有改变. 把 "
+        "$u$ 换成 sigmoid 函数的神经元, 从同样的起点出发可以学习.",
     )
     start = {"w": np.array([1.0, -2.0]), "theta": np.array(0.5)}
     data = {"x": np.array([1.0, 1.0]), "t": np.array(1.0)}
