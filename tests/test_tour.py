@@ -85,7 +85,7 @@ def test_scripts_are_found_by_name_and_path():
     every = scripts.find()
     assert {"sigmoid", "receipt", "network"} <= {p.stem for p in every}
     assert scripts.find(["sigmoid"]) == [p for p in every if p.stem == "sigmoid"]
-    with pytest.raises(sd.DataError, match="there are .*sigmoid"):
+    with pytest.raises(sd.DataError, match=r"there are .*sigmoid"):
         scripts.find(["sigmiod"])
 
 
