@@ -56,6 +56,7 @@ from symdl.errors import (
     SymdlError,
     UnsupportedError,
 )
+from symdl.computational_graph import Graph
 from symdl.pipeline import derive, grad, hessian, hvp, jacobian, run_page, train, value_and_grad, verify_page
 from symdl.steps.page import Page
 from symdl.steps.verdict import Report, Verdict
