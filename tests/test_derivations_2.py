@@ -131,20 +131,9 @@ def test_missing_scikit_learn_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
     assert "\n" not in str(caught.value)
 
 
-def test_missing_matplotlib_leaves_the_picture_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [m for m in sys.modules if m.split(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    made = sd.Page("picture")
-    script("gradient_descent").picture(made)
-    assert not [b for b in made.blocks if isinstance(b, Figure)]
-    assert "matplotlib" in made.blocks[-1].en and sd.verify_page(made).ok
-
-
 def test_picture_shows_the_path() -> None:
-    pytest.importorskip("matplotlib")
     figures = blocks("gradient_descent", Figure)
-    assert len(figures) == 1 and "<svg" in figures[0].svg
+    assert len(figures) == 1 and figures[0].svg.startswith("<svg") and figures[0].svg.rstrip().endswith("</svg>")
 
 
 @pytest.mark.parametrize(
