@@ -92,19 +92,20 @@ class _Writer:
         self._d, self._every = d, every
         self._groups = [(line, _groups(line)) for line in d.lines]
         extra = self._extra_names()
-        adjoints = {line.node: line.adjoint.node for line in d.lines}
-        self._error_terms = {v: a for v, a in adjoints.items() if a.op == kinds.LET and a.attr.role == "adjoint"}
-        names = {n: s for n, s in d.names.items() if n.op != kinds.INPUT} | self._named_adjoints() | extra
-        roots = [d.loss.node, *(g.node for g in d.gradients.values()), *(e.node for e in d.wrt.values())]
-        self._reading = Reading(names, roots, d.wrt)
-        self._extra = list(extra)
         self._line_of = {line.node: line for line in d.lines}
+        adjoints = self._named_adjoints()
+        names = {n: s for n, s in d.names.items() if n.op != kinds.INPUT} | adjoints | extra
+        roots = [d.loss.node, *(g.node for g in d.gradients.values()), *(e.node for e in d.wrt.values())]
+        derivatives = self._derivatives(adjoints)
+        self._error_terms = {v for v, line in self._line_of.items() if line.adjoint.node in adjoints and line.adjoint.node not in derivatives}
+        self._reading = Reading(names, roots, d.wrt, derivatives)
+        self._extra = list(extra)
 
     def write(self) -> Outline:
         d, reading = self._d, self._reading
         made = Outline(reading.shown(d.loss), tuple(reading.reference(e.node) for e in d.wrt.values()))
-        shown = dict.fromkeys(topological([d.loss.node]))
-        named = [n for n in shown if n in set(d.forward) or n in set(self._extra)]
+        told = {*d.forward, *self._extra}
+        named = [n for n in topological([d.loss.node]) if n in told]
         made.given = [self._definition(n) for n in named]
         for line, groups in self._groups:
             made.backward += self._line(line, groups)
@@ -112,7 +113,7 @@ class _Writer:
         return made
 
     def _extra_names(self) -> dict[Node, str]:
-        """Names u1, u2, ... for nameless results whose derivatives are written and that are too long to be repeated."""
+        """Names u1, u2, ... for nameless results whose derivatives are written and that are too much to be repeated."""
         taken = set(self._d.names.values()) | {str(n.name) for n in topological([self._d.loss.node]) if n.name}
         found: dict[Node, str] = {}
         for line, groups in self._groups:
@@ -120,7 +121,7 @@ class _Writer:
                 v = group.node
                 if v is line.node or v in self._d.names or v.op == kinds.INPUT:
                     continue
-                if self._every or (not _passes(group) and _length(v, self._d.names) > INLINE_LIMIT):
+                if self._every or (not _passes(group) and (_is_sum(v) or _is_long(v, self._d.names))):
                     found[v] = ""
         order = [n for n in topological([self._d.loss.node]) if n in found]
         free = (f"u{k}" for k in range(1, len(order) + len(taken) + 1) if f"u{k}" not in taken)
@@ -129,7 +130,19 @@ class _Writer:
     def _named_adjoints(self) -> dict[Node, str]:
         """Every derivative with a name that a step mentions."""
         roots = [e.node for step in self._d.steps for e in (step.before, step.after)] + [line.adjoint.node for line in self._d.lines]
-        return {n: str(n.name) for n in topological(roots) if n.op == kinds.LET and n not in self._d.names}
+        return {n: str(n.name) for n in topological(roots) if n.op == kinds.LET and n.attr.role == "adjoint"}
+
+    def _derivatives(self, adjoints: dict[Node, str]) -> dict[Node, Node]:
+        """Named derivatives that are no error terms: they print as the derivatives that they are."""
+        loss, named = self._d.loss.node, {name: n for n, name in adjoints.items()}
+        found = {}
+        for _, groups in self._groups:
+            for v in (group.node for group in groups):
+                line = self._line_of.get(v)
+                adjoint = line.adjoint.node if line else named.get(f"d{self._d.loss_name}_du{v.serial}")
+                if adjoint in adjoints and adjoint.rank == v.rank and not adjoints[adjoint].startswith("delta"):
+                    found[adjoint] = build.partial(loss, v)
+        return found
 
     def _definition(self, node: Node) -> Block:
         whole, name = self._reading.definition(node), self._reading.reference(node)
@@ -266,7 +279,19 @@ def _distinct(rows: list[Row]) -> tuple[Row, ...]:
     return tuple(kept)
 
 
-def _length(node: Node, names: dict[Node, str]) -> int:
-    """Operations under a node, down to names."""
-    order = topological([node], stop=lambda n: n in names)
-    return sum(n.op not in (kinds.INPUT, kinds.CONST) and n not in names for n in order)
+def _is_sum(node: Node) -> bool:
+    """A tensor that is a sum over indices, X @ W: it is easier to speak of by a name."""
+    return bool(node.shape) and (node.op == kinds.REDUCE or (node.op == kinds.MUL and bool(node.attr.summed)))
+
+
+def _is_long(node: Node, names: dict[Node, str]) -> bool:
+    """More operations under a node, down to names, than can be repeated."""
+    seen: set[Node] = set()
+    waiting = [node]
+    while waiting and len(seen) <= INLINE_LIMIT:
+        here = waiting.pop()
+        if here in seen or here in names or here.op in (kinds.INPUT, kinds.CONST):
+            continue
+        seen.add(here)
+        waiting.extend(here.args)
+    return len(seen) > INLINE_LIMIT

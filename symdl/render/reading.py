@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import sympy as sp
 
@@ -35,10 +36,19 @@ class Reading:
         What is going to be read, for finding the samples and choosing letters; the result of the forward pass first.
     varied : iterable of str
         Names of the inputs that are differentiated by: parameters, which tell nothing about samples.
+    derivatives : mapping
+        Node -> the derivative that it is, a node of the kind "partial" with the same axes, to be printed in its place.
     """
 
-    def __init__(self, names: Mapping[Node, str], roots: Iterable[Node], varied: Iterable[str] = ()) -> None:
-        self.names = dict(names)
+    def __init__(
+        self,
+        names: Mapping[Node, str],
+        roots: Iterable[Node],
+        varied: Iterable[str] = (),
+        derivatives: Mapping[Node, Node] = MappingProxyType({}),
+    ) -> None:
+        self.names = {n: name for n, name in names.items() if n not in derivatives}
+        self._derivatives = derivatives
         roots = list(roots)
         order = topological([*roots, *names])
         self._let_of = _lets_by_body(topological(roots[:1]), self.names)
@@ -123,12 +133,17 @@ class Reading:
 
     def _freeze(self, root: Node) -> Term:
         """The node with stand-ins for what is named; its axes are labelled 0, 1, ..."""
-        for node in topological([root], stop=lambda n: n in self.names or n in self._let_of or n in self._frozen):
+        for node in topological([root], stop=self._stops):
             if node not in self._frozen:
                 self._frozen[node] = self._replaced(node)
         return self._frozen[root]
 
+    def _stops(self, node: Node) -> bool:
+        return node in self.names or node in self._derivatives or node in self._let_of or node in self._frozen
+
     def _replaced(self, node: Node) -> Term:
+        if node in self._derivatives:
+            return self._freeze(self._derivatives[node])
         if node in self.names:
             return Term(self.stand_in(node), self.order(node))
         let = self._let_of.get(node)
