@@ -97,14 +97,14 @@ def backend(name: str, factory: Callable[..., Any]) -> None:
     ----------
     name : str
     factory : callable
-        Program -> a callable on arrays; see ``symdl.lower.api.BACKENDS``.
+        Program -> a callable on arrays; see ``symdl.lower.backends.BACKENDS``.
 
     Raises
     ------
     NameError_
         When the name is taken or cannot be one.
     """
-    from symdl.lower.api import BACKENDS
+    from symdl.lower.backends import BACKENDS
 
     if not isinstance(name, str) or not name.isidentifier():
         raise NameError_(f"{name!r:.80} cannot name a backend: use letters, digits and _")

@@ -1,0 +1,110 @@
+"""Functions that a printed program brings along, as source text that needs NumPy alone. Each must agree with ``symdl.functions.TABLE``."""
+
+from __future__ import annotations
+
+import sympy as sp
+from sympy.printing.numpy import NumPyPrinter
+
+from symdl.errors import UnsupportedError
+from symdl.functions import TABLE
+
+#: Elementwise functions that NumPy has.
+NUMPY = {name: f"np.{name}" for name in ("exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "sign", "abs")} | {"pow": "np.power"}
+
+_ERROR_FUNCTION = """\
+def erf(z):
+    return np.vectorize(math.erf, otypes=[float])(z)
+"""
+
+#: Name -> (source, other names it needs).
+HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "sigmoid": (
+        """\
+def sigmoid(z):
+    e = np.exp(-np.abs(z))
+    return np.where(np.asarray(z) >= 0, 1.0, e) / (1.0 + e)
+""",
+        (),
+    ),
+    "cosigmoid": ("def cosigmoid(z):  # 1 - sigmoid(z), to the last digit\n    return sigmoid(-z)\n", ("sigmoid",)),
+    "softplus": ("def softplus(z):\n    return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))\n", ()),
+    "cosoftplus": ("def cosoftplus(z):  # softplus(-z)\n    return softplus(-z)\n", ("softplus",)),
+    "silu": ("def silu(z):\n    return z * sigmoid(z)\n", ("sigmoid",)),
+    "erf": (_ERROR_FUNCTION, ("math",)),
+    "gelu": ("def gelu(z):\n    return 0.5 * z * np.vectorize(math.erfc, otypes=[float])(-np.asarray(z) / math.sqrt(2.0))\n", ("math",)),
+    "relu": ("def relu(z):\n    return np.maximum(z, 0.0)\n", ()),
+    "positive": ("def positive(z):\n    return np.heaviside(z, 0.0)\n", ()),
+    "step": (
+        """\
+def step(z):
+    if np.any(np.asarray(z) == 0):
+        raise ValueError("step is undefined at 0")
+    return np.heaviside(z, 0.0)
+""",
+        (),
+    ),
+    "logsumexp": (
+        """\
+def logsumexp(z, axis):
+    top = np.max(z, axis=axis, keepdims=True)
+    return np.squeeze(top, axis) + np.log(np.sum(np.exp(z - top), axis=axis))
+""",
+        (),
+    ),
+    "logdet": (
+        """\
+def logdet(a):
+    sign, value = np.linalg.slogdet(a)
+    if sign <= 0:
+        raise ValueError("logdet: the determinant is not positive")
+    return value
+""",
+        (),
+    ),
+}
+
+
+class Library:
+    """The helpers that one program uses, in order of need."""
+
+    def __init__(self) -> None:
+        self._source: dict[str, str] = {}
+        self.needs_math = False
+
+    def use(self, name: str) -> str:
+        """What to call for a function of the table (or of the machine room); brings its source along."""
+        if name in NUMPY:
+            return NUMPY[name]
+        if name in HELPERS:
+            source, needs = HELPERS[name]
+            for other in needs:
+                if other == "math":
+                    self.needs_math = True
+                else:
+                    self.use(other)
+            self._source.setdefault(name, source)
+            return name
+        return self._from_definition(name)
+
+    def _from_definition(self, name: str) -> str:
+        """A function that was registered from outside: by its definition."""
+        call = f"f_{name}"
+        if call not in self._source:
+            entry, z = TABLE[name], sp.Symbol("z")
+            if entry.definition is None:
+                raise UnsupportedError(f"{name} has no definition that could be printed as Python")
+            body = entry.definition(z)
+            used = {type(part).__name__: self.use(type(part).__name__) for part in body.atoms(sp.Function) if type(part).__name__ in HELPERS}
+            self._source[call] = f"def {call}(z):\n    return {numpy_code(body, used)}\n"
+        return call
+
+    def source(self) -> str:
+        return "\n\n".join(self._source.values())
+
+
+def numpy_code(expression: sp.Expr, functions: dict[str, str] | None = None) -> str:
+    """A SymPy expression as NumPy source."""
+    text = NumPyPrinter({"user_functions": functions or {}, "fully_qualified_modules": True}).doprint(expression)
+    if "\n" in text or "#" in text:
+        raise UnsupportedError(f"{expression!s:.60} cannot be printed as NumPy source")
+    return str(text).replace("numpy.", "np.")
