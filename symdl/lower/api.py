@@ -1,0 +1,172 @@
+"""From expressions to functions of numbers: lambdify, evaluate, value_and_gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdl.errors import DataError, NameError_, ShapeError, UnsupportedError
+from symdl.expr.dims import is_dim
+from symdl.expr.tensor import Expr, as_expr, describe
+from symdl.graph.node import INPUT
+from symdl.lower.compiled import Compiled
+
+
+def lambdify(args: Any, exprs: Any, backend: str = "auto") -> Callable[..., Any]:
+    """A function of numbers, with SymPy's argument order and nesting.
+
+    Parameters
+    ----------
+    args : tensor, SymPy Symbol or IndexedBase, name, or a (nested) list of these
+        What the function takes, in this order. A symbolic size may be among them.
+    exprs : expression, or a (nested) list or tuple, or a SymPy matrix of scalars
+        What it gives: an expression of symdl or of SymPy.
+    backend : str
+
+    Returns
+    -------
+    callable
+        f(*values) -> float for a scalar, a fresh array for a tensor, or a list of such, nested as ``exprs``. Values are numbers,
+        lists or arrays.
+
+    Raises
+    ------
+    NameError_
+        When an expression mentions a tensor that is not among the arguments.
+    DataError, DomainError (when called)
+        For values of the wrong shape or not finite, and for results that are not finite.
+    """
+    leaves: list[Expr] = []
+    shape = _collect(exprs, leaves)
+    names, declared = _arguments(args)
+    compiled = Compiled(leaves, backend, declared)
+    missing = [name for name in compiled.names if name not in names]
+    if missing:
+        raise NameError_(f"lambdify: the expression mentions {', '.join(missing)}, not among the arguments {', '.join(names) or '()'}")
+    single = not isinstance(args, (list, tuple))
+
+    def function(*values: Any) -> Any:
+        given: dict[str, Any] = {}
+        _match([args] if single else args, values, given)
+        results = compiled({k: v for k, v in given.items() if k in compiled.names or k in declared or k in compiled.dims})
+        return _nest(shape, iter(results))
+
+    function.__doc__ = f"f({', '.join(names)})"
+    return function
+
+
+def evaluate(expr: Any, /, **values: Any) -> Any:
+    """The value of an expression, once.
+
+    Parameters
+    ----------
+    expr : expression of symdl or of SymPy
+    **values
+        A number, list or array for every tensor by its name; for a symbolic size that no shape tells, a whole number.
+
+    Returns
+    -------
+    float for a scalar, else an array
+
+    Raises
+    ------
+    NameError_, DataError, DomainError, ShapeError
+        For names that are unknown, values missing, of the wrong shape or not finite, results not finite, open indices.
+    """
+    (result,) = Compiled([as_expr(expr)])(values)
+    return result
+
+
+def value_and_gradients(loss: Expr, gradients: Mapping[str, Expr], backend: str = "auto") -> Callable[..., tuple[float, dict[str, Any]]]:
+    """One function for a loss and its gradients: g(**arrays) -> (float, {name: array}).
+
+    Parameters
+    ----------
+    loss : Expr
+        A scalar.
+    gradients : mapping
+        Name -> gradient.
+    """
+    labels = [f"the gradient by {name}" for name in gradients]
+    compiled = Compiled([loss, *gradients.values()], backend, labels=["the loss", *labels])
+
+    def function(**values: Any) -> tuple[float, dict[str, Any]]:
+        value, *found = compiled(values)
+        return value, dict(zip(gradients, found, strict=True))
+
+    return function
+
+
+# --- arguments and results as the caller nests them --------------------------------------------------------------
+
+
+def _collect(exprs: Any, leaves: list[Expr]) -> Any:
+    """The expressions in order; the answer is their nesting."""
+    if isinstance(exprs, sp.MatrixBase):
+        return ("matrix", exprs.shape, [_collect(e, leaves) for e in exprs])
+    if isinstance(exprs, (list, tuple, sp.Tuple)):
+        return ("tuple" if isinstance(exprs, tuple) else "list", None, [_collect(e, leaves) for e in exprs])
+    leaves.append(as_expr(exprs))
+    return None
+
+
+def _nest(shape: Any, results: Any) -> Any:
+    if shape is None:
+        return next(results)
+    kind, size, inside = shape
+    found = [_nest(s, results) for s in inside]
+    if kind == "matrix":
+        return np.array(found, dtype=float).reshape(size)
+    return tuple(found) if kind == "tuple" else found
+
+
+def _arguments(args: Any) -> tuple[list[str], dict[str, tuple[Any, ...]]]:
+    """Names in order, and the shapes that are known from the arguments themselves."""
+    names: list[str] = []
+    declared: dict[str, tuple[Any, ...]] = {}
+    for arg in _flat(args):
+        name, shape = _argument(arg)
+        if name in names:
+            raise NameError_(f"lambdify: {name} stands twice among the arguments")
+        names.append(name)
+        if shape is not None:
+            declared[name] = shape
+    return names, declared
+
+
+def _flat(args: Any) -> list[Any]:
+    if isinstance(args, (list, tuple, sp.Tuple)):
+        return [leaf for arg in args for leaf in _flat(arg)]
+    return [args]
+
+
+def _argument(arg: Any) -> tuple[str, tuple[Any, ...] | None]:
+    if isinstance(arg, str):
+        return arg, None
+    if isinstance(arg, sp.IndexedBase):
+        return str(arg.label), None
+    if isinstance(arg, sp.Symbol):
+        return arg.name, None if is_dim(arg) else ()
+    if isinstance(arg, Expr):
+        if arg.node.op == INPUT and arg.name is not None:
+            return arg.name, arg.shape
+        raise UnsupportedError(f"lambdify: {describe(arg)} cannot be an argument: use a tensor")
+    raise UnsupportedError(f"lambdify: {arg!r:.40} cannot be an argument: use a tensor, a SymPy symbol, or a name")
+
+
+def _match(args: Sequence[Any], values: Sequence[Any], given: dict[str, Any]) -> None:
+    if len(args) != len(values):
+        raise DataError(f"{len(values)} values given, and the function takes {len(args)}: {', '.join(str(a) for a in args)}")
+    for arg, value in zip(args, values, strict=True):
+        if isinstance(arg, (list, tuple, sp.Tuple)):
+            if not isinstance(value, (list, tuple, np.ndarray)):
+                raise DataError(f"for the arguments {arg} a list of {len(arg)} values is expected")
+            _match(arg, list(value), given)
+        else:
+            given[_argument(arg)[0]] = value
+
+
+__all__ = ["ShapeError", "evaluate", "lambdify", "value_and_gradients"]

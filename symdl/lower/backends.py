@@ -1,0 +1,37 @@
+"""The list of backends: a new one is one entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from symdl.errors import NameError_
+from symdl.lower.program import Program
+
+#: A backend makes a function of arrays from a program, see ``symdl.lower.numpy_backend.compile_program``.
+Backend = Callable[..., Callable[..., list[Any]]]
+
+
+def _numpy(program: Program, outs: Sequence[Any] | None = None) -> Callable[..., list[Any]]:
+    from symdl.lower.numpy_backend import compile_program
+
+    return compile_program(program, outs)
+
+
+#: Name -> backend, the best first.
+BACKENDS: dict[str, Backend] = {"numpy": _numpy}
+
+
+def backend_named(name: str) -> Backend:
+    """The backend of this name; "auto" is the best there is.
+
+    Raises
+    ------
+    NameError_
+        When there is none of this name.
+    """
+    if name == "auto":
+        return next(iter(BACKENDS.values()))
+    if name not in BACKENDS:
+        raise NameError_(f"{name!r:.40} is not a backend; there are auto, {', '.join(BACKENDS)}")
+    return BACKENDS[name]

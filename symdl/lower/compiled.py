@@ -1,0 +1,157 @@
+"""Functions of named arrays: programs made when a combination of shapes is seen for the first time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdl.errors import DataError, DomainError, NameError_, ShapeError
+from symdl.expr.dims import is_dim
+from symdl.expr.tensor import Expr, describe
+from symdl.graph.node import INPUT, Node
+from symdl.graph.number import to_sympy
+from symdl.graph.walk import topological
+from symdl.lower.backends import backend_named
+from symdl.lower.plan import Wanted, input_nodes, lower
+from symdl.lower.program import Program
+from symdl.lower.sizes import bind_sizes
+from symdl.lower.stabilise import stabilised
+from symdl.lower.values import as_array
+
+
+class Compiled:
+    """Several expressions, ready to be evaluated together.
+
+    Parameters
+    ----------
+    exprs : sequence of Expr
+        Without open index letters.
+    backend : str
+    declared : mapping, optional
+        Name -> shape, of further tensors whose shapes tell sizes.
+    labels : sequence of str, optional
+        How errors call the results.
+    """
+
+    def __init__(
+        self,
+        exprs: Sequence[Expr],
+        backend: str = "auto",
+        declared: Mapping[str, tuple[Any, ...]] | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        self._backend = backend_named(backend)
+        self._labels = list(labels) if labels else ["the result"] if len(exprs) == 1 else [f"result {k}" for k in range(len(exprs))]
+        for expr in exprs:
+            _require_closed(expr)
+        stable = stabilised([e.term for e in exprs])
+        self._wanted = [Wanted(t.node, t.map, e.shape) for t, e in zip(stable, exprs, strict=True)]
+        self._inputs = _all_inputs(exprs, self._wanted)
+        self._expected = {str(n.name): n.shape for n in self._inputs} | dict(declared or {})
+        for node in self._inputs:
+            shape = self._expected[str(node.name)]
+            if shape != node.shape:
+                raise ShapeError(f"{node.name} was declared with shape {shape}, and the expression has it with shape {node.shape}")
+        self._dims = _symbols(self._wanted) | {s for shape in self._expected.values() for n in shape for s in sp.sympify(n).free_symbols}
+        self._programs: dict[Any, Callable[..., list[Any]]] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the inputs."""
+        return [str(n.name) for n in self._inputs]
+
+    @property
+    def dims(self) -> dict[str, sp.Symbol]:
+        """Symbolic sizes by name: they may be given by keyword too."""
+        return {str(s): s for s in self._dims}
+
+    def program(self, shapes: Mapping[str, tuple[int, ...]], sizes: Mapping[sp.Symbol, int] | None = None) -> Program:
+        """The program for these shapes."""
+        bound = bind_sizes([(n, s) for n, s in self._expected.items() if n in shapes], shapes, sizes)
+        return lower(self._wanted, bound, self._inputs)
+
+    def compile(self, shapes: Mapping[str, tuple[int, ...]], outs: Sequence[Any] | None = None) -> Callable[..., list[Any]]:
+        """A bare function of arrays in the order of ``names``, for loops: nothing is checked or converted at a run."""
+        return self._backend(self.program(shapes), outs)
+
+    def __call__(self, values: Mapping[str, Any]) -> list[Any]:
+        """The results for values by name, checked."""
+        arrays: dict[str, Any] = {}
+        sizes: dict[sp.Symbol, int] = {}
+        for name, value in values.items():
+            if name in self._expected:
+                arrays[name] = as_array(name, value)
+            else:
+                sizes[self._dim(name)] = _whole(name, value)
+        missing = [name for name in self.names if name not in arrays]
+        if missing:
+            raise DataError(f"no value given for {', '.join(missing)}")
+        key = tuple((name, () if type(a) is float else a.shape) for name, a in arrays.items()), tuple(sizes.items())
+        run = self._programs.get(key)
+        if run is None:
+            run = self._programs[key] = self._backend(self.program(dict(key[0]), sizes))
+        results = run(*[arrays[name] for name in self.names])
+        for label, result in zip(self._labels, results, strict=True):
+            require_finite(label, result)
+        return results
+
+    def _dim(self, name: str) -> sp.Symbol:
+        found = self.dims.get(name)
+        if found is None:
+            raise NameError_(f"{name} does not occur in the expression; it mentions {', '.join(self.names) or 'no tensor'}")
+        return found
+
+
+def require_finite(label: str, result: Any) -> None:
+    """DomainError when a result is NaN or infinite: the inputs were finite."""
+    if type(result) is float or np.ndim(result) == 0:
+        good, shown = math.isfinite(result), float(result)
+    else:
+        flat = result.reshape(-1)
+        good = math.isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())
+        shown = 0.0 if good else float(flat[~np.isfinite(flat)][0])
+    if not good:
+        what = "is not a number" if shown != shown else "is infinite"
+        raise DomainError(f"{label} {what} at these values: they lie outside the domain of a function, or a result is too large for a 64-bit number")
+
+
+def _require_closed(expr: Expr) -> None:
+    if expr.open:
+        letters = ", ".join(sorted(map(str, expr.open)))
+        raise ShapeError(f"{describe(expr)} has the open index {letters}: sum over it, or make it an axis with sd.let")
+
+
+def _all_inputs(exprs: Sequence[Expr], wanted: Sequence[Wanted]) -> list[Node]:
+    """Inputs of the expressions as written, and as stabilised: the user gives all that the expression mentions."""
+    return input_nodes([e.node for e in exprs] + [w.node for w in wanted])
+
+
+def _symbols(wanted: Sequence[Wanted]) -> set[sp.Symbol]:
+    """Size symbols in shapes and coefficients."""
+    found: set[Any] = set()
+    for node in topological(w.node for w in wanted):
+        attr = node.attr
+        parts = [*node.sizes()]
+        if node.op != INPUT:
+            parts += list(attr) if isinstance(attr, tuple) else [attr]
+        if hasattr(attr, "coef"):
+            parts.append(attr.coef)
+        for part in parts:
+            if isinstance(part, sp.Expr):
+                found |= part.free_symbols
+    found |= {s for w in wanted for n in w.shape if isinstance(n, sp.Expr) for s in n.free_symbols}
+    return {s for s in found if is_dim(s) or isinstance(s, sp.Symbol)}
+
+
+def _whole(name: str, value: Any) -> int:
+    number = to_sympy(value) if isinstance(value, int) else value
+    try:
+        if int(number) == number and int(number) >= 1:
+            return int(number)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise DataError(f"the size {name} must be a whole number from 1, not {value!r:.40}")

@@ -1,0 +1,227 @@
+"""Planning sums of products: in which order factors are multiplied, and which pairs become matrix products.
+
+A factor is a value with an index (a small int) on each of its axes, every index once. Factors with the same indices
+are multiplied elementwise; the order of the rest minimises the number of multiplications (exactly up to six factors); a pair that
+shares summed indices becomes a dot (BLAS), a stacked matmul, or an einsum.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from symdl.lower.program import Operand
+
+if TYPE_CHECKING:
+    from symdl.lower.emit import Emitter
+
+
+class Factor(NamedTuple):
+    """A value, and the index on each of its axes in the order in which it is stored."""
+
+    value: Operand
+    axes: tuple[int, ...]
+
+
+#: Up to this many factors every order is tried.
+EXACT = 6
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def contract(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[int], sizes: Mapping[int, int], wish: Sequence[int]) -> Factor:
+    """Sum of the product of the factors.
+
+    Parameters
+    ----------
+    emitter : Emitter
+    factors : sequence of Factor
+        At least one, each with at least one axis.
+    summed : set of int
+        Indices that are summed over; each occurs in some factor.
+    sizes : mapping
+        Index -> its size.
+    wish : sequence of int
+        The order of axes in which the result is liked best.
+    """
+    work = _fused(emitter, _presummed(emitter, factors, summed), summed, sizes)
+    if len(work) == 1:
+        return sum_axes(emitter, work[0], summed)
+    for a, b in order(work, summed, sizes):
+        last = len(work) == 2
+        left, right = work[a], work[b]
+        rest = [f for k, f in enumerate(work) if k not in (a, b)]
+        kept = {i for f in rest for i in f.axes}
+        gone = frozenset(i for i in summed if i not in kept)
+        work = [*rest, pair(emitter, left, right, gone, sizes, wish if last else ())]
+    return work[0]
+
+
+def _presummed(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[int]) -> list[Factor]:
+    """Indices that only one of several factors has are summed there at once."""
+    if len(factors) == 1:
+        return list(factors)
+    out = []
+    for k, factor in enumerate(factors):
+        others = {i for m, f in enumerate(factors) if m != k for i in f.axes}
+        out.append(sum_axes(emitter, factor, frozenset(summed - others)))
+    return out
+
+
+def _fused(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[int], sizes: Mapping[int, int]) -> list[Factor]:
+    """Factors with equal index sets multiplied; of two that are alone, the product waits for the sum."""
+    groups: dict[frozenset[int], list[Factor]] = {}
+    for factor in factors:
+        groups.setdefault(frozenset(factor.axes), []).append(factor)
+    if len(groups) == 1 and summed:
+        (group,) = groups.values()
+        return [emitter.times(group[:-1], sizes), group[-1]] if len(group) > 1 else group
+    return [emitter.times(group, sizes) for group in groups.values()]
+
+
+def sum_axes(emitter: Emitter, factor: Factor, summed: frozenset[int]) -> Factor:
+    """The factor summed over those of the indices that it has."""
+    gone = tuple(axis for axis, i in enumerate(factor.axes) if i in summed)
+    if not gone:
+        return factor
+    kept = tuple(i for i in factor.axes if i not in summed)
+    shape = emitter.shape(factor.value)
+    if len(gone) == 1 and len(shape) == 2 and gone[0] == 0:
+        # The sum of rows is a BLAS call with a row of ones.
+        return Factor(emitter.emit("dot", (emitter.ones(shape[0]), factor.value), None, shape[1:]), kept)
+    return Factor(emitter.emit("sum", (factor.value,), gone, tuple(n for a, n in enumerate(shape) if a not in gone)), kept)
+
+
+def order(factors: Sequence[Factor], summed: frozenset[int], sizes: Mapping[int, int]) -> list[tuple[int, int]]:
+    """Pairs of positions: contract these two, put the result last, and so on."""
+    sets = [frozenset(f.axes) for f in factors]
+    if len(sets) == 2:
+        return [(0, 1)]
+    return _exact(sets, summed, sizes) if len(sets) <= EXACT else _greedy(sets, summed, sizes)
+
+
+def _cost(a: frozenset[int], b: frozenset[int], sizes: Mapping[int, int]) -> int:
+    return math.prod(sizes[i] for i in a | b)
+
+
+def _result(a: frozenset[int], b: frozenset[int], others: Sequence[frozenset[int]], summed: frozenset[int]) -> frozenset[int]:
+    kept = frozenset().union(*others)
+    return frozenset(i for i in a | b if i not in summed or i in kept)
+
+
+def _exact(sets: list[frozenset[int]], summed: frozenset[int], sizes: Mapping[int, int]) -> list[tuple[int, int]]:
+    """The cheapest order, by dynamic programming over subsets of the factors."""
+    everything = (1 << len(sets)) - 1
+    left_over: dict[int, frozenset[int]] = {}
+    for subset in range(1, everything + 1):
+        inside = frozenset().union(*(s for k, s in enumerate(sets) if subset >> k & 1))
+        outside = frozenset().union(*(s for k, s in enumerate(sets) if not subset >> k & 1))
+        left_over[subset] = frozenset(i for i in inside if i not in summed or i in outside)
+    best: dict[int, tuple[int, int]] = {1 << k: (0, 0) for k in range(len(sets))}
+    for subset in range(1, everything + 1):
+        if subset in best:
+            continue
+        choices = []
+        part = (subset - 1) & subset
+        while part:
+            other = subset ^ part
+            if part < other:
+                price = best[part][0] + best[other][0] + _cost(left_over[part], left_over[other], sizes)
+                choices.append((price, part))
+            part = (part - 1) & subset
+        best[subset] = min(choices)
+    return _positions(everything, best, len(sets))
+
+
+def _positions(everything: int, best: dict[int, tuple[int, int]], count: int) -> list[tuple[int, int]]:
+    """The tree of the best order as positions in a shrinking list."""
+    steps: list[tuple[int, int, int]] = []
+    stack = [everything]
+    while stack:
+        subset = stack.pop()
+        part = best[subset][1]
+        if part:
+            steps.append((subset, part, subset ^ part))
+            stack += [part, subset ^ part]
+    place = [1 << k for k in range(count)]
+    out = []
+    for subset, a, b in reversed(steps):
+        i, j = place.index(a), place.index(b)
+        out.append((i, j))
+        place = [p for k, p in enumerate(place) if k not in (i, j)] + [subset]
+    return out
+
+
+def _greedy(sets: list[frozenset[int]], summed: frozenset[int], sizes: Mapping[int, int]) -> list[tuple[int, int]]:
+    """Always the pair whose product is cheapest."""
+    out = []
+    while len(sets) > 1:
+        pairs = itertools.combinations(range(len(sets)), 2)
+        i, j = min(pairs, key=lambda p: _cost(sets[p[0]], sets[p[1]], sizes))
+        out.append((i, j))
+        rest = [s for k, s in enumerate(sets) if k not in (i, j)]
+        sets = [*rest, _result(sets[i], sets[j], rest, summed)]
+    return out
+
+
+def pair(emitter: Emitter, a: Factor, b: Factor, gone: frozenset[int], sizes: Mapping[int, int], wish: Sequence[int]) -> Factor:
+    """Two factors multiplied, and summed over ``gone``."""
+    both = set(a.axes) & set(b.axes)
+    over = [i for i in a.axes if i in both and i in gone]
+    if not over:
+        return sum_axes(emitter, emitter.times([a, b], sizes), gone)
+    a = sum_axes(emitter, a, gone - both)
+    b = sum_axes(emitter, b, gone - both)
+    batch = [i for i in a.axes if i in both and i not in gone]
+    left = [i for i in a.axes if i not in both]
+    right = [i for i in b.axes if i not in both]
+    if not left and not right:
+        return _inner(emitter, a, b, batch, sizes)
+    if _swap(a, b, over, left, right, wish):
+        a, b, left, right = b, a, right, left
+    # The larger operand decides the order of the summed indices, so that it need not be copied.
+    larger = a if len(left) >= len(right) else b
+    over = [i for i in larger.axes if i in over]
+    if batch:
+        return _stacked(emitter, a, b, batch, left, over, right, sizes)
+    x = emitter.matrix(a, left, over, sizes)
+    y = emitter.matrix(b, over, right, sizes)
+    flat = tuple(math.prod(sizes[i] for i in group) for group in (left, right) if group)
+    value = emitter.emit("dot", (x, y), None, flat)
+    return Factor(emitter.reshape(value, tuple(sizes[i] for i in left + right)), (*left, *right))
+
+
+def _swap(a: Factor, b: Factor, over: list[int], left: list[int], right: list[int], wish: Sequence[int]) -> bool:
+    """Whether b should stand on the left: as the wish has it, else so that fewer operands are transposed."""
+    if wish and left and right:
+        ranks = [[wish.index(i) for i in group if i in wish] for group in (left, right)]
+        if ranks[0] and ranks[1]:
+            return min(ranks[1]) < min(ranks[0])
+    straight = (a.axes[-1] in over) + (b.axes[0] in over)
+    crossed = (b.axes[-1] in over) + (a.axes[0] in over)
+    return crossed > straight
+
+
+def _inner(emitter: Emitter, a: Factor, b: Factor, batch: list[int], sizes: Mapping[int, int]) -> Factor:
+    """Both factors have the same indices."""
+    if not batch:
+        b = emitter.arranged(b, a.axes)
+        return Factor(emitter.emit("inner", (a.value, b.value), None, ()), ())
+    name = {i: _LETTERS[k] for k, i in enumerate(a.axes)}
+    subscripts = ",".join("".join(name[i] for i in f.axes) for f in (a, b)) + "->" + "".join(name[i] for i in batch)
+    return Factor(emitter.emit("einsum", (a.value, b.value), subscripts, tuple(sizes[i] for i in batch)), tuple(batch))
+
+
+def _stacked(
+    emitter: Emitter, a: Factor, b: Factor, batch: list[int], left: list[int], over: list[int], right: list[int], sizes: Mapping[int, int]
+) -> Factor:
+    """A matrix product for every value of the batch indices."""
+    stack = tuple(sizes[i] for i in batch)
+    rows, inner, columns = (math.prod(sizes[i] for i in group) for group in (left, over, right))
+    x = emitter.reshape(emitter.arranged(a, (*batch, *left, *over)).value, (*stack, rows, inner))
+    y = emitter.reshape(emitter.arranged(b, (*batch, *over, *right)).value, (*stack, inner, columns))
+    value = emitter.emit("matmul", (x, y), None, (*stack, rows, columns))
+    axes = (*batch, *left, *right)
+    return Factor(emitter.reshape(value, tuple(sizes[i] for i in axes)), axes)

@@ -1,0 +1,179 @@
+"""Writing instructions: every value once, and the small steps that all rules share (views, elementwise sums and products)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from symdl.lower.contract import Factor
+from symdl.lower.program import Instruction, Operand, Ref
+
+_COMMUTATIVE = frozenset(["add", "multiply", "maximum", "inner"])
+
+
+class Emitter:
+    """A growing list of instructions."""
+
+    def __init__(self) -> None:
+        self.code: list[Instruction] = []
+        self._known: dict[tuple[Any, ...], Ref] = {}
+
+    def emit(self, op: str, args: tuple[Operand, ...], attr: Any = None, shape: tuple[int, ...] = ()) -> Ref:
+        """The value of an instruction; the same instruction is written once."""
+        if op in _COMMUTATIVE and isinstance(args[0], Ref) and isinstance(args[1], Ref) and args[0] > args[1]:
+            args = (args[1], args[0])
+        key = (op, args, tuple(map(type, args)), attr, shape)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Ref(len(self.code))
+            self.code.append(Instruction(op, args, attr, shape))
+        return found
+
+    def shape(self, value: Operand) -> tuple[int, ...]:
+        return self.code[value].shape if isinstance(value, Ref) else ()
+
+    def ones(self, size: int) -> Ref:
+        """A vector of ones."""
+        return self.emit("ones", (), None, (size,))
+
+    # --- views ----------------------------------------------------------------------------------------------
+
+    def arranged(self, factor: Factor, axes: Sequence[int]) -> Factor:
+        """The factor with its axes in this order; indices that it lacks become axes of size 1."""
+        place = [factor.axes.index(i) if i in factor.axes else -1 for i in axes]
+        if place == list(range(len(factor.axes))):
+            return factor
+        old = self.shape(factor.value)
+        shape = tuple(old[p] if p >= 0 else 1 for p in place)
+        return Factor(self.emit("view", (factor.value,), tuple(place), shape), tuple(axes))
+
+    def aligned(self, factor: Factor, axes: Sequence[int]) -> Operand:
+        """The value, so that NumPy's broadcasting lines it up with these axes; leading axes may be missing."""
+        missing = 0
+        while missing < len(axes) and axes[missing] not in factor.axes:
+            missing += 1
+        return self.arranged(factor, axes[missing:]).value
+
+    def selected(self, factor: Factor) -> Factor:
+        """Fixed positions taken, and repeated indices read along the diagonal."""
+        if len(set(factor.axes)) == len(factor.axes) and all(i >= 0 for i in factor.axes):
+            return factor
+        old = self.shape(factor.value)
+        kept = tuple(dict.fromkeys(i for i in factor.axes if i >= 0))
+        shape = tuple(old[factor.axes.index(i)] for i in kept)
+        return Factor(self.emit("select", (factor.value,), factor.axes, shape), kept)
+
+    def reshape(self, value: Ref, shape: tuple[int, ...]) -> Ref:
+        return value if self.shape(value) == shape else self.emit("reshape", (value,), None, shape)
+
+    def matrix(self, factor: Factor, rows: Sequence[int], columns: Sequence[int], sizes: Mapping[int, int]) -> Ref:
+        """The factor as a matrix; as a vector when rows or columns are empty."""
+        value = self.arranged(factor, (*rows, *columns)).value
+        assert isinstance(value, Ref)
+        if len(rows) <= 1 and len(columns) <= 1:
+            return value
+        flat = tuple(_product(sizes[i] for i in group) for group in (rows, columns) if group)
+        return self.reshape(value, flat)
+
+    def spread(self, factor: Factor, axes: Sequence[int], shape: tuple[int, ...]) -> Operand:
+        """The value on exactly these axes, repeated along those that it lacks."""
+        if not shape:
+            return factor.value
+        arranged = self.arranged(factor, axes)
+        if self.shape(arranged.value) == shape:
+            return arranged.value
+        return self.emit("spread", (arranged.value,), None, shape)
+
+    # --- elementwise ----------------------------------------------------------------------------------------
+
+    def binary(self, op: str, a: Factor, b: Factor, sizes: Mapping[int, int]) -> Factor:
+        """An elementwise operation of two factors; the one with more axes decides the order of the result's."""
+        first, second = (b, a) if len(b.axes) > len(a.axes) else (a, b)
+        axes = (*first.axes, *(i for i in second.axes if i not in first.axes))
+        x, y = self.aligned(a, axes), self.aligned(b, axes)
+        return Factor(self.emit(op, (x, y), None, tuple(sizes[i] for i in axes)), axes)
+
+    def unary(self, op: str, a: Factor) -> Factor:
+        return Factor(self.emit(op, (a.value,), None, self.shape(a.value)), a.axes)
+
+    def times(self, factors: Sequence[Factor], sizes: Mapping[int, int], coef: float = 1.0, below: Sequence[Factor] = ()) -> Factor:
+        """coef * product of the factors / product of those below, small ones first."""
+        scale = self._scalar_product([f for f in factors if not f.axes], coef, [f for f in below if not f.axes])
+        groups: dict[frozenset[int], list[Factor]] = {}
+        for factor in factors:
+            if factor.axes:
+                groups.setdefault(frozenset(factor.axes), []).append(factor)
+        product: Factor | None = None
+        for group in sorted(groups.values(), key=lambda g: _product(sizes[i] for i in g[0].axes)):
+            whole = self._group_product(group, sizes)
+            if scale is not None and product is None:
+                whole, scale = self._scaled(whole, scale, sizes), None
+            product = whole if product is None else self.binary("multiply", whole, product, sizes)
+        if product is None:
+            product = scale or Factor(1.0, ())
+        for factor in below:
+            if factor.axes:
+                product = self.binary("divide", product, factor, sizes)
+        return product
+
+    def _group_product(self, group: list[Factor], sizes: Mapping[int, int]) -> Factor:
+        """Factors with the same indices, multiplied from the left."""
+        whole = group[0]
+        for factor in group[1:]:
+            whole = self.binary("multiply", whole, factor, sizes)
+        return whole
+
+    def _scaled(self, factor: Factor, scale: Factor, sizes: Mapping[int, int]) -> Factor:
+        if not isinstance(scale.value, Ref) and scale.value == -1.0:
+            return self.unary("negative", factor)
+        return self.binary("multiply", factor, scale, sizes)
+
+    def _scalar_product(self, above: Sequence[Factor], coef: float, below: Sequence[Factor]) -> Factor | None:
+        """The product of scalars; None for 1."""
+        for factor in above:
+            if not isinstance(factor.value, Ref):
+                coef *= factor.value
+        over = [f.value for f in above if isinstance(f.value, Ref)]
+        under = [f.value for f in below]
+        if not over and not under:
+            return None if coef == 1.0 else Factor(coef, ())
+        if len(over) == 1 and not under and coef == 1.0:
+            return Factor(over[0], ())
+        return Factor(self.emit("product", (*over, *under), (coef, len(over))), ())
+
+    def total(self, terms: Sequence[tuple[float, Factor]], offset: float, sizes: Mapping[int, int]) -> Factor:
+        """Sum of weight * factor, plus the offset; terms with the same indices first."""
+        groups: dict[frozenset[int], list[tuple[float, Factor]]] = {}
+        for weight, factor in terms:
+            groups.setdefault(frozenset(factor.axes), []).append((weight, factor))
+        parts = [self._weighted(g, sizes) for g in sorted(groups.values(), key=lambda g: _product(sizes[i] for i in g[0][1].axes))]
+        weight, factor = self._weighted(parts, sizes)
+        if weight == -1.0 and offset:
+            return self.binary("subtract", Factor(offset, ()), factor, sizes)
+        if weight != 1.0:
+            factor = self._scaled(factor, Factor(weight, ()), sizes)
+        return self.binary("add", factor, Factor(offset, ()), sizes) if offset else factor
+
+    def _weighted(self, terms: Sequence[tuple[float, Factor]], sizes: Mapping[int, int]) -> tuple[float, Factor]:
+        """The sum as one weight times one factor: a weight that all share is taken out."""
+        size = abs(terms[0][0]) if len({abs(w) for w, _ in terms}) == 1 else 1.0
+        sign = 1.0 if any(w > 0 for w, _ in terms) else -1.0
+        outer = size * sign
+        signed = sorted(((w / outer, f) for w, f in terms), key=lambda t: t[0] != 1.0)
+        whole: Factor | None = None
+        for weight, factor in signed:
+            if abs(weight) != 1.0:
+                factor, weight = self._scaled(factor, Factor(weight, ()), sizes), 1.0
+            if whole is None:
+                whole = factor if weight == 1.0 else self.unary("negative", factor)
+            else:
+                whole = self.binary("add" if weight == 1.0 else "subtract", whole, factor, sizes)
+        assert whole is not None
+        return outer, whole
+
+
+def _product(sizes: Any) -> int:
+    result = 1
+    for size in sizes:
+        result *= size
+    return result

@@ -1,0 +1,367 @@
+"""From nodes to a program: one rule for each kind of node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from symdl.errors import NameError_, UnsupportedError
+from symdl.expr.dims import show_shape
+from symdl.functions import TABLE
+from symdl.graph import node as kinds
+from symdl.graph.build import Delta, Term, sum_out_deltas
+from symdl.graph.node import Node
+from symdl.graph.number import Number
+from symdl.graph.walk import consumers, inputs, topological
+from symdl.lower import stabilise
+from symdl.lower.contract import Factor, contract
+from symdl.lower.emit import Emitter
+from symdl.lower.program import Output, Program, Ref, without_dead_code
+from symdl.lower.sizes import Values
+
+
+class Wanted(NamedTuple):
+    """A result: a node, the entry on each of its axes (axis of the result, or ``~c``), and the result's shape."""
+
+    node: Node
+    map: tuple[int, ...]
+    shape: tuple[Any, ...]
+
+
+def lower(wanted: Sequence[Wanted], sizes: Mapping[Any, int], names: Sequence[Node]) -> Program:
+    """The program that computes the wanted results.
+
+    Parameters
+    ----------
+    wanted : sequence of Wanted
+        Already stabilised.
+    sizes : mapping
+        Size symbol -> value.
+    names : sequence of Node
+        The inputs, in the order in which the program takes them.
+    """
+    planner = _Planner(Values(sizes))
+    for node in names:
+        planner.input(node)
+    order = topological(w.node for w in wanted)
+    planner.walk(order, wanted)
+    results = [planner.result(w) for w in wanted]
+    code, new = without_dead_code(planner.out.code, [r.value for r in results], len(names))
+    outputs = tuple(Output(new[r.value] if isinstance(r.value, Ref) else r.value, r.shape) for r in results)
+    return Program(tuple((str(n.name), planner.sizes(n)) for n in names), tuple(code), outputs)
+
+
+def input_nodes(roots: Sequence[Node]) -> list[Node]:
+    """The inputs under the roots; NameError_ when one name stands for tensors of different shapes."""
+    found: dict[str, Node] = {}
+    for node in inputs(roots):
+        name = str(node.name)
+        if name in found and found[name].shape != node.shape:
+            raise NameError_(f"{name} stands for two tensors, of shapes {show_shape(found[name].shape)} and {show_shape(node.shape)}: rename one")
+        found.setdefault(name, node)
+    return list(found.values())
+
+
+class _Planner:
+    def __init__(self, values: Values) -> None:
+        self.out = Emitter()
+        self._values = values
+        self._of: dict[Node, Factor] = {}
+        self._by_name: dict[str, Factor] = {}
+        self._uses: dict[Node, list[tuple[Node, int]]] = {}
+        self._wishes: dict[Node, tuple[int, ...]] = {}
+
+    def sizes(self, node: Node) -> tuple[int, ...]:
+        return tuple(self._values.size(s) for s in node.shape)
+
+    def input(self, node: Node) -> None:
+        shape = self.sizes(node)
+        self._by_name[str(node.name)] = Factor(self.out.emit("input", (), (str(node.name),), shape), tuple(range(len(shape))))
+
+    def walk(self, order: list[Node], wanted: Sequence[Wanted]) -> None:
+        """Give every node its value."""
+        self._uses = consumers(order)
+        for w in wanted:
+            if len(set(w.map)) == len(w.map) == len(w.shape):
+                self._wishes.setdefault(w.node, tuple(sorted(range(len(w.map)), key=w.map.__getitem__)))
+        for node in order:
+            rule = _RULES.get(node.op)
+            if rule is None:
+                raise UnsupportedError(f"a node of kind {node.op!r} cannot be computed: it stands in derivations only")
+            self._of[node] = rule(self, node)
+
+    def result(self, wanted: Wanted) -> Output:
+        """The value on the axes of the result."""
+        factor = self._placed(wanted.node, wanted.map)
+        shape = tuple(self._values.size(s) for s in wanted.shape)
+        return Output(self.out.spread(factor, tuple(range(len(shape))), shape), shape)
+
+    # --- arguments ----------------------------------------------------------------------------------------------
+
+    def _placed(self, node: Node, entries: Sequence[int]) -> Factor:
+        """The value of a node with these indices on the node's axes."""
+        known = self._of[node]
+        if not known.axes:
+            return known
+        return self.out.selected(Factor(known.value, tuple(entries[a] for a in known.axes)))
+
+    def _args(self, node: Node) -> list[Factor]:
+        return [self._placed(a, m) for a, m in node.terms()]
+
+    def _index_sizes(self, node: Node) -> dict[int, int]:
+        return {k: self._values.size(s) for k, s in enumerate(node.sizes())}
+
+    def _wish(self, node: Node) -> tuple[int, ...]:
+        """The order of axes that suits who uses the node: a result's, or that of what it is combined with elementwise."""
+        if node in self._wishes or node.rank < 2:
+            return self._wishes.get(node, ())
+        for user, position in self._uses.get(node, ()):
+            if user.op not in (kinds.ADD, kinds.MUL) or (user.op == kinds.MUL and user.attr.summed):
+                continue
+            own = user.maps[position]
+            for p, (other, entries) in enumerate(user.terms()):
+                known = self._of.get(other)
+                if p != position and known is not None and set(own) == {entries[a] for a in known.axes} and min(own) >= 0:
+                    return tuple(own.index(entries[a]) for a in known.axes)
+        return ()
+
+    # --- rules --------------------------------------------------------------------------------------------------
+
+    def _input(self, node: Node) -> Factor:
+        return self._by_name[str(node.name)]
+
+    def _const(self, node: Node) -> Factor:
+        return Factor(self._values.real(node.attr), ())
+
+    def _let(self, node: Node) -> Factor:
+        return self._placed(node.args[0], node.maps[0])
+
+    def _add(self, node: Node) -> Factor:
+        offset = 0.0
+        terms: list[tuple[float, Factor]] = []
+        for coef, factor in zip(node.attr, self._args(node), strict=True):
+            weight = self._values.real(coef)
+            if isinstance(factor.value, Ref):
+                terms.append((weight, factor))
+            else:
+                offset += weight * factor.value
+        if not terms:
+            return Factor(offset, ())
+        if all(not f.axes for _, f in terms):
+            refs = tuple(f.value for _, f in terms)
+            return Factor(self.out.emit("linear", refs, (tuple(w for w, _ in terms), offset)), ())
+        terms = [t for t in terms if t[0] != 0.0]
+        return self.out.total(terms, offset, self._index_sizes(node))
+
+    def _pow(self, node: Node) -> Factor:
+        (base,) = self._args(node)
+        exponent = self._values.real(node.attr)
+        if not base.axes:
+            return Factor(self.out.emit("pow", (base.value,), exponent), ())
+        return self._power(base, exponent, self._index_sizes(node))
+
+    def _power(self, base: Factor, exponent: float, sizes: Mapping[int, int]) -> Factor:
+        """Small powers by multiplication, which is faster than ``numpy.power`` and as accurate."""
+        out = self.out
+        if exponent < 0:
+            return out.binary("divide", Factor(1.0, ()), self._power(base, -exponent, sizes), sizes)
+        if exponent == 0.5:
+            return out.unary("sqrt", base)
+        if exponent == 1.0:
+            return base
+        if exponent == 2.0:
+            return out.unary("square", base)
+        if exponent in (3.0, 4.0):
+            square = out.unary("square", base)
+            return out.unary("square", square) if exponent == 4.0 else out.binary("multiply", square, base, sizes)
+        return out.binary("power", base, Factor(exponent, ()), sizes)
+
+    def _fn(self, node: Node) -> Factor:
+        args = self._args(node)
+        if all(not f.axes for f in args):
+            return Factor(self.out.emit("call", tuple(f.value for f in args), node.attr), ())
+        sizes = self._index_sizes(node)
+        special = _FUNCTIONS.get(node.attr)
+        if special is not None:
+            return special(self.out, *args, sizes)
+        if node.attr == "pow":
+            return self.out.binary("power", args[0], args[1], sizes)
+        axes = max((f.axes for f in args), key=len)
+        axes = (*axes, *dict.fromkeys(i for f in args for i in f.axes if i not in axes))
+        values = tuple(self.out.aligned(f, axes) for f in args)
+        return Factor(self.out.emit("call", values, node.attr, tuple(sizes[i] for i in axes)), axes)
+
+    def _mul(self, node: Node) -> Factor:
+        coef = self._values.real(node.attr.coef)
+        if not node.attr.summed and not node.attr.deltas:
+            above, below = self._quotient(node)
+            return self.out.times(above, self._index_sizes(node), coef, below)
+        sizes = self._index_sizes(node)
+        terms = [Term(a, m) for a, m in node.terms()]
+        summed: dict[Any, Any] = dict(enumerate(node.attr.summed, start=node.rank))
+        deltas = [Delta(a, b, sizes[a]) for a, b in node.attr.deltas]
+        if any(e >= node.rank for d in node.attr.deltas for e in d):
+            reduced = sum_out_deltas(terms, deltas, summed)
+            if reduced is None:
+                return Factor(0.0, ())
+            terms, deltas = reduced
+        place = _representatives(node.rank, [(d.a, d.b) for d in deltas])
+        if place is None:
+            return Factor(0.0, ())
+        factors = [f for t in terms for f in self._unsquared(t, place)]
+        core = self._contraction(node, factors, summed, coef, sizes)
+        return self._on_diagonal(node, core, place, sizes) if deltas else core
+
+    def _quotient(self, node: Node) -> tuple[list[Factor], list[Factor]]:
+        """Factors above and below the line: a reciprocal that only this product uses is divided by."""
+        above: list[Factor] = []
+        below: list[Factor] = []
+        for arg, entries in node.terms():
+            if arg.op == kinds.POW and arg.attr == -1 and len(self._uses[arg]) == 1:
+                below.append(self._placed(*_below(arg, entries)))
+            else:
+                above.append(self._placed(arg, entries))
+        return above, below
+
+    def _contraction(self, node: Node, factors: list[Factor], summed: dict[int, Any], coef: float, sizes: dict[int, int]) -> Factor:
+        used = {i for f in factors for i in f.axes}
+        for index in summed:
+            if index not in used:
+                coef *= sizes[index]
+        tensors = [f for f in factors if f.axes]
+        scalars = [f for f in factors if not f.axes]
+        if tensors:
+            over = frozenset(i for i in summed if i in used)
+            scalars.append(contract(self.out, tensors, over, sizes, self._wish(node)))
+        return self.out.times(scalars, sizes, coef)
+
+    def _on_diagonal(self, node: Node, core: Factor, place: Mapping[int, int], sizes: Mapping[int, int]) -> Factor:
+        """Deltas of the node's own indices: the product stands on the diagonal of zeros."""
+        axes = tuple(dict.fromkeys(i for i in place.values() if i >= 0))
+        diagonal = self.out.spread(core, axes, tuple(sizes[i] for i in axes))
+        entries = tuple(axes.index(place[i]) if place[i] >= 0 else place[i] for i in range(node.rank))
+        full = tuple(sizes[i] for i in range(node.rank))
+        return Factor(self.out.emit("scatter", (diagonal,), entries, full), tuple(range(node.rank)))
+
+    def _unsquared(self, term: Term, place: Mapping[int, int]) -> list[Factor]:
+        """A square counts as two factors, so that a sum of squares is an inner product."""
+        entries = tuple(place.get(e, e) for e in term.map)
+        if term.node.op == kinds.POW and term.node.attr == 2:
+            return [self._placed(*_below(term.node, entries))] * 2
+        return [self._placed(term.node, entries)]
+
+    def _reduce(self, node: Node) -> Factor:
+        """max, and log of a sum of exponentials with the maximum taken out."""
+        out = self.out
+        (z,) = self._args(node)
+        sizes = self._index_sizes(node)
+        gone = tuple(axis for axis, i in enumerate(z.axes) if i >= node.rank)
+        kept = tuple(i for i in z.axes if i < node.rank)
+        shape = tuple(sizes[i] for i in kept)
+        top = Factor(out.emit("amax", (z.value,), gone, shape), kept)
+        if node.attr.kind == "max":
+            return top
+        powers = out.unary("exp", out.binary("subtract", z, top, sizes))
+        over = frozenset(i for i in powers.axes if i >= node.rank)
+        gone = tuple(axis for axis, i in enumerate(powers.axes) if i in over)
+        total = Factor(out.emit("sum", (powers.value,), gone, shape), tuple(i for i in powers.axes if i not in over))
+        if not kept:
+            log = Factor(out.emit("call", (total.value,), "log"), ())
+            return Factor(out.emit("linear", (log.value, top.value), ((1.0, 1.0), 0.0)), ())
+        return out.binary("add", out.unary("log", total), top, sizes)
+
+    def _matrix(self, node: Node) -> Factor:
+        inner = self._of[node.args[0]]
+        shape = tuple(self._values.size(s) for s in node.args[0].shape)
+        value = self.out.spread(inner, (0, 1), shape)
+        result = shape if node.attr == "inv" else ()
+        return Factor(self.out.emit(node.attr, (value,), None, result), (0, 1) if node.attr == "inv" else ())
+
+
+def _below(power: Node, entries: Sequence[int]) -> tuple[Node, tuple[int, ...]]:
+    """The base of a power, with the indices that stand on its axes."""
+    return power.args[0], tuple(entries[k] if k >= 0 else k for k in power.maps[0])
+
+
+def _representatives(rank: int, deltas: Sequence[tuple[int, int]]) -> dict[int, int] | None:
+    """Index -> what the deltas make it equal to (an index or a fixed position); None when they contradict."""
+    place = {i: i for i in range(rank)}
+    for a, b in deltas:
+        x, y = (place[e] if e >= 0 else e for e in (a, b))
+        if x == y:
+            continue
+        if x < 0 and y < 0:
+            return None
+        old, new = (x, y) if y < 0 or y < x else (y, x)
+        if old < 0:
+            old, new = new, old
+        place = {i: new if p == old else p for i, p in place.items()}
+    return place
+
+
+# --- functions that are more than one instruction on tensors ----------------------------------------------------
+
+
+def _logistic(out: Emitter, z: Factor) -> tuple[Factor, Factor]:
+    """exp(-z), and the flag that it is too large to be reckoned with."""
+    power = out.unary("exp", out.unary("negative", z))
+    return power, Factor(out.emit("overflowed", (power.value,)), ())
+
+
+def _sigmoid(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
+    power, flag = _logistic(out, z)
+    return Factor(out.emit("sigmoid", (z.value, power.value, flag.value), None, out.shape(z.value)), z.axes)
+
+
+def _cosigmoid(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
+    power, flag = _logistic(out, z)
+    s = _sigmoid(out, z, sizes)
+    return Factor(out.emit("cosigmoid", (z.value, power.value, flag.value, s.value), None, out.shape(z.value)), z.axes)
+
+
+def _tail(out: Emitter, z: Factor) -> Factor:
+    """log(1 + exp(-|z|))."""
+    return out.unary("log1p", out.unary("exp", out.unary("negative", out.unary("absolute", z))))
+
+
+def _softplus(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
+    return out.binary("add", out.binary("maximum", z, Factor(0.0, ()), sizes), _tail(out, z), sizes)
+
+
+def _cosoftplus(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
+    return out.binary("subtract", _tail(out, z), out.binary("minimum", z, Factor(0.0, ()), sizes), sizes)
+
+
+def _silu(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
+    return out.binary("multiply", z, _sigmoid(out, z, sizes), sizes)
+
+
+def _plain(op: str) -> Callable[..., Factor]:
+    return lambda out, z, sizes: out.unary(op, z)
+
+
+_FUNCTIONS: dict[str, Callable[..., Factor]] = {
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "silu": _silu,
+    stabilise.COSIGMOID: _cosigmoid,
+    stabilise.COSOFTPLUS: _cosoftplus,
+    "relu": lambda out, z, sizes: out.binary("maximum", z, Factor(0.0, ()), sizes),
+    "positive": lambda out, z, sizes: out.binary("heaviside", z, Factor(0.0, ()), sizes),
+    "abs": _plain("absolute"),
+    **{name: _plain(name) for name in ("exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "sign")},
+}
+
+_RULES: dict[str, Callable[[_Planner, Node], Factor]] = {
+    kinds.INPUT: _Planner._input,
+    kinds.CONST: _Planner._const,
+    kinds.LET: _Planner._let,
+    kinds.ADD: _Planner._add,
+    kinds.MUL: _Planner._mul,
+    kinds.POW: _Planner._pow,
+    kinds.FN: _Planner._fn,
+    kinds.REDUCE: _Planner._reduce,
+    kinds.MATRIX: _Planner._matrix,
+}
+
+assert set(TABLE) >= {"sigmoid", "softplus", "silu", "relu", "positive", "abs"}

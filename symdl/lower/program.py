@@ -1,0 +1,119 @@
+"""Program: a graph with all sizes known, as a list of instructions. Plain data; knows nothing of NumPy and nothing of graphs.
+
+An operand is the number of a value (``Ref``), or a float that stands for itself. Values are float64 tensors, stored
+row by row; a value of shape () is a scalar. The operations:
+
+===================== =========================================================================================
+input                 attr (name,): a value that the caller gives
+view                  attr: for every axis of the result the axis of the argument, or -1 for a new axis of size 1
+select                attr: an index on every axis of the argument, ``~c`` for position c; equal indices take the diagonal
+reshape               row by row
+spread                attr: as for view; axes of size 1 are repeated to the result's shape
+linear, product       scalars only: attr (coefficients, offset) and attr coefficient; any number of arguments
+pow                   attr: the exponent
+call                  attr: a name in ``symdl.functions.TABLE``
+add ... maximum       elementwise, as the NumPy function of that name (see ``ELEMENTWISE``)
+sigmoid, cosigmoid    of z, exp(-z) and the overflow flag (for cosigmoid also sigmoid(z)): 1/(1 + exp(-z)), and 1 minus it
+overflowed            1 when an element's square is not finite: then the two above take their careful way
+dot                   1-D and 2-D matrix product; matmul: stacked; inner: of all elements
+einsum                attr: the subscripts
+sum, amax             attr: the axes
+scatter               attr: as for select; the argument on a diagonal, zeros elsewhere
+inv, det, logdet      of a square matrix
+===================== =========================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Union
+
+
+class Ref(int):
+    """The number of a value."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"v{int(self)}"
+
+    __str__ = __repr__
+
+
+Operand = Union[Ref, float]
+
+#: Elementwise operations on tensors: NumPy's names.
+ELEMENTWISE = frozenset(
+    "add subtract multiply divide negative square sqrt power exp log log1p expm1 absolute maximum minimum heaviside sin cos tan arctan sinh cosh tanh sign".split()
+)
+
+#: Operations that give another view of their argument's elements.
+VIEWS = frozenset(["view", "select", "reshape", "spread"])
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One value and how it is computed."""
+
+    op: str
+    args: tuple[Operand, ...]
+    attr: Any
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        attr = "" if self.attr is None else f" {self.attr}"
+        shape = "x".join(map(str, self.shape)) or "scalar"
+        return f"{self.op}({', '.join(map(str, self.args))}){attr} : {shape}"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One result: a value and its shape."""
+
+    value: Operand
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Instructions in order of computation, and which values are the results.
+
+    Attributes
+    ----------
+    inputs : tuple of (name, shape)
+    code : tuple of Instruction
+        Value number k is computed by ``code[k]``.
+    outputs : tuple of Output
+    """
+
+    inputs: tuple[tuple[str, tuple[int, ...]], ...]
+    code: tuple[Instruction, ...]
+    outputs: tuple[Output, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{Ref(k)} = {step}" for k, step in enumerate(self.code)]
+        return "\n".join([*lines, "return " + ", ".join(str(o.value) for o in self.outputs)])
+
+
+def without_dead_code(code: Iterable[Instruction], roots: Iterable[Operand], keep: int) -> tuple[list[Instruction], dict[int, Ref]]:
+    """Only what the roots need (and the first ``keep`` instructions, the inputs), renumbered; and old -> new numbers."""
+    steps = list(code)
+    needed = bytearray(len(steps))
+    needed[:keep] = b"\x01" * keep
+    for root in roots:
+        if isinstance(root, Ref):
+            needed[root] = 1
+    for number in reversed(range(len(steps))):
+        if needed[number]:
+            for arg in steps[number].args:
+                if isinstance(arg, Ref):
+                    needed[arg] = 1
+    new: dict[int, Ref] = {}
+    out: list[Instruction] = []
+    for number, step in enumerate(steps):
+        if needed[number]:
+            new[number] = Ref(len(out))
+            args = tuple(new[a] if isinstance(a, Ref) else a for a in step.args)
+            out.append(step if args == step.args else Instruction(step.op, args, step.attr, step.shape))
+    return out, new

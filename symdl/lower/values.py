@@ -1,0 +1,55 @@
+"""Numbers that come in: as float64 arrays of the right shape, finite, or one clear line."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from symdl.errors import DataError
+
+
+def as_array(name: str, value: Any) -> Any:
+    """A C-contiguous float64 array, or a float for a scalar; no copy when it is one already.
+
+    Raises
+    ------
+    DataError
+        For what is not real numbers, is empty, or is not finite.
+    """
+    if type(value) is float:
+        if math.isfinite(value):
+            return value
+        raise DataError(f"{name} is {value}: give finite numbers")
+    if type(value) is not np.ndarray or value.dtype != np.float64 or not value.flags.c_contiguous:
+        value = _converted(name, value)
+    if value.shape == ():
+        return as_array(name, float(value))
+    if value.size == 0:
+        raise DataError(f"{name} is empty: its shape is {value.shape}")
+    # The sum of squares is finite when all elements are, unless they are huge: then look at each.
+    flat = value.reshape(-1)
+    if not math.isfinite(np.dot(flat, flat)) and not np.isfinite(value).all():
+        where = tuple(int(k) for k in np.argwhere(~np.isfinite(value))[0])
+        place = ", ".join(map(str, where))
+        raise DataError(f"{name}[{place}] is {float(value[where])}: give finite numbers")
+    return value
+
+
+def _converted(name: str, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            if array.dtype.kind != "O":
+                raise TypeError
+            array = np.frompyfunc(_real, 1, 1)(array)
+        return np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"{name}: {str(value)!r:.60} is not an array of real numbers") from None
+
+
+def _real(value: Any) -> float:
+    if isinstance(value, (str, bytes)) or value is None:
+        raise TypeError
+    return float(value)
