@@ -100,7 +100,7 @@ def network(sizes: Sequence[Any], activation: Activation | Sequence[Activation] 
     sizes = list(sizes)
     if len(sizes) < 2:
         raise ShapeError(f"network: {len(sizes)} sizes given; give at least two, the inputs and the outputs")
-    chosen = list(activation) if isinstance(activation, (list, tuple)) else [activation] * (len(sizes) - 1)
+    chosen: list[Any] = list(activation) if isinstance(activation, (list, tuple)) else [activation] * (len(sizes) - 1)
     if len(chosen) != len(sizes) - 1:
         raise ShapeError(f"network: {len(chosen)} activations for {len(sizes) - 1} layers; give one a layer, or one for all")
     first = tensor(x, samples, sizes[0]) if isinstance(x, str) else as_expr(x)
