@@ -29,6 +29,12 @@ def test_readme_python_runs(code):
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
 
 
+def test_tutorial_runs_from_top_to_bottom():
+    text = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    code = "".join(re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S))
+    exec(compile(code, "tutorial.md", "exec"), {"__name__": "tutorial"})
+
+
 COMMANDS = [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
 
 
