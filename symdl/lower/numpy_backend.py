@@ -93,7 +93,7 @@ def _logdet(a: np.ndarray) -> float:
 
 def select(array: np.ndarray, entries: tuple[int, ...]) -> np.ndarray:
     """A view: fixed positions taken, equal indices along the diagonal."""
-    array = array[tuple(~e if e < 0 else slice(None) for e in entries)]
+    array = array[(*(~e if e < 0 else slice(None) for e in entries), ...)]  # the ellipsis: a view even of a single element
     kept = [e for e in entries if e >= 0]
     return np.einsum(array, kept, list(dict.fromkeys(kept))) if len(set(kept)) < len(kept) else array
 
