@@ -157,7 +157,7 @@ class Graph:
         top = self._result(output_name)
         before = set(topological([top.node]))
         names = [n for n in self.nodes if n in self.inputs or self._named[n] in before]
-        swept = reverse.sweep(top, [self._named[n] for n in names])
+        swept = reverse.sweep(top, [self._named[n] for n in names], _adjoint_name)
         return self._evaluate(values, {n: swept.adjoint(self._named[n]) for n in names})
 
     def _result(self, name: Any) -> Expr:
@@ -227,7 +227,7 @@ class Graph:
 
         wanted: dict[Any, Expr] = {("forward", n): of_node(n) for n in self._order if n.op != CONST}
         if not self._expr.shape:
-            swept = reverse.sweep(self._expr, [n for n in self._order if n.op == INPUT])
+            swept = reverse.sweep(self._expr, [n for n in self._order if n.op == INPUT], _adjoint_name)
             for record in swept.records:
                 wanted["total", record.node] = reverse.as_adjoint(self._expr, record.node, record.adjoint)
                 for edge, part in zip(record.edges, record.parts, strict=False):  # the output's seed belongs to no edge
@@ -259,6 +259,11 @@ def _by_name(root: Node) -> dict[str, Node]:
 def _free(wished: str, taken: Mapping[str, Any]) -> str:
     candidates = itertools.chain([wished], (f"{wished}_{k}" for k in itertools.count(1)))
     return next(name for name in candidates if name not in taken)
+
+
+def _adjoint_name(node: Node) -> str:
+    """Derivatives that are used more than once stay one node each, as they are worked out once."""
+    return f"adjoint{node.serial}"
 
 
 def _number(name: str, value: Any, node: Node) -> Any:
