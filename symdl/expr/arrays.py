@@ -1,0 +1,376 @@
+"""Array notation: from the node table to a layout tree of matrix products, transposes, outer products, broadcasting.
+
+Every node gets a form for every order of its axes, built from the forms of its arguments; the cheaper one wins, so that transposes
+are few and stand where they are short. Nothing here recurses: nodes come arguments first.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from symdl.expr.layout import Call, Derivative, Index, Name, Num, Power, Transpose, Tree, product, total
+from symdl.graph import build
+from symdl.graph import node as kinds
+from symdl.graph.labels import Label, Term, fresh, is_fixed
+from symdl.graph.node import Node, Size
+from symdl.graph.number import Number, is_negative, number, times
+from symdl.graph.walk import topological
+
+#: Orders of axes that are tried; beyond, only the given one and its reverse.
+ALL_ORDERS_UP_TO = 4
+
+#: What a transpose and an inserted axis cost; functions and products are free.
+TRANSPOSE, NEW_AXIS, KEPT_AXIS = 2, 3, 1
+
+
+class Form(NamedTuple):
+    cost: int
+    tree: Tree
+
+
+class Operand(NamedTuple):
+    """An array in all the forms that it can take.
+
+    Attributes
+    ----------
+    labels : tuple
+        Its axes.
+    forms : dict
+        Order of the labels -> Form. A vector also has the form "row", in which it stands left in a matrix product.
+    """
+
+    labels: tuple[Any, ...]
+    forms: dict[Any, Form]
+
+    def at(self, order: tuple[Any, ...]) -> Form:
+        if order not in self.forms:
+            raise NotExpressible
+        return self.forms[order]
+
+    @property
+    def best(self) -> Form:
+        return min((f for k, f in self.forms.items() if k != "row"), key=lambda f: f.cost)
+
+    @property
+    def row(self) -> Form:
+        return self.forms.get("row", self.best)
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """The cheapest order."""
+        return min((k for k in self.forms if k != "row"), key=lambda k: self.forms[k].cost)
+
+
+class NotExpressible(Exception):  # noqa: N818  (never leaves this room)
+    """The expression has no array notation."""
+
+
+def complete(labels: Iterable[Any], forms: Mapping[Any, Form]) -> Operand:
+    """An operand; the reverse of every order is its transpose where that is cheaper."""
+    labels, full = tuple(labels), dict(forms)
+    if not full:
+        raise NotExpressible
+    if len(labels) > 1:
+        for order, form in forms.items():
+            reverse = order[::-1]
+            if reverse not in full or full[reverse].cost > form.cost + TRANSPOSE:
+                full[reverse] = Form(form.cost + TRANSPOSE, Transpose(len(labels), form.tree))
+    return Operand(labels, full)
+
+
+def orders(labels: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    return list(itertools.permutations(labels)) if len(labels) <= ALL_ORDERS_UP_TO else [labels, labels[::-1]]
+
+
+def place(operand: Operand, entries: tuple[Any, ...]) -> Operand:
+    """The operand of a node with the parent's labels on its axes: indexed at fixed positions, its diagonal taken."""
+    kept = tuple(e for e in entries if not is_fixed(e))
+    if len(set(kept)) < len(kept):
+        return _diagonal(operand, entries)
+    if len(kept) == len(entries):
+        to = dict(zip(operand.labels, entries, strict=True))
+        return Operand(kept, {k if k == "row" else tuple(to[e] for e in k): f for k, f in operand.forms.items()})
+    base = operand.at(operand.labels)
+    keys = [int(~e) if is_fixed(e) else ":" for e in entries]
+    while keys and keys[-1] == ":":
+        keys.pop()
+    return complete(kept, {kept: Form(base.cost, Index(len(kept), base.tree, tuple(keys)))})
+
+
+def _diagonal(operand: Operand, entries: tuple[Any, ...]) -> Operand:
+    if len(entries) != 2:
+        raise NotExpressible
+    base = operand.best
+    tree = base.tree.arg if isinstance(base.tree, Transpose) else base.tree
+    return Operand(entries[:1], {entries[:1]: Form(base.cost, Call(1, "diag", (tree,)))})
+
+
+def aligned(operand: Operand, target: tuple[Any, ...]) -> Form:
+    """The operand as NumPy broadcasts it to axes in the target's order."""
+    own = set(operand.labels)
+    cost, tree = operand.at(tuple(e for e in target if e in own))
+    first = next((k for k, e in enumerate(target) if e in own), len(target))
+    keys = tuple(":" if e in own else None for e in target[first:])
+    if None not in keys:
+        return Form(cost, tree)
+    kept = _keeping(tree, keys)
+    return Form(cost + KEPT_AXIS, kept) if kept else Form(cost + NEW_AXIS, Index(len(keys), tree, keys))
+
+
+def _keeping(tree: Tree, keys: tuple[Any, ...]) -> Tree | None:
+    """A reduction over one axis that is put back at once keeps it."""
+    if isinstance(tree, Call) and tree.axis is not None and not tree.keepdims and len(tree.axis) == 1 and tree.name != "softmax":
+        where = [k for k, key in enumerate(keys) if key is None]
+        if where == list(tree.axis) and len(keys) == tree.args[0].rank:
+            return Call(len(keys), tree.name, tree.args, tree.axis, True)
+    return None
+
+
+class Arrays:
+    """The operands of nodes.
+
+    Parameters
+    ----------
+    names : mapping
+        Node -> name, for nodes that are written by name.
+    """
+
+    def __init__(self, names: Mapping[Node, str]) -> None:
+        self._names = names
+        self._known: dict[Node, Operand | None] = {}
+
+    def tree(self, term: Term, shape: tuple[Size, ...]) -> Tree | None:
+        """A term whose labels are the axes 0, 1, ... of an array of this shape; None when array notation cannot say it."""
+        try:
+            return spread(place(self.operand(term.node), term.map), shape)
+        except NotExpressible:
+            return None
+
+    def body(self, node: Node) -> Tree | None:
+        """A named node's definition."""
+        try:
+            for arg in node.args:
+                self.operand(arg)
+            return spread(self._make(node), node.shape)
+        except NotExpressible:
+            return None
+
+    def operand(self, root: Node) -> Operand:
+        for node in topological([root], stop=lambda n: n in self._known or n in self._names):
+            if node not in self._known:
+                try:
+                    self._known[node] = self._named(node) if node in self._names else self._make(node)
+                except NotExpressible:
+                    self._known[node] = None
+        found = self._known[root]
+        if found is None:
+            raise NotExpressible
+        return found
+
+    def _named(self, node: Node) -> Operand:
+        own = tuple(range(node.rank))
+        return complete(own, {own: Form(0, Name(node.rank, self._names[node]))})
+
+    def _make(self, node: Node) -> Operand:
+        return _MAKERS[node.op](self, node)
+
+    def _args(self, node: Node) -> list[Operand]:
+        return [place(self.operand(a), m) for a, m in node.terms()]
+
+    # --- kinds of nodes -----------------------------------------------------------------------------------
+
+    def _input(self, node: Node) -> Operand:
+        own = tuple(range(node.rank))
+        return complete(own, {own: Form(0, Name(node.rank, str(node.name)))})
+
+    def _const(self, node: Node) -> Operand:
+        return Operand((), {(): Form(0, Num(0, node.attr))})
+
+    def _let(self, node: Node) -> Operand:
+        operand = self._args(node)[0]
+        return _widened(operand, node.shape)
+
+    def _add(self, node: Node) -> Operand:
+        args = self._args(node)
+        own = tuple(range(node.rank))
+        forms = {}
+        for order in orders(own):
+            with_forms = _each(args, order)
+            if with_forms is not None:
+                pairs = [(c, f.tree) for c, f in zip(node.attr, with_forms, strict=True)]
+                forms[order] = Form(sum(f.cost for f in with_forms), total(node.rank, pairs))
+        return complete(own, forms)
+
+    def _fn(self, node: Node) -> Operand:
+        soft = self._softmax(node)
+        if soft is not None:
+            return soft
+        args = self._args(node)
+        own = tuple(range(node.rank))
+        forms = {}
+        for order in orders(own):
+            with_forms = _each(args, order)
+            if with_forms is not None:
+                trees = tuple(f.tree for f in with_forms)
+                made: Tree = Power(node.rank, *trees) if node.attr == "pow" else Call(node.rank, node.attr, trees)
+                forms[order] = Form(sum(f.cost for f in with_forms), made)
+        return complete(own, forms)
+
+    def _softmax(self, node: Node) -> Operand | None:
+        """exp(z - logsumexp(z))."""
+        found = softmax_of(node)
+        if found is None:
+            return None
+        term, over = found
+        operand = place(self.operand(term.node), term.map)
+        forms = {}
+        for order, form in operand.forms.items():
+            if order != "row":
+                axis = None if len(order) == 1 else tuple(k for k, e in enumerate(order) if e in over)
+                forms[order] = Form(form.cost, Call(len(order), "softmax", (form.tree,), axis))
+        return complete(operand.labels, forms) if len(over) == 1 else None
+
+    def _pow(self, node: Node) -> Operand:
+        return power_operand(self, node, node.attr)
+
+    def _mul(self, node: Node) -> Operand:
+        from symdl.expr.products import arrange
+
+        return arrange(self, node)
+
+    def _reduce(self, node: Node) -> Operand:
+        operand = self._args(node)[0]
+        own = tuple(range(node.rank))
+        forms: dict[Any, Form] = {}
+        for order in orders(operand.labels):
+            if order not in operand.forms:
+                continue
+            cost, tree = operand.at(order)
+            axis = tuple(k for k, e in enumerate(order) if e >= node.rank)
+            key = tuple(e for e in order if e < node.rank)
+            if key not in forms or forms[key].cost > cost:
+                forms[key] = Form(cost, Call(node.rank, node.attr.kind, (tree,), axis if key else None))
+        return complete(own, forms)
+
+    def _matrix(self, node: Node) -> Operand:
+        cost, tree = self._args(node)[0].at((0, 1))
+        if node.attr != "inv":
+            return Operand((), {(): Form(cost, Call(0, node.attr, (tree,)))})
+        return complete((0, 1), {(0, 1): Form(cost, Call(2, "inv", (tree,)))})
+
+    def _partial(self, node: Node) -> Operand:
+        own = tuple(range(node.rank))
+        of, by = (self.operand(a) for a in node.args)
+        return complete(own, {own: Form(0, Derivative(node.rank, of.at(of.labels).tree, by.at(by.labels).tree))})
+
+
+_MAKERS: dict[str, Any] = {
+    kinds.INPUT: Arrays._input,
+    kinds.CONST: Arrays._const,
+    kinds.LET: Arrays._let,
+    kinds.ADD: Arrays._add,
+    kinds.MUL: Arrays._mul,
+    kinds.POW: Arrays._pow,
+    kinds.FN: Arrays._fn,
+    kinds.REDUCE: Arrays._reduce,
+    kinds.MATRIX: Arrays._matrix,
+    kinds.PARTIAL: Arrays._partial,
+}
+
+
+def _each(args: list[Operand], order: tuple[Any, ...]) -> list[Form] | None:
+    try:
+        return [aligned(a, order) for a in args]
+    except NotExpressible:
+        return None
+
+
+def power_operand(arrays: Arrays, node: Node, exponent: Number) -> Operand:
+    """node's base to the exponent; square roots, norms and reciprocals by their names."""
+    base, entries = node.args[0], node.maps[0]
+    squares = _squares(base)
+    if squares is not None and exponent not in (1, -1):
+        doubled = times(2, exponent)
+        if type(doubled) is int and doubled % 2:
+            inner = arrays.operand(squares).best
+            return Operand((), {(): Form(inner.cost, raised(Call(0, "norm", (inner.tree,)), doubled))})
+    operand = place(arrays.operand(base), entries)
+    return Operand(operand.labels, {k: Form(f.cost, raised(f.tree, exponent)) for k, f in operand.forms.items() if k != "row"})
+
+
+def raised(base: Tree, exponent: Number) -> Tree:
+    """base**exponent as it is written."""
+    if is_negative(exponent):
+        return product(base.rank, 1, (), (raised(base, times(-1, exponent)),))
+    if exponent == 1:
+        return base
+    if exponent == number(0.5):
+        return Call(base.rank, "sqrt", (base,))
+    return Power(base.rank, base, Num(0, exponent))
+
+
+def _squares(node: Node) -> Node | None:
+    """x, when the node is the sum of the squares of all elements of x."""
+    if node.op != kinds.MUL or node.rank or node.attr.coef != 1 or node.attr.deltas or len(node.args) != 1:
+        return None
+    square = node.args[0]
+    whole = not any(is_fixed(e) for e in node.maps[0]) and len(set(node.maps[0])) == square.rank
+    if square.op != kinds.POW or square.attr != 2 or not whole or square.rank not in (1, 2):
+        return None
+    return square.args[0] if sorted(square.maps[0]) == list(range(square.rank)) else None
+
+
+def softmax_of(node: Node) -> tuple[Term, set[Label]] | None:
+    """(z, the labels it runs over) when the node is exp(z - logsumexp(z)); labels are the node's."""
+    if node.op != kinds.FN or node.attr != "exp" or node.args[0].op != kinds.ADD:
+        return None
+    inner = node.args[0]
+    outer = dict(enumerate(node.maps[0]))
+    terms = [build.rename(Term(a, m), outer) for a, m in inner.terms()]
+    for k, (coef, term) in enumerate(zip(inner.attr, terms, strict=True)):
+        if coef == -1 and term.node.op == kinds.REDUCE and term.node.attr.kind == "logsumexp":
+            rest = build.add([c for p, c in enumerate(inner.attr) if p != k], [t for p, t in enumerate(terms) if p != k])
+            over = set(rest.map) - set(term.map)
+            labels: dict[Any, Any] = dict(enumerate(term.map)) | {term.node.rank + p: fresh() for p in range(len(term.node.attr.summed))}
+            summed = build.rename(Term(term.node.args[0], term.node.maps[0]), labels)
+            if rest.node is summed.node and len(over) == 1 and all(a == b or a in over for a, b in zip(rest.map, summed.map, strict=True)):
+                return rest, over
+    return None
+
+
+# --- axes that nothing depends on ------------------------------------------------------------------------------
+
+
+def _widened(operand: Operand, shape: tuple[Size, ...]) -> Operand:
+    """The operand with the axes 0, 1, ... of a shape, some of which it may not depend on."""
+    own = tuple(range(len(shape)))
+    if len(operand.labels) == len(own):
+        return operand
+    return complete(own, {own: Form(operand.best.cost + NEW_AXIS, spread(operand, shape))})
+
+
+def spread(operand: Operand, shape: tuple[Size, ...]) -> Tree:
+    """The operand as an array of this shape, in the order of its axes."""
+    own = tuple(range(len(shape)))
+    if len(operand.labels) == len(own):
+        return operand.at(own).tree
+    tree = aligned(operand, own).tree
+    missing = [k for k in own if k not in operand.labels]
+    if all(shape[k] == 1 for k in missing):
+        return _with_ones(tree, operand, own)
+    ones = Call(len(own), "ones", sizes=shape)
+    if isinstance(tree, Num) and tree.value in (0, 1):
+        return ones if tree.value == 1 else Call(len(own), "zeros", sizes=shape)
+    return product(len(own), 1, (ones, tree))
+
+
+def _with_ones(tree: Tree, operand: Operand, own: tuple[int, ...]) -> Tree:
+    """Axes of size 1 put in with None."""
+    keys = tuple(":" if k in operand.labels else None for k in own)
+    base = operand.at(tuple(k for k in own if k in operand.labels)).tree
+    if tree.rank == len(own):
+        return tree
+    return Index(len(own), base, keys) if operand.labels else product(len(own), 1, (Call(len(own), "ones", sizes=(1,) * len(own)), tree))
+

@@ -1,0 +1,222 @@
+"""Index notation: from the node table to a layout tree of elements, sums over letters and Kronecker deltas.
+
+Dummy letters are chosen by size where the caller says which letters a size has, and by depth of nesting otherwise, so that
+no sum inside another uses its letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import sympy as sp
+
+from symdl.expr.arrays import Arrays, NotExpressible, raised, softmax_of
+from symdl.expr.dims import indices
+from symdl.expr.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Tree, product, total
+from symdl.expr.tensor import Expr
+from symdl.expr.to_sympy import letters as letter_pool
+from symdl.graph import node as kinds
+from symdl.graph.node import Node, Size
+from symdl.graph.number import is_negative, times
+from symdl.graph.walk import topological
+
+#: Size(s) -> letters: of :class:`symdl.render.reading.Reading`, or a mapping from one size to its letters.
+Letters = Callable[[Iterable[Size]], tuple[sp.Symbol, ...]] | Mapping[Size, Iterable[Any]]
+
+
+class Elements:
+    """Reads nodes at given indices, every (node, indices) once.
+
+    Parameters
+    ----------
+    expr : Expr
+        What is going to be read; its names, sizes and letters are not used for dummies.
+    names : mapping
+        Node -> name, for nodes that are written by name.
+    letters : callable or mapping, optional
+        The letters of sizes.
+    """
+
+    def __init__(self, expr: Expr, names: Mapping[Node, str], letters: Letters | None = None) -> None:
+        self._names = names
+        self._arrays = Arrays(names)
+        self._order = topological([expr.node], stop=lambda n: n in names and n is not expr.node)
+        self._avoid = _taken(expr, self._order, names)
+        self._wished = _wishes(letters)
+        self._pool = letter_pool(self._avoid)
+        self._chosen: dict[tuple[Size, int], sp.Symbol] = {}
+        self._depth = self._depths()
+        self._known: dict[tuple[Node, tuple[Any, ...]], Tree] = {}
+
+    def _depths(self) -> dict[Node, dict[Size, int]]:
+        """How many dummies of each size are in use under a node, itself included."""
+        found: dict[Node, dict[Size, int]] = {}
+        for node in self._order:
+            depth: dict[Size, int] = {}
+            for arg in node.args:
+                for size, count in found.get(arg, {}).items():
+                    depth[size] = max(depth.get(size, 0), count)
+            for size in _summed(node):
+                depth[size] = depth.get(size, 0) + 1
+            found[node] = depth
+        return found
+
+    def open(self, expr: Expr) -> tuple[Expr, tuple[sp.Symbol, ...]]:
+        """The element of an array at letters, and the letters."""
+        counts: dict[Size, int] = {}
+        chosen = []
+        for size in expr.shape:
+            nth = counts[size] = counts.get(size, -1) + 1
+            chosen.append(self._letter(size, -1 - nth))
+        return (expr[tuple(chosen)] if chosen else expr), tuple(chosen)
+
+    def _letter(self, size: Size, nth: int) -> sp.Symbol:
+        """The nth dummy of a size; negative numbers are the free letters."""
+        if (size, nth) not in self._chosen:
+            wished = (s for s in self._wished(size) if str(s) not in self._avoid)
+            letter = next(wished, None) or next(s for s in self._pool if str(s) not in self._avoid)
+            self._avoid.add(str(letter))
+            self._chosen[size, nth] = letter
+        return self._chosen[size, nth]
+
+    # --- reading ------------------------------------------------------------------------------------------
+
+    def tree(self, node: Node, at: tuple[Any, ...], inside: bool = False) -> Tree:
+        """The node at indices (letters, ``~c`` for position c). ``inside``: a name at the top is opened."""
+        if inside and node in self._names:
+            return self._make(node, at, [self.tree(a, m) for a, m in self._arguments(node, at)])
+        stack = [(node, at)]
+        while stack:
+            key = stack[-1]
+            if key in self._known:
+                stack.pop()
+                continue
+            needs = [] if key[0] in self._names else self._arguments(*key)
+            missing = [k for k in needs if k not in self._known]
+            if missing:
+                stack.extend(missing)
+                continue
+            parts = [self._known[k] for k in needs]
+            self._known[key] = self._element(Name(len(at), self._names[key[0]]), at) if key[0] in self._names else self._make(*key, parts)
+            stack.pop()
+        return self._known[node, at]
+
+    def _labels(self, node: Node, at: tuple[Any, ...]) -> list[Any]:
+        """The index on every index of the node: the given ones, then its dummies."""
+        labels = list(at)
+        own: dict[Size, int] = {}
+        for size in _summed(node):
+            nth = self._depth[node][size] - own.get(size, 0) - 1
+            own[size] = own.get(size, 0) + 1
+            labels.append(self._letter(size, nth))
+        return labels
+
+    def _arguments(self, node: Node, at: tuple[Any, ...]) -> list[tuple[Node, tuple[Any, ...]]]:
+        if node.op == kinds.MATRIX:
+            return []
+        labels = self._labels(node, at)
+        return [(a, tuple(e if e < 0 else labels[e] for e in m)) for a, m in node.terms()]
+
+    def _make(self, node: Node, at: tuple[Any, ...], parts: list[Tree]) -> Tree:
+        if node.op == kinds.INPUT:
+            return self._element(Name(node.rank, str(node.name)), at)
+        if node.op == kinds.CONST:
+            return Num(0, node.attr)
+        if node.op == kinds.ADD:
+            return total(0, list(zip(node.attr, parts, strict=True)))
+        if node.op == kinds.MUL:
+            return self._product(node, at, parts)
+        if node.op == kinds.POW:
+            return raised(parts[0], node.attr)
+        if node.op == kinds.FN:
+            return self._function(node, at, parts)
+        if node.op == kinds.REDUCE:
+            return Over(0, node.attr.kind, parts[0], self._dummies(node, at))
+        if node.op == kinds.PARTIAL:
+            return Derivative(0, *parts)
+        return parts[0] if node.op == kinds.LET else self._matrix(node, at)
+
+    def _element(self, tree: Tree, at: tuple[Any, ...]) -> Tree:
+        return Element(0, tree, tuple(map(_index, at))) if at else tree
+
+    def _dummies(self, node: Node, at: tuple[Any, ...]) -> tuple[tuple[Any, Size], ...]:
+        return tuple(zip(self._labels(node, at)[node.rank :], _summed(node), strict=True))
+
+    def _product(self, node: Node, at: tuple[Any, ...], parts: list[Tree]) -> Tree:
+        labels = self._labels(node, at)
+        up: list[Tree] = []
+        down: list[Tree] = []
+        for (arg, _), part in zip(node.terms(), parts, strict=True):
+            if arg.op == kinds.POW and arg not in self._names and is_negative(arg.attr):
+                base = part.over[0] if hasattr(part, "over") and part.over else raised(part, times(-1, 1))
+                down.append(base)
+            else:
+                up.append(part)
+        up = [Kronecker(0, tuple(_index(e if e < 0 else labels[e]) for e in pair)) for pair in node.attr.deltas] + _read_order(up)
+        dummies = self._dummies(node, at)
+        if not dummies:
+            return product(0, node.attr.coef, tuple(up), tuple(down))
+        return product(0, node.attr.coef, (Over(0, "sum", product(0, 1, tuple(up), tuple(down)), dummies),))
+
+    def _function(self, node: Node, at: tuple[Any, ...], parts: list[Tree]) -> Tree:
+        found = softmax_of(node)
+        if found is not None:
+            term, over = found
+            numerator = Call(0, "exp", (self.tree(term.node, self._at(term.map, at)),))
+            (label,) = over
+            letter = next(iter(self._reduction_letters(node)))
+            other = self.tree(term.node, self._at(tuple(letter if e == label else e for e in term.map), at))
+            size = next(s for e, s in zip(term.map, term.node.shape, strict=True) if e == label)
+            return product(0, 1, (numerator,), (Over(0, "sum", Call(0, "exp", (other,)), ((letter, size),)),))
+        return Power(0, *parts) if node.attr == "pow" else Call(0, node.attr, tuple(parts))
+
+    def _reduction_letters(self, node: Node) -> list[Any]:
+        reduce = next(a for a in node.args[0].args if a.op == kinds.REDUCE)
+        return [letter for letter, _ in self._dummies(reduce, ())]
+
+    def _at(self, entries: tuple[Any, ...], at: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(at[e] if type(e) is int and e >= 0 else e for e in entries)
+
+    def _matrix(self, node: Node, at: tuple[Any, ...]) -> Tree:
+        try:
+            operand = self._arrays.operand(node)
+            return self._element(operand.at(operand.labels).tree, at)
+        except NotExpressible:
+            argument = Name(2, str(node.args[0].name or f"u{node.args[0].serial}"))
+            return self._element(Call(node.rank, node.attr, (argument,)), at)
+
+
+def _read_order(parts: list[Tree]) -> list[Tree]:
+    """Numbers of one index before sums, so that no sum swallows what follows."""
+    return sorted(parts, key=lambda t: isinstance(t, Over))
+
+
+def _summed(node: Node) -> tuple[Size, ...]:
+    return node.attr.summed if node.op in (kinds.MUL, kinds.REDUCE) else ()
+
+
+def _index(entry: Any) -> Any:
+    """A letter, or a position from 0."""
+    return int(~entry) if type(entry) is int else entry
+
+
+def _wishes(letters: Letters | None) -> Callable[[Size], Iterable[sp.Symbol]]:
+    """Size -> the letters wished for it, in order."""
+    if letters is None:
+        return lambda size: ()
+    if isinstance(letters, Mapping):
+        return lambda size: (indices(s) if isinstance(s, str) else s for s in letters.get(size, ()))
+    return lambda size: letters((size,) * 6)
+
+
+def _taken(expr: Expr, order: list[Node], names: Mapping[Node, str]) -> set[str]:
+    """Names that no dummy may look like."""
+    taken = {str(s) for s in expr.open}
+    for node in order:
+        if node.name or node in names:
+            taken.add(str(names.get(node) or node.name))
+        for size in node.sizes():
+            if isinstance(size, sp.Expr):
+                taken |= {str(s) for s in size.free_symbols}
+    return taken

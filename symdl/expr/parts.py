@@ -1,0 +1,60 @@
+"""Large expressions in named parts: what is shared is written once, and no line is longer than a few hundred characters."""
+
+from __future__ import annotations
+
+from symdl.graph import node as kinds
+from symdl.graph.node import Node
+from symdl.graph.walk import consumers, topological
+
+#: Characters up to which an expression is written in one piece.
+INLINE = 3000
+
+#: Characters and nesting after which a part is cut off, and characters from which a shared part gets a name.
+LONG, DEEP, SHARED = 400, 60, 24
+
+
+def parts(root: Node) -> dict[Node, str]:
+    """Node -> name, arguments first, for the parts in which to write an expression; empty when one piece will do."""
+    order = topological([root])
+    length, depth = _measure(order, {})
+    if length[root] <= INLINE and depth[root] <= DEEP:
+        return {}
+    users = consumers(order)
+    taken = {str(n.name) for n in order if n.name}
+    cut: dict[Node, str] = {}
+    length, depth = {}, {}
+    for node in order:
+        length[node], depth[node] = _size(node, length, depth)
+        if node is root or node.op in (kinds.INPUT, kinds.CONST):
+            continue
+        shared = len({u for u, _ in users[node]}) > 1 and length[node] >= SHARED
+        if shared or length[node] >= LONG or depth[node] >= DEEP or (node.op == kinds.LET and node.attr.role == "let"):
+            cut[node] = _name(node, len(cut) + 1, taken)
+            length[node], depth[node] = len(cut[node]), 0
+    return cut
+
+
+def _name(node: Node, number: int, taken: set[str]) -> str:
+    if node.op == kinds.LET and node.attr.role == "let":
+        return str(node.name)
+    name = f"v{number}"
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
+def _measure(order: list[Node], named: dict[Node, str]) -> tuple[dict[Node, int], dict[Node, int]]:
+    length: dict[Node, int] = {}
+    depth: dict[Node, int] = {}
+    for node in order:
+        length[node], depth[node] = _size(node, length, depth)
+    return length, depth
+
+
+def _size(node: Node, length: dict[Node, int], depth: dict[Node, int]) -> tuple[int, int]:
+    """About how many characters, and how deeply nested."""
+    if node.op in (kinds.INPUT, kinds.CONST):
+        return len(str(node.name or node.attr)), 0
+    own = {kinds.LET: 0, kinds.FN: len(str(node.attr)) + 2}.get(node.op, 4)
+    return sum(length[a] + 3 for a in node.args) + own, max((depth[a] for a in node.args), default=0) + (node.op != kinds.LET)
