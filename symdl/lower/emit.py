@@ -79,7 +79,7 @@ class Emitter:
         """The value on exactly these axes, repeated along those that it lacks."""
         if not shape:
             return factor.value
-        arranged = self.arranged(factor, axes)
+        arranged = self.arranged(factor, axes) if factor.axes else factor
         if self.shape(arranged.value) == shape:
             return arranged.value
         return self.emit("spread", (arranged.value,), None, shape)
