@@ -90,17 +90,19 @@ class Graph:
         return tuple(found)
 
     def __str__(self) -> str:
-        from symdl.render.formula import formula_text
+        from symdl.render.formula import Printer
         from symdl.render.reading import Reading
 
         reading = Reading({n: name for name, n in self._named.items() if n.op != INPUT}, [self._expr.node])
         lines = [f"graph of {self.output}: {len(self.inputs)} inputs, {len(self.results)} named results, {self._operations()} operations"]
         shapes = [name + (show_shape(self._named[name].shape) if self._named[name].shape else "") for name in self.inputs]
         lines += ["  inputs: " + ", ".join(shapes)] if shapes else []
+        printer = Printer(reading.letters)
         for name in self.results:
-            node = self._named[name]
-            left, right = (formula_text(reading.element(e)) for e in (reading.reference(node), reading.definition(node)))
-            lines.append(f"  {left} = {right}")
+            whole, definition = reading.reference(self._named[name]), reading.definition(self._named[name])
+            array = printer.matrix_text(definition)
+            element = reading.element
+            lines.append(f"  {name} = {array}" if array is not None else f"  {printer.text(element(whole))} = {printer.text(element(definition))}")
         return "\n".join(lines)
 
     __repr__ = __str__

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from symdl.errors import SymdlError
-from symdl.render.formula import formula_latex, formula_text
+from symdl.expr.tensor import Expr
+from symdl.render.formula import Printer
 from symdl.render.outline import Block, Outline, outline
 from symdl.render.words import rule_names, word
 from symdl.steps.step import Derivation
@@ -28,15 +28,18 @@ def outline_latex(made: Outline, lang: str) -> str:
     """An outline as LaTeX."""
     parts = [rf"\paragraph{{{heading(made, lang, math=True)}}}"]
     for title, blocks in sections(made, lang):
-        parts += [rf"\paragraph{{{title}}}", *(aligned(block, lang) for block in blocks)]
+        parts += [rf"\paragraph{{{title}}}", *(aligned(block, made.printer, lang) for block in blocks)]
     return "\n\n".join(parts) + "\n"
 
 
 def heading(made: Outline, lang: str, math: bool) -> str:
     """What is derived by what."""
-    show: Callable = (lambda e: f"${formula_latex(e, 'matrix')}$") if math else (lambda e: str(e.name or formula_text(e)))
-    name = made.given[-1].lhs[0] if made.given else made.loss
-    return word("of", lang, loss=show(name), wrt=", ".join(show(e) for e in made.wrt))
+    loss, *wrt = [f"${_symbol(made, e)}$" if math else str(e.name) for e in (made.loss, *made.wrt)]
+    return word("of", lang, loss=loss, wrt=", ".join(wrt))
+
+
+def _symbol(made: Outline, whole: Expr) -> str:
+    return made.printer.matrix_latex(whole) or made.printer.latex(whole)
 
 
 def sections(made: Outline, lang: str) -> list[tuple[str, list[Block]]]:
@@ -45,33 +48,27 @@ def sections(made: Outline, lang: str) -> list[tuple[str, list[Block]]]:
     return [(word(key, lang), blocks) for key, blocks in parts if blocks]
 
 
-def aligned(block: Block, lang: str) -> str:
+def aligned(block: Block, printer: Printer, lang: str) -> str:
     """One block as aligned equations, the rules on the right."""
     lines = []
-    left = " = ".join(formula_latex(e) for e in block.lhs)
+    left = " = ".join(map(printer.latex, block.lhs))
     for row in block.rows:
         reason = rf" && \text{{{latex_text(rule_names(row.rules, lang))}}}" if row.rules else ""
-        lines.append(f"{left} &= {formula_latex(row.rhs)}{reason}")
+        lines.append(f"{left} &= {printer.latex(row.rhs)}{reason}")
         left = ""
-    shown = matrix_latex(block)
-    if shown and lines:
+    shown = in_matrices(block, printer.matrix_latex)
+    if shown:
         lines.append(rf"{shown[0]} &= {shown[1]} && \text{{{latex_text(word('matrix', lang))}}}")
     body = " \\\\\n".join(lines)
     return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
 
 
-def matrix_latex(block: Block) -> tuple[str, str] | None:
-    """The block's result in matrix notation; None where that has no such form or says nothing new."""
-    if block.matrix is None or not block.matrix[0].shape or len(block.matrix[0].shape) > 2:
+def in_matrices(block: Block, show: Callable[[Expr], str | None]) -> tuple[str, str] | None:
+    """The block's result in matrix notation; None where that has no such form."""
+    if block.matrix is None or not 0 < len(block.matrix[0].shape) <= 2:
         return None
-    try:
-        left, right = (formula_latex(e, "matrix") for e in block.matrix)
-    except SymdlError:
-        return None
-    # Without a matrix form the printer answers with elements.
-    if right == formula_latex(block.rows[-1].rhs):
-        return None
-    return left, right
+    left, right = (show(e) for e in block.matrix)
+    return None if left is None or right is None else (left, right)
 
 
 def latex_text(text: str) -> str:
@@ -103,17 +100,20 @@ def derivation_text(d: Derivation, lang: str = "en", detail: str = "named") -> s
     lines = [heading(made, lang, math=False)]
     for title, blocks in sections(made, lang):
         lines += ["", title]
-        lines += _columns([row for block in blocks for row in text_rows(block, lang)])
+        lines += _columns([row for block in blocks for row in text_rows(block, made.printer, lang)])
     return "\n".join(lines) + "\n"
 
 
-def text_rows(block: Block, lang: str) -> list[tuple[str, str]]:
+def text_rows(block: Block, printer: Printer, lang: str) -> list[tuple[str, str]]:
     """The lines of a block, each with its reason."""
-    left = " = ".join(formula_text(e) for e in block.lhs)
+    left = " = ".join(map(printer.text, block.lhs))
     rows = []
     for row in block.rows:
-        rows.append((f"  {left} = {formula_text(row.rhs)}", rule_names(row.rules, lang)))
+        rows.append((f"  {left} = {printer.text(row.rhs)}", rule_names(row.rules, lang)))
         left = " " * min(len(left), 8)
+    shown = in_matrices(block, printer.matrix_text)
+    if shown:
+        rows.append((f"  {shown[0]} = {shown[1]}", word("matrix", lang)))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Formulas for the renderers: an expression (or the number, text or SymPy expression that a page may hold) as LaTeX or text."""
+"""Formulas for the renderers: an expression (or the number or SymPy expression that a page may hold) as LaTeX or text."""
 
 from __future__ import annotations
 
@@ -6,26 +6,60 @@ from typing import Any
 
 import sympy as sp
 
+from symdl.expr.elements import Elements, Letters
 from symdl.expr.tensor import Expr
+from symdl.expr.text import layout, write
 
 
-def formula_latex(value: Any, style: str = "index") -> str:
-    """LaTeX of an expression.
+class Printer:
+    """Writes expressions, with the same letter for the same size everywhere.
 
     Parameters
     ----------
-    value : Expr, SymPy expression or number
-    style : {"index", "matrix"}
+    letters : callable, optional
+        Sizes -> index letters, as of :class:`symdl.render.reading.Reading`.
     """
-    if isinstance(value, Expr):
-        try:
-            from symdl.render.latex import latex
-        except ImportError:
-            return sp.latex(value.sympy)
-        return latex(value, style=style)
-    return sp.latex(sp.sympify(value))
+
+    def __init__(self, letters: Letters | None = None) -> None:
+        self._letters = letters
+
+    def latex(self, value: Any) -> str:
+        """In index notation."""
+        if not isinstance(value, Expr):
+            return sp.latex(sp.sympify(value))
+        from symdl.render.latex import latex
+
+        return latex(value, style="index", letters=self._letters)
+
+    def matrix_latex(self, value: Expr) -> str | None:
+        """In matrix notation; None where it has no such form."""
+        from symdl.render.latex import latex
+
+        found = latex(value, style="matrix")
+        # What has no matrix notation is answered in index notation.
+        return None if value.shape and found == latex(value, style="index") else found
+
+    def text(self, value: Any) -> str:
+        """In index notation, as text."""
+        if not isinstance(value, Expr):
+            return str(value)
+        reader = Elements(value, {}, self._letters)
+        element, _ = reader.open(value)
+        return write(reader.tree(element.node, element.map))
+
+    def matrix_text(self, value: Expr) -> str | None:
+        """In array notation, as text; None where it has no such form."""
+        tree = layout(value, {})
+        return None if tree is None else write(tree)
+
+
+def formula_latex(value: Any) -> str:
+    """LaTeX of an expression that stands alone: in matrix notation where it has one, else in index notation."""
+    printer = Printer()
+    found = printer.matrix_latex(value) if isinstance(value, Expr) and value.shape else None
+    return found if found is not None else printer.latex(value)
 
 
 def formula_text(value: Any) -> str:
-    """An expression as one line of text."""
+    """An expression that stands alone, as text."""
     return str(value)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from symdl.render.derivation import heading, matrix_latex, sections
-from symdl.render.formula import formula_latex
+from symdl.render.derivation import heading, in_matrices, sections
+from symdl.render.formula import Printer
 from symdl.render.mathml import mathml, require_converter
 from symdl.render.outline import Block, Outline, outline
 from symdl.render.page import chains, claim_parts, show_number, split_math
@@ -142,17 +142,17 @@ def outline_html(made: Outline, lang: str) -> str:
     parts = []
     for title, blocks in sections(made, lang):
         parts.append(f"<h4>{escape(title)}</h4>")
-        parts += [_derivation_block(block, lang) for block in blocks]
+        parts += [_derivation_block(block, made.printer, lang) for block in blocks]
     return "\n".join(parts) + "\n"
 
 
-def _derivation_block(block: Block, lang: str) -> str:
-    left = " = ".join(formula_latex(e) for e in block.lhs)
+def _derivation_block(block: Block, printer: Printer, lang: str) -> str:
+    left = " = ".join(map(printer.latex, block.lhs))
     rows = []
     for row in block.rows:
-        rows.append((left, formula_latex(row.rhs), rule_names(row.rules, lang)))
+        rows.append((left, printer.latex(row.rhs), rule_names(row.rules, lang)))
         left = ""
-    shown = matrix_latex(block)
+    shown = in_matrices(block, printer.matrix_latex)
     if shown:
         rows.append((*shown, word("matrix", lang)))
     return _grid(rows)

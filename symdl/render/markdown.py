@@ -12,5 +12,5 @@ def derivation_markdown(d: Derivation, lang: str = "en", detail: str = "named") 
     made = outline(d, detail)
     parts = [f"# {heading(made, lang, math=True)}"]
     for title, blocks in sections(made, lang):
-        parts += [f"## {title}", *(f"```math\n{aligned(block, lang)}\n```" for block in blocks)]
+        parts += [f"## {title}", *(f"```math\n{aligned(block, made.printer, lang)}\n```" for block in blocks)]
     return "\n\n".join(parts) + "\n"

@@ -14,6 +14,7 @@ from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.node import Node, intern
 from symdl.graph.walk import topological
+from symdl.render.formula import Printer
 from symdl.render.reading import Reading
 from symdl.steps.step import Derivation, Line, Rule, Step
 
@@ -55,6 +56,7 @@ class Outline:
 
     loss: Expr
     wrt: tuple[Expr, ...]
+    printer: Printer
     given: list[Block] = field(default_factory=list)
     backward: list[Block] = field(default_factory=list)
     gradients: list[Block] = field(default_factory=list)
@@ -103,7 +105,7 @@ class _Writer:
 
     def write(self) -> Outline:
         d, reading = self._d, self._reading
-        made = Outline(reading.shown(d.loss), tuple(reading.reference(e.node) for e in d.wrt.values()))
+        made = Outline(reading.reference(d.loss.node), tuple(reading.reference(e.node) for e in d.wrt.values()), Printer(reading.letters))
         told = {*d.forward, *self._extra}
         named = [n for n in topological([d.loss.node]) if n in told]
         made.given = [self._definition(n) for n in named]

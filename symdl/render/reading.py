@@ -56,6 +56,7 @@ class Reading:
         self._avoid = _taken(order, names)
         self._letter_of: dict[tuple[Size, int], sp.Symbol] = {}
         self._pools = {True: self._pool(SAMPLE_LETTERS), False: self._pool(OTHER_LETTERS)}
+        self._multiplicity = _multiplicity(order, self.names)
         self._frozen: dict[Node, Term] = {}
         self._stand_ins: dict[Node, Node] = {}
         # Inputs in the order in which they were made: X[k,i], then W[i,j], as the user thinks of them.
@@ -82,16 +83,22 @@ class Reading:
     # --- letters ------------------------------------------------------------------------------------------
 
     def letters(self, sizes: Iterable[Size]) -> tuple[sp.Symbol, ...]:
-        """One letter an axis: the same size gets the same letter everywhere, and another one where it stands twice."""
+        """One letter an axis: the same size has the same letter everywhere, and the next one, or a prime, where it stands again."""
         counts: dict[Size, int] = {}
         chosen = []
         for size in sizes:
             nth = counts[size] = counts.get(size, -1) + 1
-            key = (size, nth)
-            if key not in self._letter_of:
-                self._letter_of[key] = next(self._pools[size in self._samples])
-            chosen.append(self._letter_of[key])
+            chosen.append(self._letter(size, nth))
         return tuple(chosen)
+
+    def _letter(self, size: Size, nth: int) -> sp.Symbol:
+        if (size, nth) not in self._letter_of:
+            plain = max(1, self._multiplicity.get(size, 1))
+            if nth < plain:
+                self._letter_of[size, nth] = next(self._pools[size in self._samples])
+            else:
+                self._letter_of[size, nth] = indices(f"{self._letter(size, nth % plain)}{chr(39) * (nth // plain)}")
+        return self._letter_of[size, nth]
 
     def _pool(self, first: str) -> Iterator[sp.Symbol]:
         names = itertools.chain(first, OTHER_LETTERS, (f"i{n}" for n in itertools.count(1)))
@@ -129,6 +136,9 @@ class Reading:
 
     def derivative(self, loss: Node, node: Node) -> Expr:
         """d loss / d node as a symbol, axes in reading order."""
+        if node in self.names:
+            made = build.partial(self.stand_in(loss), self.stand_in(node))
+            return Expr(Term(made, tuple(range(made.rank))), made.shape)
         return self.in_order(Expr(self._freeze(build.partial(loss, node)), node.shape), node)
 
     def _freeze(self, root: Node) -> Term:
@@ -141,9 +151,13 @@ class Reading:
     def _stops(self, node: Node) -> bool:
         return node in self.names or node in self._derivatives or node in self._let_of or node in self._frozen
 
+    def _symbol(self, loss: Node, by: Node) -> Term:
+        """d loss / d by, with the axes of ``by`` itself as labels."""
+        return build.rename(self.derivative(loss, by).term, dict(enumerate(self.order(by))))
+
     def _replaced(self, node: Node) -> Term:
         if node in self._derivatives:
-            return self._freeze(self._derivatives[node])
+            return self._symbol(*self._derivatives[node].args)
         if node in self.names:
             return Term(self.stand_in(node), self.order(node))
         let = self._let_of.get(node)
@@ -192,6 +206,16 @@ def _sample_sizes(order: list[Node], varied: set[str]) -> list[Size]:
     own = {size for n in parameters for size in n.shape}
     sizes = dict.fromkeys(n.shape[0] for n in shared)
     return [s for s in sizes if s not in own]
+
+
+def _multiplicity(order: list[Node], names: Mapping[Node, str]) -> dict[Size, int]:
+    """How often a size stands in one tensor: so many letters it gets, before primes are put to them."""
+    found: dict[Size, int] = {}
+    for node in order:
+        if node.op == kinds.INPUT or node in names:
+            for size in node.shape:
+                found[size] = max(found.get(size, 0), node.shape.count(size))
+    return found
 
 
 def _taken(order: list[Node], names: Mapping[Node, str]) -> set[str]:
