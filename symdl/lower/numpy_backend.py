@@ -100,7 +100,7 @@ def select(array: np.ndarray, entries: tuple[int, ...]) -> np.ndarray:
 
 def view(array: np.ndarray, place: tuple[int, ...]) -> np.ndarray:
     """A view: axes in this order, -1 for a new one."""
-    array = array.transpose([p for p in place if p >= 0])
+    array = np.asarray(array).transpose([p for p in place if p >= 0])  # a constant comes as a float
     return array[tuple(None if p < 0 else slice(None) for p in place)]
 
 
