@@ -45,6 +45,7 @@ from symdl.expr.ops import (
     transpose,
     zeros,
 )
+from symdl.expr.parse import parse
 from symdl.expr.tensor import Expr, let, tensor
 from symdl.errors import (
     DataError,
@@ -57,6 +58,7 @@ from symdl.errors import (
     UnsupportedError,
 )
 from symdl.computational_graph import Graph
+from symdl.lower.api import evaluate, lambdify
 from symdl.pipeline import derive, grad, hessian, hvp, jacobian, run_page, train, value_and_grad, verify_page
 from symdl.steps.page import Page
 from symdl.steps.verdict import Report, Verdict

@@ -22,7 +22,7 @@ ROOMS = {
     "data": {"errors"},
     "errors": set(),
     "extend": CORE | {"lower"},
-    "tour": CORE | {"model", "train", "render", "pipeline", "scripts", "tour"},
+    "tour": CORE | {"model", "lower", "train", "render", "pipeline", "scripts", "tour"},
 }
 CORE_PACKAGES = {"sympy", "numpy", "mpmath"}  # mpmath comes with SymPy
 OPTIONAL = {"torch", "jax", "numba", "matplotlib", "sklearn", "tqdm", "latex2mathml", "typst", "flint", "scipy"}

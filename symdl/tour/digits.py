@@ -15,6 +15,7 @@ from symdl.errors import missing_extra
 from symdl.expr.dims import dims
 from symdl.expr.ops import least_squares
 from symdl.expr.tensor import tensor
+from symdl.lower.api import evaluate
 from symdl.model.layers import Network, network
 from symdl.steps.page import Page
 from symdl.tour.drawing import curve, digits
@@ -62,7 +63,7 @@ def page(epochs: int = EPOCHS, progress: bool = True) -> Page:
     net, loss = model()
     start = initial(net.shapes, SEED, dims=SIZES)
     result = pipeline.train(loss, start, {"X": data.x, "T": data.t}, lr=RATE, epochs=epochs, batch=BATCH, seed=SEED, progress=progress)
-    outputs = np.asarray(pipeline.evaluate(net.output, X=data.held_x, **result.params))
+    outputs = np.asarray(evaluate(net.output, X=data.held_x, **result.params))
     answers = outputs.argmax(axis=1)
     right = float(np.mean(answers == data.held_labels))
     return _report(net, loss, data, outputs, result, right)
