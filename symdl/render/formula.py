@@ -8,7 +8,9 @@ import sympy as sp
 
 from symdl.expr.elements import Elements, Letters
 from symdl.expr.tensor import Expr
-from symdl.expr.text import layout, write
+from symdl.expr.text import layout, text, write
+from symdl.graph.node import LET, Node
+from symdl.graph.walk import topological
 
 
 class Printer:
@@ -54,12 +56,20 @@ class Printer:
 
 
 def formula_latex(value: Any) -> str:
-    """LaTeX of an expression that stands alone: in matrix notation where it has one, else in index notation."""
-    printer = Printer()
-    found = printer.matrix_latex(value) if isinstance(value, Expr) and value.shape else None
-    return found if found is not None else printer.latex(value)
+    """LaTeX of an expression that stands alone: in matrix notation where it has one, else in index notation; what has a name, by it."""
+    if not isinstance(value, Expr):
+        return sp.latex(sp.sympify(value))
+    from symdl.render.latex import latex
+
+    return latex(value, names=named_results(value), style="auto" if value.shape else "index")
 
 
 def formula_text(value: Any) -> str:
-    """An expression that stands alone, as text."""
-    return str(value)
+    """An expression that stands alone, as text; what has a name, by it."""
+    return text(value, named_results(value)) if isinstance(value, Expr) else str(value)
+
+
+def named_results(value: Expr) -> dict[Node, str] | None:
+    """Node -> name of what ``sd.let`` named in an expression; None when it named nothing."""
+    named = [n for n in topological([value.node]) if n.op == LET and n.attr.role == "let"]
+    return {n: str(n.name) for n in named} or None
