@@ -89,7 +89,6 @@ def gradients(page: sd.Page) -> None:
         squares[z],
         (output - t) * output * (1 - output),
         lhs_latex=r"\frac{\partial}{\partial z} \frac{(a - t)^2}{2}",
-        rhs_latex=r"(a - t)\,a(1 - a)",
         zh="最小二乘的梯度",
     )
     page.claim(
@@ -149,18 +148,14 @@ def many_images(page: sd.Page) -> None:
         entropy[w],
         X.T @ (output - y),
         lhs_latex=r"\frac{\partial C}{\partial w}",
-        rhs_latex=r"X^{\mathsf T}(a - y)",
         zh="权重, 交叉熵",
     )
-    page.claim(
-        "bias, cross-entropy", entropy[b], sd.sum(output - y), lhs_latex=r"\frac{\partial C}{\partial b}", rhs_latex=r"\sum_k (a_k - y_k)", zh="偏置, 交叉熵"
-    )
+    page.claim("bias, cross-entropy", entropy[b], sd.sum(output - y), lhs_latex=r"\frac{\partial C}{\partial b}", zh="偏置, 交叉熵")
     page.claim(
         "weights, least squares",
         squares[w],
         X.T @ ((output - y) * output * (1 - output)),
         lhs_latex=r"\frac{\partial}{\partial w} \sum_k \frac{(a_k - y_k)^2}{2}",
-        rhs_latex=r"X^{\mathsf T}\left((a - y) \odot a \odot (1 - a)\right)",
         zh="权重, 最小二乘",
     )
 
@@ -174,16 +169,16 @@ def several_classes(page: sd.Page) -> None:
     )
     m = sd.dims("m")
     logits, targets = sd.tensor("z", m), sd.tensor("t", m)
-    p = sd.softmax(logits)
-    page.claim("probabilities add up to 1", sd.sum(p), 1, lhs_latex=r"\sum_j p_j", zh="概率之和为 1")
-    derived = sd.derive(sd.cross_entropy(p, targets), logits)
+    softmax = sd.softmax(logits)
+    p = sd.let("p", softmax)
+    page.claim("probabilities add up to 1", sd.sum(p), 1, zh="概率之和为 1")
+    derived = sd.derive(sd.cross_entropy(softmax, targets), logits)
     page.derivation(derived)
     page.claim(
         "gradient of cross-entropy",
         derived[logits],
         p * sd.sum(targets) - targets,
         lhs_latex=r"\frac{\partial C}{\partial z}",
-        rhs_latex=r"p \sum_l t_l - t",
         zh="交叉熵的梯度",
     )
     page.text(
@@ -192,24 +187,21 @@ def several_classes(page: sd.Page) -> None:
         r"目标也是概率: 它们的和为 1 (答案已知时其中一个为 1). 于是梯度为 $p - t$. 为了对任意这样的目标陈述它, 把目标写成 $t_j = s_j / \sum_l s_l$.",
     )
     s = sd.tensor("s", m, facts="positive")
-    shares = s / sd.sum(s)
+    shares = sd.let("t", s / sd.sum(s))
     page.claim(
         "targets that add up to 1",
-        sd.grad(sd.cross_entropy(p, shares), logits),
+        sd.grad(sd.cross_entropy(softmax, shares), logits),
         p - shares,
         lhs_latex=r"\frac{\partial C}{\partial z}",
-        rhs_latex=r"p - t",
         zh="和为 1 的目标",
     )
-    first = sd.grad(-sd.log(p[0]), logits)
-    page.claim(
-        "the answer is the first class", first[0], p[0] - 1, lhs_latex=r"\frac{\partial (-\log p_1)}{\partial z_1}", rhs_latex=r"p_1 - 1", zh="答案是第一类"
-    )
-    yes, no = sp.symbols("z_1 z_0")
+    first = sd.grad(-sd.log(softmax[0]), logits)
+    page.claim("the answer is the first class", first[0], p[0] - 1, lhs_latex=r"\frac{\partial (-\log p_1)}{\partial z_1}", zh="答案是第一类")
+    first_logit, second_logit = sp.symbols("z_1 z_2")
     page.claim(
         "two classes are the sigmoid of the difference",
-        sp.exp(yes) / (sp.exp(yes) + sp.exp(no)),
-        sd.sigmoid(yes - no),
+        sp.exp(first_logit) / (sp.exp(first_logit) + sp.exp(second_logit)),
+        sd.sigmoid(first_logit - second_logit),
         zh="两个类别就是差的 sigmoid",
     )
 

@@ -58,48 +58,28 @@ def in_indices(sizes: tuple) -> sd.Expr:
     return sd.sum((a[k, j] - sd.tensor("T", N, sizes[-1])[k, j]) ** 2, k, j) / 2
 
 
-def claims(page: sd.Page, net: Network, derived: object) -> None:
+def claims(page: sd.Page, net: Network, derived: sd.Derived) -> None:
     """The four equations of backpropagation, layer by layer from the output."""
-    last = len(net.z)
+    layers = range(len(net.z), 0, -1)
     errors = sd.derive(net.loss, net.z)
-    delta = [errors[z] for z in net.z]
-    out = net.a[-1]
-    page.claim(
-        "error term of the output layer",
-        delta[-1],
-        (out - net.T) * out * (1 - out),
-        lhs_latex=rf"\delta^{{({last})}} = \frac{{\partial C}}{{\partial z^{{({last})}}}}",
-        zh="输出层的误差项",
-    )
-    for layer in range(last - 1, 0, -1):
-        a = net.a[layer - 1]
-        page.claim(
-            f"error term of layer {layer} from that of layer {layer + 1}",
-            delta[layer - 1],
-            (delta[layer] @ net.weights[layer].T) * a * (1 - a),
-            lhs_latex=rf"\delta^{{({layer})}} = \frac{{\partial C}}{{\partial z^{{({layer})}}}}",
-            rhs_latex=rf"\left(\delta^{{({layer + 1})}} W_{{{layer + 1}}}^{{\mathsf T}}\right) \odot a^{{({layer})}} \odot \left(1 - a^{{({layer})}}\right)",
-            zh=f"由第 {layer + 1} 层的误差项求第 {layer} 层的误差项",
-        )
-    below = [sd.tensor("X", N, net.weights[0].shape[0]), *net.a]
-    for layer in range(last, 0, -1):
-        shown = rf"a^{{({layer - 1})\mathsf T}}" if layer > 1 else r"X^{\mathsf T}"
-        page.claim(
-            f"gradient of the weights of layer {layer}",
-            derived[net.weights[layer - 1]],  # type: ignore[index]
-            below[layer - 1].T @ delta[layer - 1],
-            lhs_latex=rf"\frac{{\partial C}}{{\partial W_{{{layer}}}}}",
-            rhs_latex=rf"{shown}\, \delta^{{({layer})}}",
-            zh=f"第 {layer} 层权重的梯度",
-        )
-        page.claim(
-            f"gradient of the biases of layer {layer}",
-            derived[net.biases[layer - 1]],  # type: ignore[index]
-            sd.sum(delta[layer - 1], axis=0),
-            lhs_latex=rf"\frac{{\partial C}}{{\partial b_{{{layer}}}}}",
-            rhs_latex=rf"\sum_k \delta^{{({layer})}}_{{k\,:}}",
-            zh=f"第 {layer} 层偏置的梯度",
-        )
+    delta = {layer: sd.let(f"delta{layer}", errors[f"z{layer}"]) for layer in layers}
+    a = {0: sd.tensor("X", N, net.weights[0].shape[0])} | dict(enumerate(net.a, start=1))
+    for layer in layers:
+        rule, zh = f"error term of layer {layer} from that of layer {layer + 1}", f"由第 {layer + 1} 层的误差项求第 {layer} 层的误差项"
+        if layer == len(net.z):
+            rule, zh, arrives = "error term of the output layer", "输出层的误差项", a[layer] - net.T
+        else:
+            arrives = delta[layer + 1] @ net.weights[layer].T
+        shown = rf"\delta^{{({layer})}} = \frac{{\partial C}}{{\partial z^{{({layer})}}}}"
+        page.claim(rule, delta[layer], arrives * a[layer] * (1 - a[layer]), lhs_latex=shown, zh=zh)
+    for layer in layers:
+        for name, zh, claimed in (
+            ("W", "权重", a[layer - 1].T @ delta[layer]),
+            ("b", "偏置", sd.sum(delta[layer], axis=0)),
+        ):
+            rule = f"gradient of the {'weights' if name == 'W' else 'biases'} of layer {layer}"
+            shown = rf"\frac{{\partial C}}{{\partial {name}^{{({layer})}}}}"
+            page.claim(rule, derived[f"{name}{layer}"], claimed, lhs_latex=shown, zh=f"第 {layer} 层{zh}的梯度")
 
 
 def two_layers(page: sd.Page) -> None:
@@ -138,12 +118,12 @@ def three_layers(page: sd.Page) -> None:
 def two_styles(page: sd.Page) -> None:
     page.heading("Sums or matrices", "求和或矩阵")
     page.text(
-        r"Written with sums, $z^{(1)}_{kj} = \sum_i x_{ki} w_{ij} + b_j$, or with matrices, $z^{(1)} = X W_1 + b_1$, the network is one and the same graph.",
-        r"无论用求和 $z^{(1)}_{kj} = \sum_i x_{ki} w_{ij} + b_j$ 还是用矩阵 $z^{(1)} = X W_1 + b_1$ 书写, 网络都是同一个图.",
+        r"Written with sums, $z^{(1)}_{kj} = \sum_i X_{ki} W^{(1)}_{ij} + b^{(1)}_j$, or with matrices, $z^{(1)} = X W^{(1)} + \mathbf{1} b^{(1)\top}$, the "
+        "network is one and the same graph.",
+        r"无论用求和 $z^{(1)}_{kj} = \sum_i X_{ki} W^{(1)}_{ij} + b^{(1)}_j$ 还是用矩阵 $z^{(1)} = X W^{(1)} + \mathbf{1} b^{(1)\top}$ 书写, 网络都是同一个图.",
     )
     for sizes in ((p, h, m), (p, h, g, m)):
         net, indexed = network(*sizes), in_indices(sizes)
-        page.claim(f"index style is array style, {len(sizes) - 1} layers", indexed, net.loss, zh=f"下标写法等于矩阵写法, {len(sizes) - 1} 层")
         page.fact(f"the same node, {len(sizes) - 1} layers", indexed.node is net.loss.node, True)
         same = all(sd.grad(indexed, one.name) == sd.grad(net.loss, one) for one in net.parameters)
         page.fact(f"the same gradients, {len(sizes) - 1} layers", same, True)

@@ -16,7 +16,7 @@ import symdl as sd
 
 n = sd.dims("n")
 i = sd.indices("i")
-x, w = sd.tensor("x", n), sd.tensor("w", n)
+w, x = sd.tensor("w", n), sd.tensor("x", n)
 theta, t = sd.tensor("theta"), sd.tensor("t")
 z = sd.let("z", sd.sum(w[i] * x[i], i) - theta)
 y = sd.let("y", sd.sigmoid(z))
@@ -46,15 +46,11 @@ def textbook_form(page: sd.Page, derived: sd.Expr) -> None:
         r"所有偏导数的共同部分是误差项 $\delta = \partial C/\partial z = (y - t)\,y(1 - y)$. 加权和把它传给权重时乘以输入, 传给输入时乘以权重, 传给阈值时变"
         r"号: 偏置 $b = -\theta$ 是输入恒为 1 的权重.",
     )
-    delta = sd.grad(C, z)
+    delta = sd.let("delta", sd.grad(C, z))
     page.claim("error term", delta, (y - t) * y * (1 - y), lhs_latex=r"\frac{\partial C}{\partial z}", zh="误差项")
-    page.claim(
-        "gradient by the weights", derived[w][i], delta * x[i], lhs_latex=r"\frac{\partial C}{\partial w_i}", rhs_latex=r"\delta\, x_i", zh="对权重的梯度"
-    )
-    page.claim(
-        "gradient by the inputs", derived[x][i], delta * w[i], lhs_latex=r"\frac{\partial C}{\partial x_i}", rhs_latex=r"\delta\, w_i", zh="对输入的梯度"
-    )
-    page.claim("gradient by the threshold", derived[theta], -delta, lhs_latex=r"\frac{\partial C}{\partial \theta}", rhs_latex=r"-\delta", zh="对阈值的梯度")
+    page.claim("gradient by the weights", derived[w][i], delta * x[i], lhs_latex=r"\frac{\partial C}{\partial w_i}", zh="对权重的梯度")
+    page.claim("gradient by the inputs", derived[x][i], delta * w[i], lhs_latex=r"\frac{\partial C}{\partial x_i}", zh="对输入的梯度")
+    page.claim("gradient by the threshold", derived[theta], -delta, lhs_latex=r"\frac{\partial C}{\partial \theta}", zh="对阈值的梯度")
     b = sd.tensor("b")
     biased = (sd.sigmoid(sd.sum(w[i] * x[i], i) + b) - t) ** 2 / 2
     with_bias = sd.let("y", sd.sigmoid(sd.sum(w[i] * x[i], i) + b))

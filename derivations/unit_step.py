@@ -83,7 +83,7 @@ def neuron(activation: object) -> tuple[sd.Expr, list[sd.Expr]]:
     """The squared error of one neuron with n inputs, and its parameters."""
     n = sd.dims("n")
     i = sd.indices("i")
-    x, w = sd.tensor("x", n), sd.tensor("w", n)
+    w, x = sd.tensor("w", n), sd.tensor("x", n)
     theta, t = sd.tensor("theta"), sd.tensor("t")
     y = sd.let("y", activation(sd.sum(w[i] * x[i], i) - theta))  # type: ignore[operator]
     return (y - t) ** 2 / 2, [w, theta]
