@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -57,12 +58,19 @@ class Compiled:
             if shape != node.shape:
                 raise ShapeError(f"{node.name} was declared with shape {shape}, and the expression has it with shape {node.shape}")
         self._dims = _symbols(self._wanted) | {s for shape in self._expected.values() for n in shape for s in sp.sympify(n).free_symbols}
+        self._lock = threading.Lock()
         self._programs: dict[Any, Callable[..., list[Any]]] = {}
+        #: Names of the inputs, in the order in which a program takes them.
+        self.names: list[str] = [str(n.name) for n in self._inputs]
 
     @property
-    def names(self) -> list[str]:
-        """Names of the inputs."""
-        return [str(n.name) for n in self._inputs]
+    def shapes(self) -> dict[str, tuple[Any, ...]]:
+        """Name -> symbolic shape of every input."""
+        return self._expected
+
+    def check(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """DataError unless these shapes go together."""
+        bind_sizes(list(self._expected.items()), shapes)
 
     @property
     def dims(self) -> dict[str, sp.Symbol]:
@@ -79,7 +87,11 @@ class Compiled:
         return self._backend(self.program(shapes), outs)
 
     def __call__(self, values: Mapping[str, Any]) -> list[Any]:
-        """The results for values by name, checked."""
+        """The results for values by name, checked. Buffers belong to one call at a time."""
+        with self._lock, np.errstate(all="ignore"):
+            return self._call(values)
+
+    def _call(self, values: Mapping[str, Any]) -> list[Any]:
         arrays: dict[str, Any] = {}
         sizes: dict[sp.Symbol, int] = {}
         for name, value in values.items():
@@ -90,13 +102,13 @@ class Compiled:
         missing = [name for name in self.names if name not in arrays]
         if missing:
             raise DataError(f"no value given for {', '.join(missing)}")
-        key = tuple((name, () if type(a) is float else a.shape) for name, a in arrays.items()), tuple(sizes.items())
+        key = (*[() if type(a) is float else a.shape for a in arrays.values()], *arrays, *sizes.items())
         run = self._programs.get(key)
         if run is None:
-            run = self._programs[key] = self._backend(self.program(dict(key[0]), sizes))
+            run = self._programs[key] = self._backend(self.program({n: np.shape(a) for n, a in arrays.items()}, sizes))
         results = run(*[arrays[name] for name in self.names])
-        for label, result in zip(self._labels, results, strict=True):
-            require_finite(label, result)
+        for k, result in enumerate(results):
+            require_finite(self._labels[k], result)
         return results
 
     def _dim(self, name: str) -> sp.Symbol:
@@ -108,12 +120,14 @@ class Compiled:
 
 def require_finite(label: str, result: Any) -> None:
     """DomainError when a result is NaN or infinite: the inputs were finite."""
-    if type(result) is float or np.ndim(result) == 0:
+    if type(result) is not np.ndarray:
         good, shown = math.isfinite(result), float(result)
     else:
-        flat = result.reshape(-1)
-        good = math.isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())
-        shown = 0.0 if good else float(flat[~np.isfinite(flat)][0])
+        flat = result.ravel()
+        squares = float(np.dot(flat, flat))  # finite when all elements are, unless they are huge
+        good, shown = squares - squares == 0.0 or bool(np.isfinite(flat).all()), 0.0
+        if not good:
+            shown = float(flat[~np.isfinite(flat)][0])
     if not good:
         what = "is not a number" if shown != shown else "is infinite"
         raise DomainError(f"{label} {what} at these values: they lie outside the domain of a function, or a result is too large for a 64-bit number")

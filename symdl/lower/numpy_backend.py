@@ -7,7 +7,6 @@ are made once, when the program is compiled; a run makes nothing but the results
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,6 +37,7 @@ def compile_program(program: Program, outs: Sequence[np.ndarray | None] | None =
     -------
     callable
         run(*arrays) -> list of results (floats for scalars). The arrays are C-contiguous float64 of the program's shapes.
+        For the caller to see to: one run at a time, and ``numpy.errstate(all="ignore")`` around it.
 
     Raises
     ------
@@ -54,19 +54,17 @@ class _Compiled:
         self._names = writer.names
         self._run = self._load(writer.names)
         self._careful: Callable[..., list[Any]] | None = None
-        self._lock = threading.Lock()  # buffers belong to one run at a time
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        with self._lock, np.errstate(all="ignore"):
-            try:
-                return self._run(*arrays)
-            except (ZeroDivisionError, OverflowError):
-                # Python floats raise where NumPy's give an infinity, which may well be harmless: 1/(1/x) at 0.
-                if self._careful is None:
-                    self._careful = self._load(_careful(self._names))
-                return self._careful(*[np.float64(a) if isinstance(a, float) else a for a in arrays])
-            except np.linalg.LinAlgError:
-                raise DomainError("a matrix is singular: it has no inverse") from None
+        try:
+            return self._run(*arrays)
+        except (ZeroDivisionError, OverflowError):
+            # Python floats raise where NumPy's give an infinity, which may well be harmless: 1/(1/x) at 0.
+            if self._careful is None:
+                self._careful = self._load(_careful(self._names))
+            return self._careful(*[np.float64(a) if isinstance(a, float) else a for a in arrays])
+        except np.linalg.LinAlgError:
+            raise DomainError("a matrix is singular: it has no inverse") from None
 
     def _load(self, names: dict[str, Any]) -> Callable[..., list[Any]]:
         space = dict(names)

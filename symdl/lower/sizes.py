@@ -38,6 +38,8 @@ def bind_sizes(expected: Iterable[tuple[str, tuple[Size, ...]]], given: Mapping[
     wanted = list(expected)
     for name, shape in wanted:
         got = given[name]
+        if 0 in got:
+            raise DataError(f"{name} is empty: its shape is {show_shape(got)}")
         if len(got) != len(shape):
             raise DataError(f"{name} has shape {show_shape(got)}, but {_kind(shape)} is expected")
         for axis, (size, value) in enumerate(zip(shape, got, strict=True)):

@@ -9,6 +9,8 @@ import numpy as np
 
 from symdl.errors import DataError
 
+FLOAT = np.dtype(np.float64)
+
 
 def as_array(name: str, value: Any) -> Any:
     """A C-contiguous float64 array, or a float for a scalar; no copy when it is one already.
@@ -18,23 +20,24 @@ def as_array(name: str, value: Any) -> Any:
     DataError
         For what is not real numbers, is empty, or is not finite.
     """
+    if type(value) is np.ndarray and value.dtype is FLOAT and value.flags.c_contiguous and value.ndim and value.size:
+        # The sum of squares is finite when all elements are, unless they are huge: then look at each.
+        flat = value.ravel()
+        squares = float(np.dot(flat, flat))
+        if squares - squares == 0.0 or np.isfinite(value).all():
+            return value
+        where = tuple(int(k) for k in np.argwhere(~np.isfinite(value))[0])
+        raise DataError(f"{name}[{', '.join(map(str, where))}] is {float(value[where])}: give finite numbers")
     if type(value) is float:
         if math.isfinite(value):
             return value
         raise DataError(f"{name} is {value}: give finite numbers")
-    if type(value) is not np.ndarray or value.dtype != np.float64 or not value.flags.c_contiguous:
-        value = _converted(name, value)
-    if value.shape == ():
-        return as_array(name, float(value))
-    if value.size == 0:
-        raise DataError(f"{name} is empty: its shape is {value.shape}")
-    # The sum of squares is finite when all elements are, unless they are huge: then look at each.
-    flat = value.reshape(-1)
-    if not math.isfinite(np.dot(flat, flat)) and not np.isfinite(value).all():
-        where = tuple(int(k) for k in np.argwhere(~np.isfinite(value))[0])
-        place = ", ".join(map(str, where))
-        raise DataError(f"{name}[{place}] is {float(value[where])}: give finite numbers")
-    return value
+    array = _converted(name, value)
+    if array.shape == ():
+        return as_array(name, float(array))
+    if array.size == 0:
+        raise DataError(f"{name} is empty: its shape is {array.shape}")
+    return as_array(name, array)
 
 
 def _converted(name: str, value: Any) -> np.ndarray:
@@ -44,7 +47,7 @@ def _converted(name: str, value: Any) -> np.ndarray:
             if array.dtype.kind != "O":
                 raise TypeError
             array = np.frompyfunc(_real, 1, 1)(array)
-        return np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
+        return np.array(array, dtype=FLOAT, order="C")
     except (TypeError, ValueError, OverflowError):
         raise DataError(f"{name}: {str(value)!r:.60} is not an array of real numbers") from None
 

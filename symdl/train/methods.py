@@ -1,0 +1,104 @@
+"""Update rules: how a step follows from a gradient. All in place, on one flat vector of all parameters."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from symdl.errors import DataError, NameError_
+
+
+class Method:
+    """An update rule with its memory.
+
+    Attributes
+    ----------
+    memory : dict
+        Name -> array of the state between steps, for checkpoints.
+    """
+
+    def __init__(self, size: int, lr: float) -> None:
+        self.lr = np.array(lr)
+        self.memory: dict[str, np.ndarray] = {}
+
+    def step(self, x: np.ndarray, g: np.ndarray) -> None:
+        """Move x against g; g may be overwritten."""
+        raise NotImplementedError
+
+
+class GradientDescent(Method):
+    """x <- x - lr*g (Cauchy 1847)."""
+
+    def step(self, x: np.ndarray, g: np.ndarray) -> None:
+        np.multiply(g, self.lr, g)
+        np.subtract(x, g, x)
+
+
+class Momentum(Method):
+    """v <- mu*v + g, x <- x - lr*v (Polyak 1964, in PyTorch's form)."""
+
+    def __init__(self, size: int, lr: float, mu: float = 0.9) -> None:
+        super().__init__(size, lr)
+        _between("mu", mu)
+        self._mu = np.array(mu)
+        self._v = self.memory["v"] = np.zeros(size)
+
+    def step(self, x: np.ndarray, g: np.ndarray) -> None:
+        v = self._v
+        np.multiply(v, self._mu, v)
+        np.add(v, g, v)
+        np.multiply(v, self.lr, g)
+        np.subtract(x, g, x)
+
+
+class Adam(Method):
+    """Kingma and Ba 2015, algorithm 1."""
+
+    def __init__(self, size: int, lr: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
+        super().__init__(size, lr)
+        _between("beta1", beta1)
+        _between("beta2", beta2)
+        if not (math.isfinite(eps) and eps > 0):
+            raise DataError(f"train: eps is {eps}; it must be above 0")
+        self._beta1, self._beta2, self._eps = beta1, beta2, eps
+        self._m = self.memory["m"] = np.zeros(size)
+        self._s = self.memory["s"] = np.zeros(size)
+        self._t = self.memory["t"] = np.zeros(1)
+        self._work = np.empty(size)
+
+    def step(self, x: np.ndarray, g: np.ndarray) -> None:
+        m, s, work = self._m, self._s, self._work
+        self._t += 1
+        t = float(self._t[0])
+        np.multiply(m, self._beta1, m)
+        np.multiply(g, 1 - self._beta1, work)
+        np.add(m, work, m)
+        np.multiply(g, g, g)
+        np.multiply(g, 1 - self._beta2, g)
+        np.multiply(s, self._beta2, s)
+        np.add(s, g, s)
+        np.divide(s, 1 - self._beta2**t, g)
+        np.sqrt(g, g)
+        np.add(g, self._eps, g)
+        np.divide(m, g, work)
+        np.multiply(work, float(self.lr) / (1 - self._beta1**t), work)
+        np.subtract(x, work, x)
+
+
+METHODS: dict[str, type[Method]] = {"gd": GradientDescent, "momentum": Momentum, "adam": Adam}
+
+
+def method_named(name: str, size: int, lr: float, **settings: float) -> Method:
+    """The update rule of this name; NameError_ when there is none, or it does not know a setting."""
+    if name not in METHODS:
+        raise NameError_(f"train: {name!r:.40} is not a method; there are {', '.join(METHODS)}")
+    try:
+        return METHODS[name](size, lr, **settings)
+    except TypeError:
+        raise NameError_(f"train: the method {name} does not take {', '.join(settings)}") from None
+
+
+def _between(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise DataError(f"train: {name} is {value}; it must be at least 0 and below 1")
