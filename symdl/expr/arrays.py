@@ -63,19 +63,19 @@ class Operand(NamedTuple):
         return min((k for k in self.forms if k != "row"), key=lambda k: self.forms[k].cost)
 
 
-class NotExpressible(Exception):  # noqa: N818  (never leaves this room)
+class NotExpressible(Exception):
     """The expression has no array notation."""
 
 
-def complete(labels: Iterable[Any], forms: Mapping[Any, Form]) -> Operand:
-    """An operand; the reverse of every order is its transpose where that is cheaper."""
+def complete(labels: Iterable[Any], forms: Mapping[Any, Form], outside: bool = False) -> Operand:
+    """An operand; the reverse of every order is its transpose where that is cheaper, with ``outside`` where it costs the same."""
     labels, full = tuple(labels), dict(forms)
     if not full:
         raise NotExpressible
     if len(labels) > 1:
         for order, form in forms.items():
             reverse = order[::-1]
-            if reverse not in full or full[reverse].cost > form.cost + TRANSPOSE:
+            if reverse not in full or full[reverse].cost + outside > form.cost + TRANSPOSE:
                 full[reverse] = Form(form.cost + TRANSPOSE, Transpose(len(labels), form.tree))
     return Operand(labels, full)
 
@@ -216,7 +216,7 @@ class Arrays:
                 trees = tuple(f.tree for f in with_forms)
                 made: Tree = Power(node.rank, *trees) if node.attr == "pow" else Call(node.rank, node.attr, trees)
                 forms[order] = Form(sum(f.cost for f in with_forms), made)
-        return complete(own, forms)
+        return complete(own, forms, outside=True)
 
     def _softmax(self, node: Node) -> Operand | None:
         """exp(z - logsumexp(z))."""
@@ -340,6 +340,14 @@ def softmax_of(node: Node) -> tuple[Term, set[Label]] | None:
     return None
 
 
+def complement(term: Term) -> Term | None:
+    """a, when the term is 1 - a."""
+    node = term.node
+    if node.op != kinds.ADD or len(node.args) != 2 or node.attr != (-1, 1) or node.args[1].op != kinds.CONST or node.args[1].attr != 1:
+        return None
+    return build.rename(Term(node.args[0], node.maps[0]), dict(enumerate(term.map)))
+
+
 # --- axes that nothing depends on ------------------------------------------------------------------------------
 
 
@@ -373,4 +381,3 @@ def _with_ones(tree: Tree, operand: Operand, own: tuple[int, ...]) -> Tree:
     if tree.rank == len(own):
         return tree
     return Index(len(own), base, keys) if operand.labels else product(len(own), 1, (Call(len(own), "ones", sizes=(1,) * len(own)), tree))
-

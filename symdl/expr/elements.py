@@ -11,14 +11,14 @@ from typing import Any
 
 import sympy as sp
 
-from symdl.expr.arrays import Arrays, NotExpressible, raised, softmax_of
+from symdl.expr.arrays import Arrays, NotExpressible, complement, raised, softmax_of
 from symdl.expr.dims import indices
-from symdl.expr.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Tree, product, total
+from symdl.expr.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Product, Tree, product, total
 from symdl.expr.tensor import Expr
 from symdl.expr.to_sympy import letters as letter_pool
 from symdl.graph import node as kinds
+from symdl.graph.labels import Term
 from symdl.graph.node import Node, Size
-from symdl.graph.number import is_negative, times
 from symdl.graph.walk import topological
 
 #: Size(s) -> letters: of :class:`symdl.render.reading.Reading`, or a mapping from one size to its letters.
@@ -98,9 +98,12 @@ class Elements:
                 stack.extend(missing)
                 continue
             parts = [self._known[k] for k in needs]
-            self._known[key] = self._element(Name(len(at), self._names[key[0]]), at) if key[0] in self._names else self._make(*key, parts)
+            self._known[key] = self._named(*key) if key[0] in self._names else self._make(*key, parts)
             stack.pop()
         return self._known[node, at]
+
+    def _named(self, node: Node, at: tuple[Any, ...]) -> Tree:
+        return self._element(Name(node.rank, self._names[node]), at)
 
     def _labels(self, node: Node, at: tuple[Any, ...]) -> list[Any]:
         """The index on every index of the node: the given ones, then its dummies."""
@@ -145,38 +148,34 @@ class Elements:
 
     def _product(self, node: Node, at: tuple[Any, ...], parts: list[Tree]) -> Tree:
         labels = self._labels(node, at)
-        up: list[Tree] = []
+        up: list[tuple[Term, Tree]] = []
         down: list[Tree] = []
-        for (arg, _), part in zip(node.terms(), parts, strict=True):
-            if arg.op == kinds.POW and arg not in self._names and is_negative(arg.attr):
-                base = part.over[0] if hasattr(part, "over") and part.over else raised(part, times(-1, 1))
-                down.append(base)
+        for (arg, entries), part in zip(node.terms(), parts, strict=True):
+            if isinstance(part, Product) and part.over and not part.factors and part.coef == 1:
+                down += part.over
             else:
-                up.append(part)
-        up = [Kronecker(0, tuple(_index(e if e < 0 else labels[e]) for e in pair)) for pair in node.attr.deltas] + _read_order(up)
+                up.append((Term(arg, entries), part))
+        deltas = [Kronecker(0, (_index(_at(a, labels)), _index(_at(b, labels)))) for a, b in node.attr.deltas]
+        factors = (*deltas, *_read_order(up, at))
         dummies = self._dummies(node, at)
         if not dummies:
-            return product(0, node.attr.coef, tuple(up), tuple(down))
-        return product(0, node.attr.coef, (Over(0, "sum", product(0, 1, tuple(up), tuple(down)), dummies),))
+            return product(0, node.attr.coef, factors, tuple(down))
+        return product(0, node.attr.coef, (Over(0, "sum", product(0, 1, factors, tuple(down)), dummies),))
 
     def _function(self, node: Node, at: tuple[Any, ...], parts: list[Tree]) -> Tree:
         found = softmax_of(node)
-        if found is not None:
-            term, over = found
-            numerator = Call(0, "exp", (self.tree(term.node, self._at(term.map, at)),))
-            (label,) = over
-            letter = next(iter(self._reduction_letters(node)))
-            other = self.tree(term.node, self._at(tuple(letter if e == label else e for e in term.map), at))
-            size = next(s for e, s in zip(term.map, term.node.shape, strict=True) if e == label)
-            return product(0, 1, (numerator,), (Over(0, "sum", Call(0, "exp", (other,)), ((letter, size),)),))
+        if found is not None and len(found[1]) == 1:
+            return self._softmax(*found, at)
         return Power(0, *parts) if node.attr == "pow" else Call(0, node.attr, tuple(parts))
 
-    def _reduction_letters(self, node: Node) -> list[Any]:
-        reduce = next(a for a in node.args[0].args if a.op == kinds.REDUCE)
-        return [letter for letter, _ in self._dummies(reduce, ())]
-
-    def _at(self, entries: tuple[Any, ...], at: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(at[e] if type(e) is int and e >= 0 else e for e in entries)
+    def _softmax(self, term: Term, over: set[Any], at: tuple[Any, ...]) -> Tree:
+        """exp(z_i)/Sum_j exp(z_j)."""
+        (label,) = over
+        size = next(s for e, s in zip(term.map, term.node.shape, strict=True) if e == label)
+        letter = self._letter(size, self._depth.get(term.node, {}).get(size, 0))
+        here, there = (tuple(letter if e == label and moved else _at(e, at) for e in term.map) for moved in (False, True))
+        above, below = (Call(0, "exp", (self.tree(term.node, place),)) for place in (here, there))
+        return product(0, 1, (above,), (Over(0, "sum", below, ((letter, size),)),))
 
     def _matrix(self, node: Node, at: tuple[Any, ...]) -> Tree:
         try:
@@ -187,9 +186,28 @@ class Elements:
             return self._element(Call(node.rank, node.attr, (argument,)), at)
 
 
-def _read_order(parts: list[Tree]) -> list[Tree]:
-    """Numbers of one index before sums, so that no sum swallows what follows."""
-    return sorted(parts, key=lambda t: isinstance(t, Over))
+def _read_order(up: list[tuple[Term, Tree]], at: tuple[Any, ...]) -> list[Tree]:
+    """Scalars, elements of matrices, elements of vectors, all else; a*(1 - a) together; sums last, so that none swallows what follows."""
+    terms = {term for term, _ in up}
+    paired = {c for term, _ in up if (c := complement(term)) in terms and c is not None}
+
+    def rank(pair: tuple[Term, Tree]) -> tuple[Any, ...]:
+        term, tree = pair
+        if isinstance(tree, Over):
+            return (9,)
+        if term in paired or complement(term) in paired:
+            return (8, [t for t, _ in up].index(term if term in paired else complement(term)))  # type: ignore[arg-type]
+        if isinstance(tree, Element):
+            letter = tree.indices[0]
+            return (2, -len(tree.indices), str(letter) if len(tree.indices) == 1 and letter in at else "~")
+        return (0,) if isinstance(tree, Name) else (3,)
+
+    return [tree for _, tree in sorted(up, key=rank)]
+
+
+def _at(entry: Any, labels: Any) -> Any:
+    """What stands at a label: a fixed position stays."""
+    return labels[entry] if type(entry) is int and entry >= 0 else entry
 
 
 def _summed(node: Node) -> tuple[Size, ...]:
@@ -207,7 +225,7 @@ def _wishes(letters: Letters | None) -> Callable[[Size], Iterable[sp.Symbol]]:
         return lambda size: ()
     if isinstance(letters, Mapping):
         return lambda size: (indices(s) if isinstance(s, str) else s for s in letters.get(size, ()))
-    return lambda size: letters((size,) * 6)
+    return lambda size: (letters((size,) * k)[-1] for k in range(1, 9))
 
 
 def _taken(expr: Expr, order: list[Node], names: Mapping[Node, str]) -> set[str]:

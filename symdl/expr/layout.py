@@ -205,7 +205,9 @@ def chain(rank: int, factors: tuple[Tree, ...]) -> Tree:
 def total(rank: int, pairs: list[tuple[Number, Tree]]) -> Tree:
     """A sum in the order of reading: positive terms first, large and high ones first."""
     opened = [_signed(c, t) for c, t in pairs]
-    ordered = sorted(opened, key=lambda p: (is_negative(p[0]), -p[1].rank, -degree(p[1])))
+    # 1 + exp(-z), but s**2 + 1.
+    transcendental = all(isinstance(t, Num | Call) for _, t in opened)
+    ordered = sorted(opened, key=lambda p: (is_negative(p[0]), transcendental and not isinstance(p[1], Num), -p[1].rank, -degree(p[1])))
     return Sum(rank, tuple(c for c, _ in ordered), tuple(t for _, t in ordered))
 
 

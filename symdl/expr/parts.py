@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.graph.walk import consumers, topological
@@ -58,3 +60,12 @@ def _size(node: Node, length: dict[Node, int], depth: dict[Node, int]) -> tuple[
         return len(str(node.name or node.attr)), 0
     own = {kinds.LET: 0, kinds.FN: len(str(node.attr)) + 2}.get(node.op, 4)
     return sum(length[a] + 3 for a in node.args) + own, max((depth[a] for a in node.args), default=0) + (node.op != kinds.LET)
+
+
+def with_bodies(names: Mapping[Node, str]) -> dict[Node, str]:
+    """The names, and for every named definition also its right side: where a = sigmoid(z), sigmoid(z) is written a."""
+    found = dict(names)
+    for node, name in names.items():
+        if node.op == kinds.LET and node.maps[0] == tuple(range(node.rank)) and node.args[0].op not in (kinds.INPUT, kinds.CONST):
+            found.setdefault(node.args[0], name)
+    return found

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from symdl.expr.arrays import Arrays, Form, NotExpressible, Operand, aligned, complete, orders, place, power_operand
+from symdl.expr.arrays import Arrays, Form, NotExpressible, Operand, aligned, complement, complete, orders, place, power_operand
 from symdl.expr.layout import Call, Index, Transpose, Tree, chain, product
-from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.labels import Term, is_fixed
 from symdl.graph.node import Node
@@ -52,15 +51,7 @@ def _factor(arrays: Arrays, term: Term) -> Factor:
     node = term.node
     if node.op == kinds.POW and node not in arrays._names and is_negative(node.attr):
         return Factor(place(power_operand(arrays, node, times(-1, node.attr)), term.map), over=True)
-    return Factor(place(arrays.operand(node), term.map), False, term, _complement(term))
-
-
-def _complement(term: Term) -> Term | None:
-    """a, when the term is 1 - a."""
-    node = term.node
-    if node.op != kinds.ADD or len(node.args) != 2 or node.attr != (-1, 1) or node.args[1].op != kinds.CONST or node.args[1].attr != 1:
-        return None
-    return build.rename(Term(node.args[0], node.maps[0]), dict(enumerate(term.map)))
+    return Factor(place(arrays.operand(node), term.map), False, term, complement(term))
 
 
 def _ordered(factors: list[Factor]) -> list[Factor]:

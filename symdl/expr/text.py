@@ -15,7 +15,7 @@ from sympy.printing.str import StrPrinter
 from symdl.expr.arrays import Arrays
 from symdl.expr.elements import Elements
 from symdl.expr.layout import Call, Derivative, Element, Index, Kronecker, MatMul, Name, Num, Over, Power, Product, Sum, Transpose, Tree, fold
-from symdl.expr.parts import parts
+from symdl.expr.parts import parts, with_bodies
 from symdl.expr.tensor import Expr
 from symdl.functions import BY_CLASS
 from symdl.graph.labels import Term
@@ -43,7 +43,7 @@ def text(expr: Expr, names: Mapping[Node, str] | None = None) -> str:
         few thousand characters in named parts: "e with v1 = ...".
     """
     if names is not None:
-        return _one(expr, names)
+        return _one(expr, with_bodies(names))
     named = parts(expr.node)
     if not named:
         return _one(expr, {})
@@ -112,7 +112,7 @@ def _(tree: Sum, inside: list[Piece]) -> Piece:
         minus = is_negative(coef)
         shown = _scaled(times(-1, coef) if minus else coef, term, piece)
         sign = ("-" if minus else "") if not out else (" - " if minus else " + ")
-        out += sign + (_bracketed(shown, PRODUCT) if minus or not out else _bracketed(shown, PRODUCT))
+        out += sign + _bracketed(shown, PRODUCT)
     return Piece(out, SUM)
 
 
