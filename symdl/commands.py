@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ OK, FAILED, UNDECIDED = 0, 1, 2
 def tour(args: argparse.Namespace) -> int:
     from symdl import tour
 
-    return tour.run(args.output, args.lang, say=lambda line: print(line, flush=True), progress=sys.stderr.isatty())
+    return tour.run(args.output, args.lang, say=lambda line: print(line, flush=True))
 
 
 def derive(args: argparse.Namespace) -> int:
@@ -105,7 +104,7 @@ def train(args: argparse.Namespace) -> int:
     if not target.parent.is_dir():
         raise DataError(f"{target} cannot be written: there is no folder {target.parent}")
     result = sd.train(loss, start, data, lr=args.lr, epochs=args.epochs, batch=args.batch, method=args.method, backend=args.backend, seed=args.seed,
-                      progress=sys.stderr.isatty() and not args.quiet, **_checkpoint(args))  # fmt: skip
+                      progress=False if args.quiet else None, **_checkpoint(args))  # fmt: skip
     np.savez(target, **result.params)
     if len(result.history):
         print(f"loss {result.history[0]:.6g} -> {result.history[-1]:.6g} in {len(result.history)} epochs, {result.seconds:.2f} s")

@@ -236,7 +236,7 @@ BAD_DATA = {
     "unknown backend": ["--data", "X=data.npz", "--data", "y=data.npz", "--backend", "magic"],
     "diverges": ["--data", "X=data.npz", "--data", "y=data.npz", "--lr", "1e200"],
     "resume without": ["--data", "X=data.npz", "--data", "y=data.npz", "--resume"],
-    "no checkpoint": ["--data", "X=data.npz", "--data", "y=data.npz", "--resume", "--checkpoint", "nothing.npz"],
+    "damaged checkpoint": ["--data", "X=data.npz", "--data", "y=data.npz", "--resume", "--checkpoint", "binary.npz"],
     "no folder": ["--data", "X=data.npz", "--data", "y=data.npz", "-o", "missing/out.npz"],
 }
 

@@ -23,7 +23,7 @@ def run(
     names: Sequence[str] = (),
     epochs: int | None = None,
     say: Callable[[str], Any] = print,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> int:
     """Run everything and write the report.
 
@@ -38,8 +38,8 @@ def run(
         Epochs for the digits network.
     say : callable
         Told about the progress, line by line.
-    progress : bool
-        Whether training shows a bar.
+    progress : bool, optional
+        Whether training shows a bar; unless told, in a terminal.
 
     Returns
     -------

@@ -57,7 +57,7 @@ def model() -> tuple[Network, Any]:
     return net, least_squares(net.output, tensor("T", samples, classes)) / samples
 
 
-def page(epochs: int = EPOCHS, progress: bool = True) -> Page:
+def page(epochs: int = EPOCHS, progress: bool | None = None) -> Page:
     """Train the network and report on it."""
     data = load()
     net, loss = model()
