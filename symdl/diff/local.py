@@ -17,12 +17,13 @@ from typing import Any
 import sympy as sp
 
 from symdl.errors import UnsupportedError
-from symdl.functions import BY_CLASS, TABLE
+from symdl.functions import TABLE
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Delta, Term
 from symdl.graph.node import Node, Size
-from symdl.graph.number import Number, number, plus
+from symdl.graph.number import Number, plus
+from symdl.graph.template import instantiate, placeholders
 from symdl.steps.step import Rule
 
 
@@ -122,35 +123,7 @@ def function_rule(name: str) -> Rule:
 def _template(name: str, position: int) -> sp.Expr:
     """The derivative as a SymPy expression in placeholders; each function's is made once."""
     entry = TABLE[name]
-    return sp.sympify(entry.derivatives[position](*_placeholders(entry.nargs)))
-
-
-@cache
-def _placeholders(count: int) -> tuple[sp.Symbol, ...]:
-    return tuple(sp.Dummy(f"z{k}", real=True) for k in range(count))
-
-
-def instantiate(template: sp.Expr, args: list[Term]) -> Term:
-    """A template with terms in its placeholders, as a term. Templates are small, so this may recurse."""
-    known = dict(zip(_placeholders(len(args)), args, strict=True))
-
-    def make(part: Any) -> Term:
-        if part in known:
-            return known[part]
-        if part.is_number:
-            return build.constant(part)
-        inner = [make(a) for a in part.args]
-        if isinstance(part, sp.Add):
-            return build.add([1] * len(inner), inner)
-        if isinstance(part, sp.Mul):
-            return build.mul(1, inner)
-        if isinstance(part, sp.Pow):
-            return build.pow_(inner[0], number(part.exp)) if part.exp.is_number else build.fn("pow", inner)
-        if type(part) in BY_CLASS:
-            return build.fn(BY_CLASS[type(part)], inner)
-        raise UnsupportedError(f"the derivative {template} uses {type(part).__name__}, which is not in the function table")
-
-    return make(template)
+    return sp.sympify(entry.derivatives[position](*placeholders(entry.nargs)))
 
 
 def _logsumexp(u: Node, position: int) -> Local:

@@ -84,7 +84,7 @@ ENTRIES = (
         (lambda a, b: b * a ** (b - 1), lambda a, b: a**b * sp.log(a)),
         "derivative of a power",
         np.power,
-        definition=lambda a, b: sp.exp(b * sp.log(a)),
+        definition=lambda a, b: sp.exp(b * sp.log(a), evaluate=False),
         latex=r"\operatorname{pow}",
         domain="z > 0",
     ),
