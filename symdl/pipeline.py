@@ -31,14 +31,13 @@ class Derived(Derivation):
     """
 
     in_kind: Callable[[Expr], Any] = staticmethod(lambda gradient: gradient)
-    views: Mapping[str, Callable[[Expr], Expr]] = {}
+    views: Mapping[str, tuple[str, Callable[[Expr], Expr]]] = {}
 
     def __getitem__(self, key: Any) -> Any:
-        name = _key(key)
-        view = self.views.get(name)
-        if view is not None:
-            return self.in_kind(view(self.gradients[_base_name(key, self)]))
-        return self.in_kind(super().__getitem__(name))
+        if _key(key) in self.views:  # an element or a transpose: a look at the whole gradient
+            name, look = self.views[_key(key)]
+            return self.in_kind(look(self.gradients[name]))
+        return self.in_kind(super().__getitem__(_key(key)))
 
     def verify(self) -> Report:
         """Prove every step and every gradient, and check the gradients against numeric backprop."""
@@ -83,11 +82,6 @@ def _key(key: Any) -> str:
     return str(key)
 
 
-def _base_name(key: Any, derived: Derived) -> str:
-    name = _key(key)
-    return name.split("[")[0] if name not in derived.gradients else name
-
-
 def derive(loss: Any, wrt: Any) -> Derived:
     """Derive the gradient of a scalar, step by step.
 
@@ -113,12 +107,12 @@ def derive(loss: Any, wrt: Any) -> Derived:
         raise NameError_("there is nothing to differentiate by: name at least one tensor")
     start = lower_limit(loss) if isinstance(loss, sp.Basic) else 0
     targets: dict[str, Expr] = {}
-    views: dict[str, Callable[[Expr], Expr]] = {}
+    views: dict[str, tuple[str, Callable[[Expr], Expr]]] = {}
     for one in asked:
         whole, name, view = _target(expr, one, start)
         targets[name] = whole
         if view is not None:
-            views[_key(one)] = view
+            views[_key(one)] = name, view
     plain = differentiator.derivation(expr, targets)
     derived = Derived(**{f: getattr(plain, f) for f in plain.__dataclass_fields__})
     derived.views = views
