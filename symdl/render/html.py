@@ -22,6 +22,9 @@ from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Check, Report
 #: Reports of more lines than this are folded.
 FOLD = 10
 
+#: Punctuation that stays with the formula before it.
+_CLOSING = ",.;:!?)]，。；：、！？）"
+
 _COLOURS = {PROVED: "good", "ok": "good", REFUTED: "bad", "FAILED": "bad", UNKNOWN: "open", "skipped": "open"}
 
 
@@ -133,8 +136,18 @@ def _fact(fact: Fact, lang: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    """Text with LaTeX between dollar signs."""
-    return "".join(mathml(piece, display=False) if math else escape(piece) for math, piece in split_math(text))
+    """Text with LaTeX between dollar signs; no line begins with the comma behind a formula."""
+    parts: list[str] = []
+    for math, piece in split_math(text):
+        mark = len(piece) - len(piece.lstrip(_CLOSING))
+        if math:
+            parts.append(mathml(piece, display=False))
+        elif parts and mark:
+            parts[-1] = f'<span class="nb">{parts[-1]}{escape(piece[:mark])}</span>'
+            parts.append(escape(piece[mark:]))
+        else:
+            parts.append(escape(piece))
+    return "".join(parts)
 
 
 def outline_html(made: Outline, lang: str) -> str:

@@ -124,6 +124,9 @@ def parsed(latex: str) -> ElementTree.Element | None:
         element.tag = element.tag.rpartition("}")[2]
         if element.text and element.text in (_LESS, _GREATER):
             element.tag = "mo"
+        if element.tag in ("mi", "mo") and element.text and len(element.text) > 1 and element.text.isalpha():
+            element.tag = "mo"  # log, ReLU: browsers put no space before a function's name
+            element.attrib = {"form": "prefix", "lspace": "0.167em", "rspace": "0.1em"}
         if element.text:
             element.text = element.text.replace(_LESS, "<").replace(_GREATER, ">")
     return root if all(e.tag in _TAGS for e in root.iter()) else None

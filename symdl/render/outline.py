@@ -15,13 +15,17 @@ from symdl.graph.build import Term
 from symdl.graph.node import Node, intern
 from symdl.graph.walk import topological
 from symdl.render.formula import Printer
-from symdl.render.reading import Reading
+from symdl.render.reading import Reading, Symbol
 from symdl.steps.step import Derivation, Line, Rule, Step
 
 CHAIN = "chain rule"
 
 #: A nameless result of more operations than this gets a name of its own when its derivative is shown.
 INLINE_LIMIT = 6
+
+
+#: A derivative of more operations than this is not repeated where it is used.
+REPEAT_LIMIT = 24
 
 
 @dataclass(frozen=True)
@@ -134,16 +138,25 @@ class _Writer:
         roots = [e.node for step in self._d.steps for e in (step.before, step.after)] + [line.adjoint.node for line in self._d.lines]
         return {n: str(n.name) for n in topological(roots) if n.op == kinds.LET and n.attr.role == "adjoint"}
 
-    def _derivatives(self, adjoints: dict[Node, str]) -> dict[Node, Node]:
-        """Named derivatives that are no error terms: they print as the derivatives that they are."""
+    def _derivatives(self, adjoints: dict[Node, str]) -> dict[Node, Symbol]:
+        """Derivatives that print as such: named ones that are no error terms, and long ones that were worked out before."""
         loss, named = self._d.loss.node, {name: n for n, name in adjoints.items()}
-        found = {}
+        forward = set(topological([loss]))
+        found: dict[Node, Symbol] = {}
         for _, groups in self._groups:
-            for v in (group.node for group in groups):
-                line = self._line_of.get(v)
+            for group in groups:
+                v, line = group.node, self._line_of.get(group.node)
                 adjoint = line.adjoint.node if line else named.get(f"d{self._d.loss_name}_du{v.serial}")
                 if adjoint in adjoints and adjoint.rank == v.rank and not adjoints[adjoint].startswith("delta"):
-                    found[adjoint] = build.partial(loss, v)
+                    found[adjoint] = Symbol(loss, v, tuple(range(v.rank)))
+                if group.own and not _passes(group):
+                    total = group.own[-1].after
+                    if (
+                        total.node not in forward
+                        and sorted(map(str, total.map)) == sorted(map(str, range(v.rank)))
+                        and _is_long(total.node, adjoints, REPEAT_LIMIT)
+                    ):
+                        found.setdefault(total.node, Symbol(loss, v, total.map))
         return found
 
     def _definition(self, node: Node) -> Block:
@@ -189,7 +202,7 @@ class _Writer:
         left = [symbol]
         if v in self._error_terms:
             left.insert(0, self._error_term(v))
-        whole = reading.in_order(reading.shown(steps[-1].after), v)
+        whole = reading.in_order(reading.shown(steps[-1].after, v), v)
         return Block(tuple(self._at(e) for e in left), _distinct(rows), (left[0], whole) if line and whole.shape else None)
 
     def _error_term(self, v: Node) -> Expr:
@@ -220,12 +233,12 @@ class _Writer:
         return intern(product.op, args, maps, product.shape, product.attr)
 
     def _right(self, expr: Expr, v: Node) -> Expr:
-        return self._at(self._reading.in_order(self._reading.shown(expr), v))
+        return self._at(self._reading.in_order(self._reading.shown(expr, v), v))
 
     def _gradient(self, name: str, gradient: Expr) -> Block:
         node = self._d.wrt[name].node
         symbol = self._reading.derivative(self._d.loss.node, node)
-        whole = self._reading.in_order(self._reading.shown(gradient), node)
+        whole = self._reading.in_order(self._reading.shown(gradient, node), node)
         return Block((self._at(symbol),), (Row(self._at(whole)),), (symbol, whole))
 
     def _at(self, expr: Expr) -> Expr:
@@ -282,18 +295,18 @@ def _distinct(rows: list[Row]) -> tuple[Row, ...]:
 
 
 def _is_sum(node: Node) -> bool:
-    """A tensor that is a sum over indices, X @ W: it is easier to speak of by a name."""
-    return bool(node.shape) and (node.op == kinds.REDUCE or (node.op == kinds.MUL and bool(node.attr.summed)))
+    """A sum over indices, X @ W: it is easier to speak of by a name."""
+    return node.op == kinds.REDUCE or (node.op == kinds.MUL and bool(node.attr.summed))
 
 
-def _is_long(node: Node, names: dict[Node, str]) -> bool:
+def _is_long(node: Node, names: dict[Node, str], limit: int = INLINE_LIMIT) -> bool:
     """More operations under a node, down to names, than can be repeated."""
     seen: set[Node] = set()
     waiting = [node]
-    while waiting and len(seen) <= INLINE_LIMIT:
+    while waiting and len(seen) <= limit:
         here = waiting.pop()
         if here in seen or here in names or here.op in (kinds.INPUT, kinds.CONST):
             continue
         seen.add(here)
         waiting.extend(here.args)
-    return len(seen) > INLINE_LIMIT
+    return len(seen) > limit

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -25,6 +26,14 @@ SAMPLE_LETTERS = "kn"
 OTHER_LETTERS = "ijlmqrstuvpgh"
 
 
+class Symbol(NamedTuple):
+    """d loss / d by, of a node whose axes are these axes of ``by``."""
+
+    loss: Node
+    by: Node
+    axes: tuple[int, ...]
+
+
 class Reading:
     """A reader's view of named nodes.
 
@@ -37,7 +46,7 @@ class Reading:
     varied : iterable of str
         Names of the inputs that are differentiated by: parameters, which tell nothing about samples.
     derivatives : mapping
-        Node -> the derivative that it is, a node of the kind "partial" with the same axes, to be printed in its place.
+        Node -> the derivative that it is, to be printed in its place.
     """
 
     def __init__(
@@ -45,7 +54,7 @@ class Reading:
         names: Mapping[Node, str],
         roots: Iterable[Node],
         varied: Iterable[str] = (),
-        derivatives: Mapping[Node, Node] = MappingProxyType({}),
+        derivatives: Mapping[Node, Symbol] = MappingProxyType({}),
     ) -> None:
         self.names = {n: name for n, name in names.items() if n not in derivatives}
         self._derivatives = derivatives
@@ -59,8 +68,7 @@ class Reading:
         self._multiplicity = _multiplicity(order, self.names)
         self._frozen: dict[Node, Term] = {}
         self._stand_ins: dict[Node, Node] = {}
-        # Inputs in the order in which they were made: X[k,i], then W[i,j], as the user thinks of them.
-        for node in sorted((n for n in order if n.op == kinds.INPUT), key=lambda n: n.serial):
+        for node in _inputs_by_use(order):
             self.letters(node.shape)
 
     # --- order of axes ------------------------------------------------------------------------------------
@@ -130,9 +138,11 @@ class Reading:
         """What a named node stands for; axes in reading order."""
         return self.in_order(Expr(self._body(node), node.shape), node)
 
-    def shown(self, expr: Expr) -> Expr:
-        """The expression with its named parts by name."""
-        return Expr(build.rename(self._freeze(expr.node), dict(enumerate(expr.map))), expr.shape, expr.open)
+    def shown(self, expr: Expr, by: Node | None = None) -> Expr:
+        """The expression with its named parts by name; the derivative by ``by`` itself is written out."""
+        node = expr.node
+        own = by is not None and node in self._derivatives and self._derivatives[node].by is by
+        return Expr(build.rename(self._body(node) if own else self._freeze(node), dict(enumerate(expr.map))), expr.shape, expr.open)
 
     def derivative(self, loss: Node, node: Node) -> Expr:
         """d loss / d node as a symbol, axes in reading order."""
@@ -151,13 +161,16 @@ class Reading:
     def _stops(self, node: Node) -> bool:
         return node in self.names or node in self._derivatives or node in self._let_of or node in self._frozen
 
-    def _symbol(self, loss: Node, by: Node) -> Term:
-        """d loss / d by, with the axes of ``by`` itself as labels."""
-        return build.rename(self.derivative(loss, by).term, dict(enumerate(self.order(by))))
+    def _symbol(self, symbol: Symbol) -> Term:
+        """The derivative by its name, with the axes of the node that it stands for as labels."""
+        loss, by, axes = symbol
+        own = {axis: place for place, axis in enumerate(axes)}
+        order = self.order(by)
+        return build.rename(self.derivative(loss, by).term, {k: own[axis] for k, axis in enumerate(order)})
 
     def _replaced(self, node: Node) -> Term:
         if node in self._derivatives:
-            return self._symbol(*self._derivatives[node].args)
+            return self._symbol(self._derivatives[node])
         if node in self.names:
             return Term(self.stand_in(node), self.order(node))
         let = self._let_of.get(node)
@@ -196,6 +209,14 @@ def _lets_by_body(order: list[Node], names: Mapping[Node, str]) -> dict[Node, No
             if nameless and len(users[body]) == 1 and sorted(entries) == list(range(node.rank)):
                 found[body] = node
     return found
+
+
+def _inputs_by_use(order: list[Node]) -> list[Node]:
+    """Inputs as a computation takes them up: X[k,i], W1[i,j], W2[j,l], and the targets T[k,l] last."""
+    found: dict[Node, None] = {}
+    for node in order:
+        found.update(dict.fromkeys(sorted((a for a in node.args if a.op == kinds.INPUT), key=lambda n: n.serial)))
+    return [*found, *(n for n in order if n.op == kinds.INPUT and n not in found)]
 
 
 def _sample_sizes(order: list[Node], varied: set[str]) -> list[Size]:

@@ -15,8 +15,11 @@ h2 { font-size: 1.45rem; line-height: 1.25; margin: 3rem 0 .75rem; padding-top: 
 h3 { font-size: 1.1rem; margin: 1.75rem 0 .5rem; }
 h4 { font-size: 1rem; color: var(--soft); font-weight: 600; margin: 1.4rem 0 .4rem; }
 p { margin: .6rem 0; max-width: 46rem; }
+.nb { white-space: nowrap; }
 a { color: var(--link); text-decoration: none; } a:hover { text-decoration: underline; }
-math { font-size: 1.06em; } code { font-size: .9em; background: var(--tint); padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
+math { font-size: 1.06em; font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "Noto Sans Math", math; }
+[mathvariant="bold"] { font-weight: bold; } [mathvariant="bold-italic"] { font-weight: bold; font-style: italic; }
+ code { font-size: .9em; background: var(--tint); padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
 .eq { display: grid; grid-template-columns: max-content minmax(0, 1fr) fit-content(15rem); column-gap: .5rem; row-gap: .35rem; align-items: baseline;
   margin: .5rem 0; padding: .6rem .9rem; background: var(--tint); border-radius: 6px; }
 .eq + .eq { margin-top: .5rem; }
@@ -42,5 +45,5 @@ nav ol { padding-left: 1.4rem; margin: .5rem 0; } nav li { padding: .12rem 0; } 
   .eq { grid-template-columns: minmax(0, 1fr); row-gap: .1rem; padding: .5rem .6rem; } .eq .l { text-align: left; } .eq .l:empty { display: none; }
   .eq .r { padding-left: 1rem; } .eq .why { text-align: left; padding-left: 1rem; margin-bottom: .3rem; } .eq .why:empty { display: none; } }
 @media print { body { font-size: 10.5pt; } main { max-width: none; padding: 0; } .eq { background: none; border: 1px solid #ddd; break-inside: avoid; }
-  h2 { break-after: avoid; } figure, tr { break-inside: avoid; } nav { break-after: page; } }
+  .eq > * { overflow: visible; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } nav { break-after: page; } }
 """

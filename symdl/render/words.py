@@ -14,7 +14,7 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "derivation": ("Derivation", "推导"),
         "of": ("Derivative of {loss} with respect to {wrt}", "{loss} 对 {wrt} 的导数"),
-        "given": ("Given (forward propagation)", "已知(前向传播)"),
+        "given": ("Given (forward propagation)", "已知（前向传播）"),
         "backward": ("Backward propagation", "反向传播"),
         "gradients": ("Gradients", "梯度"),
         "matrix": ("in matrix notation", "矩阵记法"),
