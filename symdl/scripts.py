@@ -65,6 +65,7 @@ def load_page(path: Path) -> Page:
     spec = importlib.util.spec_from_file_location(f"symdl_derivation_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
     sys.path.insert(0, str(path.parent.resolve()))  # a script may have helpers beside it
     try:
         spec.loader.exec_module(module)
@@ -74,7 +75,7 @@ def load_page(path: Path) -> Page:
         made = make()
     except SymdlError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = (str(error).splitlines() or [""])[0][:200]
         raise DataError(f"{path} failed: {type(error).__name__}: {line}") from error
     finally:

@@ -115,7 +115,13 @@ def test_verify_finds_the_scripts_that_come_with_symdl(run):
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [("x = 1", "no function page()"), ("def page(): return 3", "not a symdl Page"), ("1/0", "ZeroDivisionError"), ("def page(:", "SyntaxError")],
+    [
+        ("x = 1", "no function page()"),
+        ("def page(): return 3", "not a symdl Page"),
+        ("1/0", "ZeroDivisionError"),
+        ("def page(:", "SyntaxError"),
+        ("exit(3)", "SystemExit"),
+    ],
 )
 def test_verify_what_is_no_derivation(run, tmp_path, content, says):
     (tmp_path / "odd.py").write_text(content)
