@@ -18,9 +18,6 @@ SHAPES = {
     "X": "n,p", "Z": "n,p", "W1": "p,h", "W2": "h,m", "b1": "h", "b2": "m", "T": "n,m", "A": "n,n", "B": "n,n",
     "w": "p", "u": "n", "v": "n", "y": "n", "delta2": "n,m", "s": "", "t": "",
 }  # fmt: skip
-KEPT = [sd.tensor(name, *(size for size in shape.split(",") if size)) for name, shape in SHAPES.items()]
-KEPT += [sd.tensor(name) for name in ("lambda2", "w_out")]
-
 MATRIX = [
     ("X.T @ (sigmoid(X @ w) - y)", r"X^{\top} \left(\sigma\left(X w\right) - y\right)"),
     ("sum((sigmoid(X @ w) - y)**2)/2", r"\frac{1}{2} \left\lVert \sigma\left(X w\right) - y \right\rVert^{2}"),
@@ -86,9 +83,9 @@ SCALARS = [
     ("sigmoid(s)*(1 - sigmoid(s))", r"\sigma\left(s\right) \left(1 - \sigma\left(s\right)\right)"),
     ("pi*s", r"\pi s"),
     ("theta - x0", r"\theta - x_0"),
-    ("price*count", r"\mathrm{price} \, \mathrm{count}"),
+    ("price*count", r"\mathrm{count} \, \mathrm{price}"),
     ("2*3**s", r"2 \cdot 3^{s}"),
-    ("lambda2*s", r"s \lambda_2"),
+    ("lambda2*s", r"\lambda_2 s"),
     ("w_out + s", r"s + w_{\mathrm{out}}"),
     ("s - (t - s*2)", "3 s - t"),
     ("-(s + t)", "-s - t"),

@@ -13,7 +13,7 @@ import sympy as sp
 
 from symdl.expr.arrays import Arrays, NotExpressible, complement, raised, softmax_of
 from symdl.expr.dims import indices
-from symdl.expr.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Product, Tree, product, total
+from symdl.expr.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Product, Tree, by_name, product, total
 from symdl.expr.tensor import Expr
 from symdl.expr.to_sympy import letters as letter_pool
 from symdl.graph import node as kinds
@@ -199,10 +199,21 @@ def _read_order(up: list[tuple[Term, Tree]], at: tuple[Any, ...]) -> list[Tree]:
             return (8, [t for t, _ in up].index(term if term in paired else complement(term)))  # type: ignore[arg-type]
         if isinstance(tree, Element):
             letter = tree.indices[0]
-            return (2, -len(tree.indices), str(letter) if len(tree.indices) == 1 and letter in at else "~")
-        return (0,) if isinstance(tree, Name) else (3,)
+            return (2, -len(tree.indices), str(letter) if len(tree.indices) == 1 and letter in at else "~", by_name(tree))
+        return (0, by_name(tree)) if isinstance(tree, Name) else (3, by_name(tree))
 
-    return [tree for _, tree in sorted(up, key=rank)]
+    return _chained([tree for _, tree in sorted(up, key=rank)])
+
+
+def _chained(trees: list[Tree]) -> list[Tree]:
+    """Two matrices that follow each other as in a matrix product: X[k,i]*W[i,j]."""
+    places = [k for k, t in enumerate(trees) if isinstance(t, Element) and len(t.indices) == 2]
+    if len(places) == 2:
+        a, b = places
+        first, second = trees[a], trees[b]
+        if isinstance(first, Element) and isinstance(second, Element) and first.indices[1] != second.indices[0] and second.indices[1] == first.indices[0]:
+            trees[a], trees[b] = second, first
+    return trees
 
 
 def _at(entry: Any, labels: Any) -> Any:

@@ -207,7 +207,7 @@ def total(rank: int, pairs: list[tuple[Number, Tree]]) -> Tree:
     opened = [_signed(c, t) for c, t in pairs]
     # 1 + exp(-z), but s**2 + 1.
     transcendental = all(isinstance(t, Num | Call) for _, t in opened)
-    ordered = sorted(opened, key=lambda p: (is_negative(p[0]), transcendental and not isinstance(p[1], Num), -p[1].rank, -degree(p[1])))
+    ordered = sorted(opened, key=lambda p: (is_negative(p[0]), transcendental and not isinstance(p[1], Num), -p[1].rank, -degree(p[1]), by_name(p[1])))
     return Sum(rank, tuple(c for c, _ in ordered), tuple(t for _, t in ordered))
 
 
@@ -218,6 +218,26 @@ def _signed(coef: Number, tree: Tree) -> tuple[Number, Tree]:
     if isinstance(tree, Product) and tree.coef != 1 and (tree.factors or tree.over):
         return times(coef, tree.coef), product(tree.rank, 1, tree.factors, tree.over)
     return coef, tree
+
+
+def by_name(tree: Tree) -> tuple[int, str]:
+    """For ordering what is equal otherwise: names by the alphabet, as SymPy does, and before all else.
+
+    The order must not depend on what else has been made in the same session.
+    """
+    name = _name(tree)
+    if name is not None:
+        return 0, name
+    if isinstance(tree, MatMul | Product):
+        return 1, " ".join((_name(t) or "~") + ".T" * isinstance(t, Transpose) for t in tree.parts)
+    return 1, tree.name if isinstance(tree, Call) else "~"
+
+
+def _name(tree: Tree) -> str | None:
+    """The name that a power, a transpose or an element is of."""
+    while isinstance(tree, Power | Transpose | Element | Index):
+        tree = tree.base if isinstance(tree, Power) else tree.arg
+    return tree.name if isinstance(tree, Name) else None
 
 
 def degree(tree: Tree) -> int:

@@ -322,7 +322,7 @@ def _short(expr: Expr) -> str:
         return f"{expr.node.name}[{letters}]" if any(isinstance(e, LETTER) for e in expr.map) else str(expr.node.name)
     if expr.node.op == CONST:
         return str(expr.node.attr)
-    shown = str(expr)
+    shown = str(expr).partition(" with\n")[0]
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
