@@ -124,7 +124,7 @@ OTHERWISE = [
     ("inv(A.T)", "inv(A).T"),
     ("diag(v) @ X", "X*v[:, None]"),
     ("least_squares(X @ w, y)", "sum((X @ w - y)**2)/2"),
-    ("dot(v, u) + kron(s, t)", "u @ v + s*t"),
+    ("dot(v, u) + kron(s, t)", "s*t + u @ v"),
     ("-1*s + 1", "1 - s"),
     ("-t + s", "s - t"),
     ("0.5*s", "s/2"),
