@@ -175,7 +175,7 @@ def learning_rate(page: sd.Page) -> None:
     page.claim("one step", w - eta * derived[w], factor * w, lhs_latex=r"w - \eta \frac{dC}{dw}", zh="一步")
     page.claim(
         "$k$ steps: from $k$ to $k + 1$",
-        factor**k * w0 - eta * curvature * factor**k * w0,
+        sp.Mul(factor, factor**k * w0, evaluate=False),
         factor ** (k + 1) * w0,
         zh="$k$ 步：由 $k$ 到 $k + 1$",
     )
