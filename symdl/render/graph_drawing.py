@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import sympy as sp
 
 from symdl.errors import UnsupportedError
 from symdl.expr.dims import show_shape
@@ -144,7 +145,7 @@ class _Builder:
         self._arrow(node, position, self._vertex[node.args[position]], times_circle)
         above = below = ""
         if self._numbers is not None:
-            factor = float(size) if not hasattr(size, "evalf") or not size.free_symbols else None
+            factor = None if isinstance(size, sp.Expr) and size.free_symbols else float(size)
             value = self._numbers.forward[node.args[position]]
             above = show_value(np.asarray(value) * factor) if factor is not None else ""
             total = self._numbers.totals.get(node)

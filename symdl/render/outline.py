@@ -15,17 +15,9 @@ from symdl.graph.build import Term
 from symdl.graph.node import Node, intern
 from symdl.graph.walk import topological
 from symdl.render.formula import Printer
+from symdl.render.groups import REPEAT_LIMIT, Group, groups_of, is_long, is_sum, passes
 from symdl.render.reading import Reading, Symbol
 from symdl.steps.step import Derivation, Line, Rule, Step
-
-CHAIN = "chain rule"
-
-#: A nameless result of more operations than this gets a name of its own when its derivative is shown.
-INLINE_LIMIT = 6
-
-
-#: A derivative of more operations than this is not repeated where it is used.
-REPEAT_LIMIT = 24
 
 
 @dataclass(frozen=True)
@@ -66,19 +58,6 @@ class Outline:
     gradients: list[Block] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Group:
-    """The steps at one node: local partials, then the chain rule and what follows from it."""
-
-    node: Node
-    local: tuple[Step, ...]
-    own: tuple[Step, ...]
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        return tuple(dict.fromkeys(s.rule for s in self.local))
-
-
 def outline(d: Derivation, detail: str = "named") -> Outline:
     """The rows of a derivation.
 
@@ -96,7 +75,7 @@ def outline(d: Derivation, detail: str = "named") -> Outline:
 class _Writer:
     def __init__(self, d: Derivation, every: bool) -> None:
         self._d, self._every = d, every
-        self._groups = [(line, _groups(line)) for line in d.lines]
+        self._groups = [(line, groups_of(line)) for line in d.lines]
         extra = self._extra_names()
         self._line_of = {line.node: line for line in d.lines}
         adjoints = self._named_adjoints()
@@ -127,7 +106,7 @@ class _Writer:
                 v = group.node
                 if v is line.node or v in self._d.names or v.op == kinds.INPUT:
                     continue
-                if self._every or (not _passes(group) and (_is_sum(v) or _is_long(v, self._d.names))):
+                if self._every or (not passes(group) and (is_sum(v) or is_long(v, self._d.names))):
                     found[v] = ""
         order = [n for n in topological([self._d.loss.node]) if n in found]
         free = (f"u{k}" for k in range(1, len(order) + len(taken) + 1) if f"u{k}" not in taken)
@@ -149,12 +128,12 @@ class _Writer:
                 adjoint = line.adjoint.node if line else named.get(f"d{self._d.loss_name}_du{v.serial}")
                 if adjoint in adjoints and adjoint.rank == v.rank and not adjoints[adjoint].startswith("delta"):
                     found[adjoint] = Symbol(loss, v, tuple(range(v.rank)))
-                if group.own and not _passes(group):
+                if group.own and not passes(group):
                     total = group.own[-1].after
                     if (
                         total.node not in forward
                         and sorted(map(str, total.map)) == sorted(map(str, range(v.rank)))
-                        and _is_long(total.node, adjoints, REPEAT_LIMIT)
+                        and is_long(total.node, adjoints, REPEAT_LIMIT)
                     ):
                         found.setdefault(total.node, Symbol(loss, v, total.map))
         return found
@@ -163,12 +142,12 @@ class _Writer:
         whole, name = self._reading.definition(node), self._reading.reference(node)
         return Block((self._at(name),), (Row(self._at(whole)),), (name, whole))
 
-    def _line(self, line: Line, groups: list[_Group]) -> list[Block]:
+    def _line(self, line: Line, groups: list[Group]) -> list[Block]:
         blocks: list[Block] = []
         folded: list[Rule] = []
         for group in groups:
             last = group is groups[-1]
-            if not self._every and not last and _passes(group):
+            if not self._every and not last and passes(group):
                 folded += group.rules
                 continue
             blocks += [self._local(step) for step in group.local] if self._every else []
@@ -182,13 +161,13 @@ class _Writer:
         letters = self._letters(step.before)
         return Block((shown(step.before)[letters] if letters else shown(step.before),), (Row(self._with(shown(step.after), letters), (step.rule,)),))
 
-    def _block(self, group: _Group, folded: list[Rule], line: Line | None) -> Block | None:
+    def _block(self, group: Group, folded: list[Rule], line: Line | None) -> Block | None:
         reading, v = self._reading, group.node
         steps = [s for s in group.own if s.before != s.after]
         if not steps:
             return None
         rows: list[Row] = []
-        if not self._every and _passes(group):
+        if not self._every and passes(group):
             rules = tuple(dict.fromkeys([*folded, *group.rules]))
             rows.append(Row(self._right(steps[-1].after, v), rules))
         else:
@@ -251,38 +230,6 @@ class _Writer:
         return expr[letters] if letters else expr
 
 
-def _groups(line: Line) -> list[_Group]:
-    """The steps of a line, node by node."""
-    found: list[_Group] = []
-    local: list[Step] = []
-    own: list[Step] = []
-    for step in line.steps:
-        is_local = step.before.node.op == kinds.PARTIAL and step.rule.name != CHAIN
-        if is_local and own:
-            found.append(_Group(_by(local[0]), tuple(local), tuple(own)))
-            local, own = [], []
-        (local if is_local else own).append(step)
-    if local:
-        found.append(_Group(_by(local[0]), tuple(local), tuple(own)))
-    return found
-
-
-def _by(step: Step) -> Node:
-    """What a local partial differentiates by."""
-    return step.before.node.args[1]
-
-
-def _passes(group: _Group) -> bool:
-    """The adjoint of the node is a number, or what the adjoint of its one user was: nothing to tell but the rule."""
-    if not group.own:
-        return True
-    after = group.own[-1].after
-    if after.node.op == kinds.CONST:
-        return True
-    before = group.own[0].before.node
-    return before.op == kinds.MUL and before.attr.coef == 1 and after.node in before.args
-
-
 def _distinct(rows: list[Row]) -> tuple[Row, ...]:
     """Rows that say the same as the one before are joined with it."""
     kept: list[Row] = []
@@ -292,21 +239,3 @@ def _distinct(rows: list[Row]) -> tuple[Row, ...]:
         else:
             kept.append(row)
     return tuple(kept)
-
-
-def _is_sum(node: Node) -> bool:
-    """A sum over indices, X @ W: it is easier to speak of by a name."""
-    return node.op == kinds.REDUCE or (node.op == kinds.MUL and bool(node.attr.summed))
-
-
-def _is_long(node: Node, names: dict[Node, str], limit: int = INLINE_LIMIT) -> bool:
-    """More operations under a node, down to names, than can be repeated."""
-    seen: set[Node] = set()
-    waiting = [node]
-    while waiting and len(seen) <= limit:
-        here = waiting.pop()
-        if here in seen or here in names or here.op in (kinds.INPUT, kinds.CONST):
-            continue
-        seen.add(here)
-        waiting.extend(here.args)
-    return len(seen) > limit
