@@ -129,7 +129,15 @@ def parsed(latex: str) -> ElementTree.Element | None:
             element.attrib = {"form": "prefix", "lspace": "0.167em", "rspace": "0.1em"}
         if element.text:
             element.text = element.text.replace(_LESS, "<").replace(_GREATER, ">")
+        _level_prime(element)
     return root if all(e.tag in _TAGS for e in root.iter()) else None
+
+
+def _level_prime(element: ElementTree.Element) -> None:
+    """A prime is a raised sign already: as a superscript in an index it would be too small to see."""
+    if element.tag == "msup" and len(element) == 2 and element[1].text == "\u2032":
+        element.tag = "mrow"
+        element[1].tag, element[1].attrib = "mo", {"lspace": "0", "rspace": "0"}
 
 
 def _clean(element: ElementTree.Element) -> str:
