@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import singledispatch
@@ -207,9 +208,14 @@ def _(tree: Kronecker, inside: list[Piece]) -> Piece:
     return Piece(f"delta({tree.indices[0]}, {tree.indices[1]})", ATOM)
 
 
+#: A name or an element of a named tensor: what is written dC/dW[i, j] and not d(...)/d(...).
+_ELEMENT = re.compile(r"\w+'*(\[[^\[\]]*\])?")
+
+
 @_write.register
 def _(tree: Derivative, inside: list[Piece]) -> Piece:
-    return Piece(f"partial({inside[0].text}, {inside[1].text})", ATOM)
+    of, by = (piece.text if _ELEMENT.fullmatch(piece.text) else f"({piece.text})" for piece in inside)
+    return Piece(f"d{of}/d{by}", ATOM)
 
 
 # --- numbers --------------------------------------------------------------------------------------------------
