@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 
 import symdl as sd
+from symdl.render.formula import formula_latex
 from symdl.render.plots import contour_path_svg
 
 
@@ -77,7 +78,7 @@ def necessary(page: sd.Page) -> None:
         "with any number of samples and weights.",
         "沿 $v$ 的斜率是对一个数（步长 $s$）的导数。以平方和 $C(w) = |Xw - y|^2/2$ 为例，样本数与权重数任意。",
     )
-    along = sd.derive(cost(w + s * v), s)
+    along = sd.derive(sd.sum(sd.let("r", X @ sd.let("u", w + s * v) - y) ** 2) / 2, s)
     page.derivation(along)
     page.claim(
         "directional derivative",
@@ -192,9 +193,9 @@ def learning_rate(page: sd.Page) -> None:
     largest = eigenvalues[-1]
     limit = float(2 / largest)
     page.text(
-        f"For example $C = {sp.latex(cost.sympy)}$: the eigenvalues are ${', '.join(map(sp.latex, eigenvalues))}$, "
+        f"For example $C = {formula_latex(cost)}$: the eigenvalues are ${', '.join(map(sp.latex, eigenvalues))}$, "
         f"so the limit is $\\eta = {sp.latex(2 / largest)}$.",
-        f"例如 $C = {sp.latex(cost.sympy)}$：特征值为 ${', '.join(map(sp.latex, eigenvalues))}$，故上限为 $\\eta = {sp.latex(2 / largest)}$。",
+        f"例如 $C = {formula_latex(cost)}$：特征值为 ${', '.join(map(sp.latex, eigenvalues))}$，故上限为 $\\eta = {sp.latex(2 / largest)}$。",
     )
     start = np.array([2.0, 1.0])
     for what, share, expected in (("1 % below the limit", 0.99, "tends to 0"), ("1 % above it", 1.01, "grows without bound")):

@@ -76,7 +76,7 @@ def line(page: sd.Page) -> None:
     big_n, s_x, s_y, s_xx, s_xy = names[2:]
     spread = big_n * s_xx - s_x**2
     page.claim("solution for the slope", slope, (big_n * s_xy - s_x * s_y) / spread, lhs_latex="a", zh="斜率的解")
-    page.claim("solution for the intercept", intercept, (s_y - slope * s_x) / big_n, lhs_latex="b", zh="截距的解")
+    page.claim("solution for the intercept", intercept, (s_xx * s_y - s_x * s_xy) / spread, lhs_latex="b", zh="截距的解")
     by_a, by_b = slope * s_xx + intercept * s_x - s_xy, slope * s_x + intercept * big_n - s_y
     page.claim("zero derivative by $a$", by_a, sp.S.Zero, lhs_latex="a S_{xx} + b S_x - S_{xy}", zh="对 $a$ 的导数为零")
     page.claim("zero derivative by $b$", by_b, sp.S.Zero, lhs_latex="a S_x + b n - S_y", zh="对 $b$ 的导数为零")

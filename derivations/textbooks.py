@@ -174,7 +174,7 @@ def mazur_error() -> sd.Expr:
     W1, W2 = sd.tensor("W1", h, p), sd.tensor("W2", m, h)
     hidden = sd.sigmoid(W1 @ x + sd.tensor("b1"))
     out = sd.sigmoid(W2 @ hidden + sd.tensor("b2"))
-    return sd.sum((t - out) ** 2) / 2
+    return sd.let("E", sd.sum((t - out) ** 2) / 2)
 
 
 def mazur(page: sd.Page) -> None:
@@ -189,7 +189,7 @@ def mazur(page: sd.Page) -> None:
         "Two inputs, two hidden units, two outputs, one bias a layer; the article updates the eight weights and leaves the biases.",
         "两个输入、两个隐藏单元、两个输出，每层一个偏置；文中只更新八个权重，偏置不变。",
     )
-    page.derivation(sd.derive(error, ["W1", "W2"]))
+    page.derivation(sd.derive(error, ["W1", "b1", "W2", "b2"]))
     page.fact("Mazur: E", value, 0.298371109, tol=3e-9)
     page.fact("Mazur: dE/dw5", gradient["W2"][0, 0], 0.082167041, tol=7e-9)
     page.fact("Mazur: dE/dw1", gradient["W1"][0, 0], 0.000438568, tol=2e-6)
@@ -228,25 +228,25 @@ def nielsen(page: sd.Page) -> None:
 # --- micrograd -----------------------------------------------------------------------------------------------
 
 
-def micrograd_expression(a: Any, b: Any) -> Any:
-    """The README's expression, line by line."""
+def micrograd_expression(a: Any, b: Any, name: Callable[[str, Any], Any] = lambda name, value: value) -> Any:
+    """The README's expression, line by line; ``name`` may give its last values their names."""
     c = a + b
     d = a * b + b**3
     c = c + (c + 1)
-    c = c + (1 + c + (-a))
+    c = name("c", c + (1 + c + (-a)))
     d = d + (d * 2 + sd.relu(b + a))
-    d = d + (3 * d + sd.relu(b - a))
-    e = c - d
-    f = e**2
-    return f / 2 + 10 / f
+    d = name("d", d + (3 * d + sd.relu(b - a)))
+    e = name("e", c - d)
+    f = name("f", e**2)
+    return name("g", f / 2 + 10 / f)
 
 
 def micrograd(page: sd.Page) -> None:
     """Exactly: rational numbers in, rational numbers out."""
-    a, b = sp.symbols("a b", real=True)
-    g = micrograd_expression(a, b)
+    a, b = sd.tensor("a"), sd.tensor("b")
+    g = micrograd_expression(a, b, sd.let)
     derived = sd.derive(g, [a, b])
-    at = {a: -4, b: 2}
+    at = {a.sympy: -4, b.sympy: 2}
     page.heading("micrograd: the README's expression", "micrograd：README 中的表达式")
     page.text(
         "At $a = -4, b = 2$, in exact fractions. The README prints 24.7041, 138.8338 and 645.5773.",
@@ -258,7 +258,7 @@ def micrograd(page: sd.Page) -> None:
         ("dg/da", derived[a], "47620/343", "138.8338"),
         ("dg/db", derived[b], "221433/343", "645.5773"),
     ):
-        number = sp.sympify(value).subs(at)
+        number = value.sympy.subs(at)
         page.fact(f"micrograd: {what}, exactly", str(number), exact)
         page.fact(f"micrograd: {what}, as printed", f"{float(number):.4f}", printed)
 
