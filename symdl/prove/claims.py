@@ -1,0 +1,97 @@
+"""check(loss, wrt, claim): is a claimed gradient right? Decided by forward mode; the differentiator has no part in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from symdl.errors import NameError_, ShapeError, UnsupportedError
+from symdl.expr.dims import show_shape
+from symdl.expr.tensor import Expr, as_expr, describe, join_letters, of_node
+from symdl.graph.node import INPUT, LET
+from symdl.graph.walk import topological
+from symdl.prove.equal import TIME_BUDGET
+from symdl.prove.plain import ready
+from symdl.prove.problem import Gradient
+from symdl.prove.settle import settle
+from symdl.prove.stop import Clock
+from symdl.steps.verdict import UNKNOWN, Verdict
+
+
+def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET) -> Verdict:
+    """Decide whether ``claim`` is d loss / d wrt.
+
+    The derivative is computed forwards, on exact values with derivatives, function by function from the definitions; see ``sd.prove`` for how the
+    two sides are compared.
+
+    Parameters
+    ----------
+    loss : Expr or SymPy expression
+        A scalar; for a tensor the claim is the Jacobian, of shape loss.shape + wrt.shape.
+    wrt : tensor, element or transpose of one, named result, its name, or SymPy Symbol or Indexed
+    claim : Expr, SymPy expression, number or text
+        Text is read in the language of ``sd.parse``, with the tensors of the loss known.
+    time_budget : float
+        Seconds.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    NameError_
+        When ``wrt`` does not occur in the loss.
+    ShapeError
+        When the claim has not the shape of ``wrt``.
+    """
+    clock = Clock(time_budget)
+    try:
+        expr = ready(loss)
+        target = _target(expr, wrt)
+        claimed = _read(claim, expr) if isinstance(claim, str) else ready(claim)
+    except UnsupportedError as error:
+        return Verdict(UNKNOWN, "reading the expression", detail=str(error))
+    wanted = expr.shape + target.shape
+    if claimed.shape != wanted:
+        raise ShapeError(
+            f"check: the claim {describe(claimed)} has the shape {show_shape(claimed.shape)}, but the derivative by {describe(target)} "
+            f"has the shape {show_shape(wanted)}"
+        )
+    join_letters([expr, target, claimed], "check")
+    return settle(Gradient(expr, target, claimed), clock)
+
+
+def named_parts(expr: Expr) -> dict[str, Expr]:
+    """The tensors and named results of an expression, by name."""
+    return {str(n.name): of_node(n) for n in topological([expr.node]) if n.op in (INPUT, LET)}
+
+
+def _read(text: str, loss: Expr) -> Expr:
+    from symdl.expr.parse import parse
+
+    return parse(text, **named_parts(loss))
+
+
+def _target(loss: Expr, wrt: Any) -> Expr:
+    parts = named_parts(loss)
+    if isinstance(wrt, (sp.Indexed, sp.IndexedBase)):
+        whole = _known(parts, str(wrt.base.label if isinstance(wrt, sp.Indexed) else wrt.label))
+        return whole[wrt.indices] if isinstance(wrt, sp.Indexed) else whole
+    if isinstance(wrt, str):
+        return _known(parts, wrt)
+    target = as_expr(wrt)
+    if target.node.op not in (INPUT, LET):
+        raise UnsupportedError(f"the derivative by {describe(target)}: name it with sd.let first, or use an input")
+    if target.node.op == INPUT:
+        _known(parts, str(target.node.name))
+    elif all(n is not target.node for n in topological([loss.node])):
+        raise NameError_(f"{target.node.name} does not occur in {describe(loss)}")
+    return target
+
+
+def _known(parts: dict[str, Expr], name: str) -> Expr:
+    if name not in parts:
+        raise NameError_(f"{name} does not occur in the loss; it mentions {', '.join(parts) or 'no tensor'}")
+    return parts[name]

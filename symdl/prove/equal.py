@@ -1,0 +1,64 @@
+"""prove(lhs, rhs): are two expressions equal, at every element, wherever both are defined?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symdl.errors import ShapeError, UnsupportedError
+from symdl.expr.dims import show_shape
+from symdl.expr.tensor import Expr, describe, join_letters
+from symdl.prove.expand import same_for_every_size
+from symdl.prove.plain import ready
+from symdl.prove.problem import Equality
+from symdl.prove.settle import settle
+from symdl.prove.stop import Clock
+from symdl.steps.verdict import PROVED, UNKNOWN, Verdict
+
+#: Seconds.
+TIME_BUDGET = 10.0
+
+
+def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET) -> Verdict:
+    """Decide whether two expressions are equal.
+
+    First by normal form, which holds for every size; else exactly at concrete sizes (several small ones where sizes are symbols): exponentials,
+    logarithms and angles become generators of a field, and the difference is tested at random points modulo random primes (Schwartz 1980; Zippel
+    1979). Jumps and kinks (relu, abs, step, max) are gone through by cases of sign, boundaries excluded. Equality is meant wherever both
+    sides are defined as real numbers.
+
+    Parameters
+    ----------
+    lhs, rhs : Expr, number, or SymPy expression (``Derivative`` and ``Piecewise`` included)
+        Of one shape. Open index letters: for every value of them.
+    time_budget : float
+        Seconds.
+
+    Returns
+    -------
+    Verdict
+        PROVED; REFUTED with a witness at which interval arithmetic shows that the sides differ; or UNKNOWN with what was tried.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes differ.
+    """
+    clock = Clock(time_budget)
+    try:
+        left, right = ready(lhs), ready(rhs)
+    except UnsupportedError as error:
+        return Verdict(UNKNOWN, "reading the expression", detail=str(error))
+    check_shapes(left, right, "prove")
+    if left == right:
+        return Verdict(PROVED, "canonical form, for every size")
+    if same_for_every_size(left, right):
+        return Verdict(PROVED, "normal form (products of sums multiplied out), for every size")
+    return settle(Equality(left, right), clock)
+
+
+def check_shapes(left: Expr, right: Expr, operation: str) -> None:
+    """Both sides must have one shape, and each index letter one size."""
+    if left.shape != right.shape:
+        sides = f"{describe(left)} and {describe(right)}"
+        raise ShapeError(f"{operation}: {sides} cannot be equal: the shapes are {show_shape(left.shape)} and {show_shape(right.shape)}")
+    join_letters([left, right], operation)

@@ -1,0 +1,281 @@
+"""Evaluating the node table on values: an own reading of every kind of node, shared by the modular and the interval prover.
+
+Independent of ``diff`` and ``lower``: derivatives are forward mode, and a local partial is read off the single operation it is of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdl.expr.tensor import Expr
+from symdl.graph import node as kinds
+from symdl.graph.node import Node, Size
+from symdl.graph.walk import topological
+from symdl.prove.functions import Functions
+from symdl.prove.stop import Clock, TooLarge, Unreadable
+from symdl.prove.value import MAX_ENTRIES, Value, spread
+
+
+class Evaluator:
+    """Evaluates nodes at concrete sizes.
+
+    Parameters
+    ----------
+    algebra : Functions
+    inputs : mapping
+        Name -> Value.
+    sizes : mapping
+        Dim -> int.
+    seeds : mapping
+        Node -> the offset of its entries among the directions: derivatives are taken by these nodes.
+    directions : int
+        How many directions there are; used with ``seeds`` only.
+    """
+
+    def __init__(
+        self,
+        algebra: Functions,
+        inputs: Mapping[str, Value],
+        sizes: Mapping[Any, int],
+        clock: Clock,
+        seeds: Mapping[Node, int] | None = None,
+        directions: Sequence[int] = (),
+    ) -> None:
+        self.algebra, self.inputs, self.sizes, self.clock = algebra, inputs, sizes, clock
+        self.seeds = seeds or {}
+        self.directions = list(directions)
+        self.done: dict[Node, Value] = {}
+
+    def size(self, value: Size) -> int:
+        if isinstance(value, int):
+            return value
+        return int(value.xreplace({s: sp.Integer(n) for s, n in self.sizes.items()}))
+
+    def expr(self, expr: Expr, letters: Sequence[Any]) -> Value:
+        """The value of an expression; axes: the letters in this order, then those of its shape."""
+        for node in topological([expr.node], stop=self.done.__contains__):
+            if node not in self.done:
+                self.clock.look()
+                self.done[node] = self._seeded(node, self._make(node))
+        return self.view(self.done[expr.node], expr, letters)
+
+    def view(self, value: Value, expr: Expr, letters: Sequence[Any]) -> Value:
+        """A node's value as an expression looks at it."""
+        place = {letter: k for k, letter in enumerate(letters)}
+        entries = [e if type(e) is int and e < 0 else place[e] if e in place else len(letters) + e for e in expr.map]
+        return spread(value, entries, len(letters) + expr.ndim)
+
+    def _seeded(self, node: Node, value: Value) -> Value:
+        offset = self.seeds.get(node)
+        return value if offset is None else self.unit_directions(value, offset, self.directions)
+
+    def unit_directions(self, value: Value, offset: int, directions: Sequence[int]) -> Value:
+        """The value with derivative 1 by its own entry in each direction that is its, else 0."""
+        count = int(np.prod(value.shape))
+        dot = self.algebra.ring.zeros((count, len(directions)))
+        for r, entry in enumerate(directions):
+            if 0 <= entry - offset < count:
+                dot[entry - offset, r] = self.algebra.ring.number(1)
+        dot = dot.reshape((*value.shape, *dot.shape[1:]))
+        return Value(value.val, dot, value.bound, value.slope, value.positive)
+
+    def _make(self, node: Node) -> Value:
+        if node.op == kinds.INPUT:
+            return self.inputs[node.attr.name]
+        if node.op == kinds.PARTIAL:
+            return self._partial(node)
+        return self._operation(node, [self.done[a] for a in node.args])
+
+    def _operation(self, node: Node, args: list[Value]) -> Value:
+        """One operation, axes in the node's order."""
+        made = getattr(self, f"_op_{node.op}", None)
+        if made is None:
+            raise Unreadable(f"a node of kind {node.op}")
+        return self._full(made(node, args), [self.size(s) for s in node.shape])
+
+    def _full(self, value: Value, shape: list[int]) -> Value:
+        """Broadcast axes written out, so that sums over them count."""
+        if list(value.shape) == shape:
+            return value
+        val = np.broadcast_to(value.val, (*shape, value.val.shape[-1]))
+        dot = value.dot
+        if dot is not None:
+            dot = np.broadcast_to(dot, (*shape, *dot.shape[-2:]))
+        return Value(val, dot, value.bound, value.slope, value.positive)
+
+    def _spread(self, node: Node, args: list[Value], rank: int) -> list[Value]:
+        return [spread(a, m, rank) for a, m in zip(args, node.maps, strict=True)]
+
+    # --- one method for every kind of node ----------------------------------------------------------------------
+
+    def _op_const(self, node: Node, args: list[Value]) -> Value:
+        return self.algebra.constant(node.attr, self.sizes)
+
+    def _op_add(self, node: Node, args: list[Value]) -> Value:
+        coefs = [c if type(c) is int else self.algebra.constant(c, self.sizes) for c in node.attr]
+        if any(type(c) is int and abs(c) > 2**30 for c in coefs):
+            coefs = [self.algebra.constant(c, self.sizes) if type(c) is int else c for c in coefs]
+        return self.algebra.add(coefs, self._spread(node, args, node.rank))
+
+    def _op_pow(self, node: Node, args: list[Value]) -> Value:
+        return self.algebra.constant_power(self._spread(node, args, node.rank)[0], node.attr, self.sizes)
+
+    def _op_fn(self, node: Node, args: list[Value]) -> Value:
+        spreads = self._spread(node, args, node.rank)
+        if len(spreads) > 1:
+            spreads = [self._full(a, [self.size(s) for s in node.shape]) for a in spreads]
+        return self.algebra.apply(node.attr, spreads)
+
+    def _op_let(self, node: Node, args: list[Value]) -> Value:
+        return self._spread(node, args, node.rank)[0]
+
+    def _op_mul(self, node: Node, args: list[Value]) -> Value:
+        """Factor by factor; an index is summed as soon as no later factor has it."""
+        alls = [self.size(s) for s in node.sizes()]
+        rank, total = node.rank, len(alls)
+        pieces = [self._delta(pair, alls) for pair in node.attr.deltas] + self._spread(node, args, total)
+        uses = [set(pair) for pair in node.attr.deltas] + [set(m) for m in node.maps]
+        out = self.algebra.constant(node.attr.coef, self.sizes)
+        out = Value(out.val.reshape((1,) * total + out.val.shape), None, out.bound, out.slope, out.positive)
+        waiting = set(range(rank, total))
+        for k, piece in enumerate(pieces):
+            out = self.algebra.times(out, piece)
+            ready = tuple(sorted(waiting - set().union(*uses[k + 1 :])))
+            waiting -= set(ready)
+            out = self._sum(out, ready, alls)
+        out = self._sum(out, tuple(sorted(waiting)), alls)
+        return _squeeze(out, rank)
+
+    def _sum(self, value: Value, axes: tuple[int, ...], alls: list[int]) -> Value:
+        """Sum over axes, which stay with size 1."""
+        if not axes:
+            return value
+        shape = [alls[k] if k in axes else n for k, n in enumerate(value.shape)]
+        summed = self.algebra.total(self._full(value, shape), axes)
+        kept = [1 if k in axes else n for k, n in enumerate(shape)]
+        return _reshape(summed, kept)
+
+    def _delta(self, pair: tuple[int, int], alls: list[int]) -> Value:
+        """Kronecker's delta as an array of 0 and 1."""
+        a, b = pair
+        grids = [np.arange(alls[e]).reshape([-1 if k == e else 1 for k in range(len(alls))]) if e >= 0 else np.array(~e) for e in (a, b)]
+        mask = (grids[0] == grids[1]).astype(np.int64)
+        mask = mask.reshape((1,) * (len(alls) - mask.ndim) + mask.shape)
+        return Value(self.algebra.ring.integers(mask))
+
+    def _op_reduce(self, node: Node, args: list[Value]) -> Value:
+        alls = [self.size(s) for s in node.sizes()]
+        inner = self._full(self._spread(node, args, len(alls))[0], alls)
+        axes = tuple(range(node.rank, len(alls)))
+        if node.attr.kind == "logsumexp":
+            return self.algebra.log(self.algebra.total(self.algebra.exp(inner), axes))
+        return self._maximum(inner, node.rank)
+
+    def _maximum(self, inner: Value, rank: int) -> Value:
+        """By cases: pairwise, then what follows from the winner."""
+        flat = _reshape(inner, [*inner.shape[:rank], -1])
+        parts = [_take(flat, rank, k) for k in range(flat.shape[rank])]
+        top = parts[0]
+        for part in parts[1:]:
+            top = self._larger(top, part)
+        for part in parts:
+            self.algebra.ring.assume_positive(self.algebra.add([1, -1], [top, part]))
+        return top
+
+    def _larger(self, a: Value, b: Value) -> Value:
+        above = self.algebra.ring.sign(self.algebra.add([1, -1], [a, b]))[..., None] > 0
+        dots = [v.dot for v in (a, b)]
+        dot = None
+        if any(d is not None for d in dots):
+            like = next(d for d in dots if d is not None)
+            full = [np.broadcast_to(self.algebra.ring.integers(np.array(0)), like.shape) if d is None else d for d in dots]
+            dot = np.where(above[..., None], *full)
+        bound, slope = (max(pair, key=lambda q: q.size) for pair in ((a.bound, b.bound), (a.slope, b.slope)))
+        return Value(np.where(above, a.val, b.val), dot, bound, slope, a.positive and b.positive)
+
+    def _op_matrix(self, node: Node, args: list[Value]) -> Value:
+        inverse, determinant = self._eliminate(args[0])
+        if node.attr == "inv":
+            return inverse
+        return determinant if node.attr == "det" else self.algebra.log(determinant)
+
+    def _eliminate(self, a: Value) -> tuple[Value, Value]:
+        """Inverse and determinant by Gauss and Jordan, on values with derivatives."""
+        alg = self.algebra
+        n = a.shape[0]
+        if n > 12:
+            raise TooLarge(f"a symbolic inverse or determinant of a {n} x {n} matrix")
+        one, zero = alg.number(1), alg.number(0)
+        rows = [[_entry(a, i, j) for j in range(n)] + [one if i == j else zero for j in range(n)] for i in range(n)]
+        determinant = one
+        for k in range(n):
+            pivot = next((i for i in range(k, n) if self.algebra.ring.usable(rows[i][k].val)), k)
+            if pivot != k:
+                rows[k], rows[pivot] = rows[pivot], rows[k]
+                determinant = alg.times(alg.number(-1), determinant)
+            determinant = alg.times(determinant, rows[k][k])
+            scale = alg.inverse(rows[k][k])
+            rows[k] = [alg.times(scale, x) for x in rows[k]]
+            for i in range(n):
+                if i != k:
+                    factor = rows[i][k]
+                    rows[i] = [alg.add([1, -1], [x, alg.times(factor, y)]) for x, y in zip(rows[i], rows[k], strict=True)]
+        return _assemble([row[n:] for row in rows], self.algebra.ring), determinant
+
+    def _partial(self, node: Node) -> Value:
+        """d args[0] / d args[1]: the single operation, its argument's entries varied one by one."""
+        outer, inner = node.args
+        leaf = self.done[inner]
+        count = int(np.prod(leaf.shape))
+        if count * int(np.prod([self.size(s) for s in node.shape])) > MAX_ENTRIES:
+            raise TooLarge("a local partial would not fit")
+        varied = self.unit_directions(Value(leaf.val, None, leaf.bound, leaf.slope, leaf.positive), 0, range(count))
+        args = [varied if a is inner else _constant(self.done[a]) for a in outer.args]
+        slope = self._operation(outer, args)
+        shape = tuple(self.size(s) for s in node.shape)
+        dot = slope.dot if slope.dot is not None else self.algebra.ring.zeros((*slope.shape, count))
+        return Value(np.broadcast_to(dot, (*slope.shape, count, dot.shape[-1])).reshape((*shape, dot.shape[-1])), None, slope.slope)
+
+
+def _constant(value: Value) -> Value:
+    return Value(value.val, None, value.bound, value.slope, value.positive)
+
+
+def _reshape(value: Value, shape: Sequence[int]) -> Value:
+    val = value.val.reshape((*shape, value.val.shape[-1]))
+    dot = None if value.dot is None else value.dot.reshape((*shape, *value.dot.shape[-2:]))
+    return Value(val, dot, value.bound, value.slope, value.positive)
+
+
+def _squeeze(value: Value, rank: int) -> Value:
+    """Drop the axes of size 1 after the first ``rank``."""
+    return _reshape(value, value.shape[:rank])
+
+
+def _take(value: Value, axis: int, position: int) -> Value:
+    val = np.take(value.val, position, axis=axis)
+    dot = None if value.dot is None else np.take(value.dot, position, axis=axis)
+    return Value(val, dot, value.bound, value.slope, value.positive)
+
+
+def _entry(value: Value, i: int, j: int) -> Value:
+    dot = None if value.dot is None else value.dot[i, j]
+    return Value(value.val[i, j], dot, value.bound, value.slope)
+
+
+def _assemble(rows: list[list[Value]], ring: Any) -> Value:
+    """A matrix of scalar values as one value."""
+    flat = [x for row in rows for x in row]
+    val = np.stack([x.val for x in flat]).reshape((len(rows), -1, flat[0].val.shape[-1]))
+    directions = max((x.dot.shape[-2] for x in flat if x.dot is not None), default=0)
+    dot = None
+    if directions:
+        dots = [x.dot if x.dot is not None else ring.zeros((directions,)) for x in flat]
+        dot = np.stack(dots).reshape((len(rows), -1, *dots[0].shape))
+    largest = max(flat, key=lambda x: x.bound.size).bound
+    steepest = max(flat, key=lambda x: x.slope.size).slope
+    return Value(val, dot, largest, steepest)

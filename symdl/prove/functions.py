@@ -1,0 +1,204 @@
+"""Elementwise functions of values, each from its definition, and small SymPy expressions in them.
+
+The primitives are exp, log, sin, cos, arctan, erf, roots and the sign; all else (sigmoid, tanh, softplus, functions added with
+``symdl.extend``) is evaluated by the definition in the function table, never by the table's derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdl.functions import BY_CLASS, TABLE
+from symdl.graph.number import Number
+from symdl.prove.bound import ONE
+from symdl.prove.stop import Unreadable
+from symdl.prove.value import Algebra, Value
+
+
+class Functions(Algebra):
+    """An algebra with elementwise functions."""
+
+    def __init__(self, ring: Any) -> None:
+        super().__init__(ring)
+        self._constants: dict[Any, Value] = {}
+        self._primitives: dict[str, Callable[..., Value]] = {
+            "exp": self.exp, "log": self.log, "sin": self.sin, "cos": self.cos, "arctan": self.arctan, "erf": self.erf,
+            "abs": self.abs, "sign": self.sign, "positive": self.step, "step": self.step, "relu": self.relu,
+        }  # fmt: skip
+
+    def apply(self, name: str, args: list[Value]) -> Value:
+        """The function ``name`` of the table."""
+        primitive = self._primitives.get(name)
+        if primitive is not None:
+            return primitive(*args)
+        definition = TABLE[name].definition
+        if definition is None:
+            raise Unreadable(f"the function {name} has no definition in simpler ones")
+        symbols = [sp.Dummy(f"z{k}", real=True) for k in range(len(args))]
+        return self.sympy(sp.sympify(definition(*symbols)), dict(zip(symbols, args, strict=True)))
+
+    # --- primitives ------------------------------------------------------------------------------------------
+
+    def exp(self, x: Value) -> Value:
+        val, bound = self.ring.exp(x)
+        return self.chain(x, val, val, bound, bound, positive=True)
+
+    def log(self, x: Value) -> Value:
+        val, bound = self.ring.log(x)
+        outer = None if x.dot is None else self.ring.inverse(x.val)
+        return self.chain(x, val, outer, bound, x.bound.inverse())
+
+    def sin(self, x: Value) -> Value:
+        cos, sin, bound = self.ring.cos_sin(x)
+        return self.chain(x, sin, cos, bound, bound)
+
+    def cos(self, x: Value) -> Value:
+        cos, sin, bound = self.ring.cos_sin(x)
+        return self.chain(x, cos, self.ring.norm(-sin), bound, bound)
+
+    def arctan(self, x: Value) -> Value:
+        val, bound = self.ring.odd("arctan", x)
+        outer = self.inverse(self.add([1, 1], [self.number(1), self.times(_still(x), _still(x))]))
+        return self.chain(x, val, outer.val, bound, outer.bound)
+
+    def erf(self, x: Value) -> Value:
+        """erf' = 2 exp(-x^2)/sqrt(pi)."""
+        val, bound = self.ring.odd("erf", x)
+        bell = self.exp(self.times(self.number(-1), self.times(_still(x), _still(x))))
+        root = self.root(self.ring.constant("pi"), 2)
+        outer = self.times(self.times(self.number(2), bell), self.inverse(root))
+        return self.chain(x, val, np.broadcast_to(outer.val, x.val.shape), bound, outer.bound)
+
+    def root(self, x: Value, degree: int) -> Value:
+        """The positive root; its derivative is root/(degree x)."""
+        if degree == 1:
+            return x
+        val = self.ring.root(x.val, degree)
+        outer = None if x.dot is None else self.ring.norm(val * self.ring.inverse(self.ring.norm(x.val * self.ring.number(degree))))
+        return self.chain(x, val, outer, x.bound, x.bound * x.bound.inverse(), positive=True)
+
+    def _by_sign(self, x: Value, below: int, zero: int, above: int) -> Any:
+        """Numbers by the sign of x, with a points axis."""
+        sign = self.ring.sign(x)
+        return self.ring.integers(np.where(sign > 0, above, np.where(sign < 0, below, zero)))
+
+    def _piece(self, x: Value, slope: Any, positive: bool = False) -> Value:
+        """x times a number that depends on its sign."""
+        val = self.ring.norm(x.val * slope)
+        return self.chain(x, val, slope, x.bound, ONE, positive)
+
+    def relu(self, x: Value) -> Value:
+        return self._piece(x, self._by_sign(x, 0, 0, 1))
+
+    def abs(self, x: Value) -> Value:
+        return self._piece(x, self._by_sign(x, -1, 0, 1), positive=True)
+
+    def sign(self, x: Value) -> Value:
+        return Value(self.ring.norm(self._by_sign(x, -1, 0, 1)), None, ONE, ONE)
+
+    def step(self, x: Value) -> Value:
+        return Value(self._by_sign(x, 0, 0, 1), None, ONE, ONE)
+
+    # --- constant powers -----------------------------------------------------------------------------------------
+
+    def rational_power(self, x: Value, exponent: Fraction) -> Value:
+        return self.power(self.root(x, exponent.denominator), exponent.numerator)
+
+    def constant_power(self, x: Value, exponent: Number, sizes: Mapping[Any, int]) -> Value:
+        q = exact(exponent, sizes)
+        if q is not None:
+            if max(abs(q.numerator).bit_length(), q.denominator) > 4096:
+                raise Unreadable(f"the exponent {exponent} is too large")
+            return self.rational_power(x, q)
+        return self.exp(self.times(self.constant(exponent, sizes), self.log(x)))
+
+    # --- SymPy -----------------------------------------------------------------------------------------------------
+
+    def constant(self, value: Number, sizes: Mapping[Any, int]) -> Value:
+        """A coefficient of the graph at the sizes chosen."""
+        q = exact(value, sizes)
+        if q is not None:
+            return self.number(q)
+        expr = sp.sympify(value).xreplace({s: sp.Integer(n) for s, n in sizes.items()})
+        if expr not in self._constants:
+            self._constants[expr] = self.sympy(expr, {})
+        return self._constants[expr]
+
+    def sympy(self, expr: Any, known: Mapping[Any, Value]) -> Value:
+        """A small SymPy expression (a definition, a constant) in symbols with known values."""
+        if expr in known:
+            return known[expr]
+        if expr.is_Rational:
+            return self.number(Fraction(int(expr.p), int(expr.q)))
+        if expr is sp.pi:
+            return self.ring.constant("pi")
+        if expr is sp.E:
+            return self.exp(self.number(1))
+        if isinstance(expr, sp.Piecewise):
+            return self._piecewise(expr, known)
+        if isinstance(expr, sp.Pow):
+            return self._sympy_power(expr, known)
+        args = [self.sympy(a, known) for a in expr.args]
+        if isinstance(expr, sp.Add):
+            return self.add([1] * len(args), args)
+        if isinstance(expr, sp.Mul):
+            out = args[0]
+            for a in args[1:]:
+                out = self.times(out, a)
+            return out
+        name = BY_CLASS.get(type(expr))
+        if name is None:
+            raise Unreadable(f"{type(expr).__name__} has no exact reading here")
+        return self.apply(name, args)
+
+    def _sympy_power(self, expr: sp.Pow, known: Mapping[Any, Value]) -> Value:
+        base, exponent = expr.as_base_exp()
+        if exponent.is_Rational and base is not sp.E:
+            value = self.sympy(expr.base if expr.exp is exponent else base, known)
+            return self.rational_power(value, Fraction(int(exponent.p), int(exponent.q)))
+        power = self.sympy(expr.exp, known)
+        return self.exp(power if expr.base is sp.E else self.times(power, self.log(self.sympy(expr.base, known))))
+
+    def _piecewise(self, expr: sp.Piecewise, known: Mapping[Any, Value]) -> Value:
+        """Sum of branch x indicator. Boundaries have measure zero: an equality holds nowhere else, and a branch that is nan is left out."""
+        rest = self.number(1)
+        total = self.number(0)
+        for branch, condition in expr.args:
+            here = self._holds(condition, known)
+            if branch is not sp.nan:
+                total = self.add([1, 1], [total, self.times(self.times(rest, here), self.sympy(branch, known))])
+            rest = self.times(rest, self.add([1, -1], [self.number(1), here]))
+        return total
+
+    def _holds(self, condition: Any, known: Mapping[Any, Value]) -> Value:
+        """1 where a condition holds, else 0; boundaries aside."""
+        if condition == sp.true:
+            return self.number(1)
+        if condition == sp.false or isinstance(condition, sp.Eq):
+            return self.number(0)
+        if isinstance(condition, sp.Ne):
+            return self.number(1)
+        if isinstance(condition, (sp.StrictGreaterThan, sp.GreaterThan)):
+            return self.step(self.sympy(condition.lhs - condition.rhs, known))
+        if isinstance(condition, (sp.StrictLessThan, sp.LessThan)):
+            return self.step(self.sympy(condition.rhs - condition.lhs, known))
+        raise Unreadable(f"the condition {condition} has no exact reading here")
+
+
+def _still(x: Value) -> Value:
+    return Value(x.val, None, x.bound, ONE, x.positive)
+
+
+def exact(value: Number, sizes: Mapping[Any, int]) -> Fraction | None:
+    """The coefficient as a fraction, if it is one at these sizes."""
+    if not isinstance(value, sp.Basic):
+        return Fraction(value)
+    found = value.xreplace({s: sp.Integer(n) for s, n in sizes.items()})
+    return Fraction(int(found.p), int(found.q)) if found.is_Rational else None
+
+

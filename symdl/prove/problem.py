@@ -1,0 +1,153 @@
+"""What is to be decided: two sides, computed at given sizes over any ring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdl.errors import NameError_
+from symdl.expr.dims import show_shape
+from symdl.expr.tensor import Expr
+from symdl.graph import node as kinds
+from symdl.graph.node import Node, Size
+from symdl.graph.walk import topological
+from symdl.prove.evaluate import Evaluator
+from symdl.prove.functions import Functions
+from symdl.prove.stop import Clock
+from symdl.prove.value import Value, _spread
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An input by name: its shape, and what is known of it."""
+
+    name: str
+    shape: tuple[Size, ...]
+    facts: frozenset[str]
+
+
+def variables(nodes: Iterable[Node]) -> dict[str, Variable]:
+    """The inputs under some nodes; inputs of one name are one.
+
+    Raises
+    ------
+    NameError_
+        When one name stands for tensors of two shapes.
+    """
+    found: dict[str, Variable] = {}
+    for node in nodes:
+        if node.op != kinds.INPUT:
+            continue
+        name, atom = node.attr.name, node.attr.atom
+        facts = node.attr.facts | ({"positive"} if getattr(atom, "is_positive", False) else frozenset())
+        old = found.get(name)
+        if old is not None and old.shape != node.shape:
+            raise NameError_(f"{name} stands for tensors of shape {show_shape(old.shape)} and {show_shape(node.shape)}: give one another name")
+        found[name] = Variable(name, node.shape, facts | (old.facts if old else frozenset()))
+    return found
+
+
+def dims_of(exprs: Iterable[Expr]) -> list[sp.Symbol]:
+    """The symbolic sizes that expressions mention, by name."""
+    found: set[sp.Symbol] = set()
+    for expr in exprs:
+        sizes: list[Any] = [*expr.shape, *expr.open.values()]
+        for node in topological([expr.node]):
+            sizes += node.sizes()
+            sizes += _coefficients(node)
+        for size in sizes:
+            if isinstance(size, sp.Basic):
+                found |= size.free_symbols  # type: ignore[arg-type]
+    return sorted(found, key=str)
+
+
+def _coefficients(node: Node) -> Sequence[Any]:
+    if node.op == kinds.MUL:
+        return [node.attr.coef]
+    if node.op == kinds.ADD:
+        return node.attr
+    return [node.attr] if node.op in (kinds.CONST, kinds.POW) else []
+
+
+class Equality:
+    """lhs equals rhs, at every element and for all values of the open letters."""
+
+    def __init__(self, lhs: Expr, rhs: Expr) -> None:
+        self.lhs, self.rhs = lhs, rhs
+        letters = {**lhs.open, **rhs.open}
+        self.letters = sorted(letters, key=str)
+        self.shape: tuple[Size, ...] = tuple(letters[s] for s in self.letters) + lhs.shape
+        self.nodes = topological([lhs.node, rhs.node])
+        self.variables = variables(self.nodes)
+        self.dims = dims_of([lhs, rhs])
+
+    def sides(self, algebra: Functions, inputs: Mapping[str, Value], sizes: Mapping[Any, int], clock: Clock, entry: Any = None) -> tuple[Any, Any]:
+        """Both sides as arrays of one shape, points last; ``entry`` is a hint, the element that matters."""
+        walk = Evaluator(algebra, inputs, sizes, clock)
+        shape = tuple(walk.size(s) for s in self.shape)
+        left, right = (walk.expr(e, self.letters) for e in (self.lhs, self.rhs))
+        note(algebra.ring, left.bound + right.bound)
+        return tuple(np.broadcast_to(v.val, (*shape, v.val.shape[-1])) for v in (left, right))  # type: ignore[return-value]
+
+
+class Gradient:
+    """claim equals d loss / d wrt, where ``wrt`` looks at an input or a named result of the loss."""
+
+    def __init__(self, loss: Expr, wrt: Expr, claim: Expr) -> None:
+        self.loss, self.wrt, self.claim = loss, wrt, claim
+        letters = {**loss.open, **wrt.open, **claim.open}
+        self.letters = sorted(letters, key=str)
+        self.shape: tuple[Size, ...] = tuple(letters[s] for s in self.letters) + loss.shape + wrt.shape
+        self.nodes = topological([loss.node, claim.node, wrt.node])
+        self.variables = variables(self.nodes)
+        self.dims = dims_of([loss, claim, wrt])
+        name = wrt.node.name
+        self.targets = [n for n in self.nodes if n is wrt.node or (n.op == kinds.INPUT == wrt.node.op and n.name == name)]
+
+    def sides(self, algebra: Functions, inputs: Mapping[str, Value], sizes: Mapping[Any, int], clock: Clock, entry: Any = None) -> tuple[Any, Any]:
+        walk = Evaluator(algebra, inputs, sizes, clock)
+        shape = tuple(walk.size(s) for s in self.shape)
+        whole = tuple(walk.size(s) for s in self.wrt.node.shape)
+        wanted = list(range(int(np.prod(whole)))) if entry is None else [self._direction(entry, shape, whole)]
+        walk.seeds, walk.directions = dict.fromkeys(self.targets, 0), wanted
+        if getattr(algebra.ring, "discovering", False):
+            walk.seeds = {}
+        loss = walk.expr(self.loss, self.letters)
+        walk.seeds = {}
+        claim = walk.expr(self.claim, self.letters)
+        note(algebra.ring, loss.slope + claim.bound)
+        right = np.broadcast_to(claim.val, (*shape, claim.val.shape[-1]))
+        if getattr(algebra.ring, "discovering", False):
+            return right, right
+        left = self._gradient(loss, walk, whole, wanted, algebra)
+        return np.broadcast_to(left, right.shape), right
+
+    def _gradient(self, loss: Value, walk: Evaluator, whole: tuple[int, ...], wanted: list[int], algebra: Functions) -> Any:
+        """Directions become the axes of wrt: (letters, loss axes, wrt axes, K)."""
+        rank = len(self.letters) + self.loss.ndim
+        points = loss.val.shape[-1]
+        dot = loss.dot if loss.dot is not None else algebra.ring.zeros((*loss.val.shape[:-1], len(wanted)))
+        full = algebra.ring.zeros((*dot.shape[:-2], int(np.prod(whole))))
+        full[..., wanted, :] = dot
+        full = full.reshape((*dot.shape[:-2], *whole, points))
+        # The node's axes of wrt, seen through wrt's map; the loss has axes of its own before them.
+        labels = {s: k for k, s in enumerate(self.letters)}
+        entries = list(range(rank)) + [e if type(e) is int and e < 0 else labels[e] if e in labels else rank + e for e in self.wrt.map]
+        return _spread(full, entries, rank + self.wrt.ndim)
+
+    def _direction(self, entry: tuple[int, ...], shape: tuple[int, ...], whole: tuple[int, ...]) -> int:
+        """The entry of the whole tensor that an entry of the claim is the derivative by."""
+        labels = {s: k for k, s in enumerate(self.letters)}
+        rank = len(self.letters) + self.loss.ndim
+        place = [~e if type(e) is int and e < 0 else entry[labels[e]] if e in labels else entry[rank + e] for e in self.wrt.map]
+        return int(np.ravel_multi_index(place, whole)) if whole else 0
+
+
+def note(ring: Any, bound: Any) -> None:
+    """Tell a modular ring how large the functions compared are."""
+    if hasattr(ring, "worst"):
+        ring.worst = max(ring.worst, bound.size)

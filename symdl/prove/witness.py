@@ -1,0 +1,114 @@
+"""Refutation: a point at which two sides certainly differ, by interval arithmetic. And, the other way round, a look at some points before PROVED."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from symdl.prove.draw import draw
+from symdl.prove.functions import Functions
+from symdl.prove.intervals import BadPoint, Blurred, Intervals
+from symdl.prove.stop import Clock
+from symdl.prove.zerotest import concrete
+
+#: (size of the inputs, all positive): where a difference is looked for.
+PLACES = ((1, False), (1, True), (4, False), (Fraction(1, 8), True), (4, True), (1, False), (20, False), (1, True), (Fraction(1, 64), False), (60, True))
+PRECISIONS = (96, 320, 1400)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A point at which the sides differ: the inputs, where in the tensors, and both values."""
+
+    values: dict[str, Any]
+    entry: tuple[int, ...]
+    sides: tuple[Any, Any]
+
+
+def refute(problem: Any, sizes: Mapping[Any, int], clock: Clock, entry: tuple[int, ...] | None = None) -> Found | None:
+    """Search for a witness. ``entry`` is the element to look at first."""
+    found: list[Found] = []
+    for here in _points(problem, sizes, clock, entry):
+        if isinstance(here, Found):
+            found.append(here)
+            # Where some sign is exactly zero, a kink may stand at the point; it does not stand at three random ones.
+            if not here.values.pop("", False) or len(found) == 3:
+                return found[0]
+    return None
+
+
+def agrees_somewhere(problem: Any, sizes: Mapping[Any, int], clock: Clock, entry: tuple[int, ...] | None = None) -> bool | Found:
+    """True when both sides are defined and not distinguishable at some point; a witness when they differ; False when undefined at all points."""
+    for here in _points(problem, sizes, clock, entry, PRECISIONS[:1]):
+        if here is True:
+            return True
+        if isinstance(here, Found) and not here.values.pop("", False):
+            return here
+    return False
+
+
+def _points(
+    problem: Any, sizes: Mapping[Any, int], clock: Clock, entry: tuple[int, ...] | None, precisions: tuple[int, ...] = PRECISIONS
+) -> Iterator[bool | Found]:
+    """At each place: a witness, or True (both sides defined, no difference seen)."""
+    for seed, (spread, positive) in enumerate(PLACES):
+        for bits in precisions:
+            clock.look()
+            ring = Intervals(bits, seed, Fraction(spread), positive)
+            algebra = Functions(ring)
+            try:
+                inputs = {v.name: draw(algebra, v, concrete(v.shape, sizes)) for v in problem.variables.values()}
+                left, right = problem.sides(algebra, inputs, sizes, clock, entry)
+            except BadPoint:
+                break
+            except Blurred:
+                continue
+            gap = _gap(left, right, entry)
+            if gap is not None:
+                yield Found(_shown(inputs, ring), gap, _two(left[(*gap, 0)], right[(*gap, 0)]))
+                break
+            if bits == precisions[-1]:
+                yield True
+            elif seed > 1 and bits > 96:  # many bits at the first two places only
+                yield True
+                break
+
+
+def _gap(left: Any, right: Any, entry: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """An element whose two enclosures do not meet."""
+    places = [entry] if entry is not None else np.ndindex(*left.shape[:-1])
+    for at in places:
+        a, b = left[(*at, 0)], right[(*at, 0)]
+        if a.b < b.a or b.b < a.a:
+            return tuple(at)
+    return None
+
+
+def _shown(inputs: Mapping[str, Any], ring: Intervals) -> dict[str, Any]:
+    values: dict[str, Any] = {name: np.vectorize(_middle, otypes=[float])(v.val[..., 0]).tolist() for name, v in inputs.items()}
+    if ring.boundary:
+        values[""] = True
+    return values
+
+
+def _middle(x: Any) -> float:
+    return float(mpmath.mpf(x.mid))
+
+
+def _two(a: Any, b: Any) -> tuple[Any, Any]:
+    """Both values: as floats where these differ, else with as many digits as show the difference."""
+    low, high = _middle(a), _middle(b)
+    if low != high:
+        return low, high
+    with mpmath.workprec(2000):
+        x, y = (mpmath.make_mpf(v.mid._mpi_[0]) for v in (a, b))
+        relative = abs(x - y) / max(abs(x), abs(y))
+        digits = 3 - int(mpmath.floor(mpmath.log10(relative)))
+        return mpmath.nstr(x, digits), mpmath.nstr(y, digits)
+
+
