@@ -120,17 +120,18 @@ class Compiled:
 
 def require_finite(label: str, result: Any) -> None:
     """DomainError when a result is NaN or infinite: the inputs were finite."""
-    if type(result) is not np.ndarray:
-        good, shown = math.isfinite(result), float(result)
-    else:
+    if type(result) is np.ndarray:
+        # The sum of squares is finite when all elements are, unless they are huge: then look at each.
         flat = result.ravel()
-        squares = float(np.dot(flat, flat))  # finite when all elements are, unless they are huge
-        good, shown = squares - squares == 0.0 or bool(np.isfinite(flat).all()), 0.0
-        if not good:
-            shown = float(flat[~np.isfinite(flat)][0])
-    if not good:
-        what = "is not a number" if shown != shown else "is infinite"
-        raise DomainError(f"{label} {what} at these values: they lie outside the domain of a function, or a result is too large for a 64-bit number")
+        if math.isfinite(flat.dot(flat)) or np.isfinite(flat).all():
+            return
+        shown = float(flat[~np.isfinite(flat)][0])
+    else:
+        if math.isfinite(result):
+            return
+        shown = float(result)
+    what = "is not a number" if shown != shown else "is infinite"
+    raise DomainError(f"{label} {what} at these values: they lie outside the domain of a function, or a result is too large for a 64-bit number")
 
 
 def _require_closed(expr: Expr) -> None:

@@ -1,7 +1,8 @@
 """The NumPy backend: a program becomes straight-line Python on preallocated buffers.
 
 The source has internal names only (v0, v1, ...); nothing that a user typed gets into it. Arrays and views of them
-are made once, when the program is compiled; a run makes nothing but the results.
+are made once, when the program is compiled; a run makes nothing but the results. Methods of arrays are called where there is a
+choice (x.dot, not numpy.dot): they cost half as much before they begin to work.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def view(array: np.ndarray, place: tuple[int, ...]) -> np.ndarray:
 
 _NAMES: dict[str, Any] = {
     **{name: getattr(np, name) for name in ELEMENTWISE},
-    **{f.__name__: f for f in (np.dot, np.matmul, np.einsum, np.vdot, np.copyto, np.broadcast_to, select, view)},
+    **{f.__name__: f for f in (np.matmul, np.einsum, np.vdot, np.broadcast_to, select, view)},
     "inv": np.linalg.inv,
     "det": np.linalg.det,
     "logdet": _logdet,
@@ -166,7 +167,7 @@ class _Writer:
             if array is not None:
                 self.names[f"o{k}"] = array
                 if not isinstance(value, Ref) or self._static.get(value) is not array:
-                    lines.append(f"copyto(o{k}, {text})")
+                    lines.append(f"o{k}[...] = {text}")
                 shown.append(f"o{k}")
             else:
                 shown.append(f"{text}.copy()" if out.shape else text)
@@ -236,7 +237,7 @@ class _Writer:
             # Rows that do not lie one after the other are copied at every run.
             copy = self._keep(number, np.empty(step.shape))
             self.names[f"c{number}"] = self._static[number].reshape(array.shape)
-            return [f"copyto(c{number}, {text})"] if copy else []
+            return [f"c{number}[...] = {text}"] if copy else []
         target = self._operand(Ref(number))
         if not step.shape:
             inside = f"{text}[{', '.join(str(~e) for e in step.attr)}]" if step.op == "select" else f"{text}.reshape(())"
@@ -269,12 +270,14 @@ class _Writer:
             return [f"call_{step.attr}({', '.join(args)})"]
         if op == "overflowed":
             flat = self._flat(step.args[0])
-            return [f"dot({flat}, {flat}) == INF"]
+            return [f"{flat}.dot({flat}) == INF"]
         if op == "inner":
             flats = [self._flat(a) for a in step.args]
-            return [f"scalar(dot({flats[0]}, {flats[1]}))" if all(flats) else f"scalar(vdot({args[0]}, {args[1]}))"]
+            return [f"scalar({flats[0]}.dot({flats[1]}))" if all(flats) else f"scalar(vdot({args[0]}, {args[1]}))"]
         if op in ("sum", "amax"):
             return [f"scalar({_REDUCE[op]}.reduce({args[0]}, None))"]
+        if op == "dot":
+            return [f"scalar({args[0]}.dot({args[1]}))"]
         if op == "power":
             return [f"scalar_power({args[0]}, {args[1]})"]
         return [f"scalar({op}({', '.join(args)}))"]
@@ -288,14 +291,16 @@ class _Writer:
             full = np.zeros(step.shape)
             self._keep(number, full)
             self.names[f"d{number}"] = select(full, step.attr)
-            return [f"copyto(d{number}, {self._operand(step.args[0])})"]
+            return [f"d{number}[...] = {self._operand(step.args[0])}"]
         args = [self._for_ufunc(a) for a in step.args]
         out = self._buffer(number)
         if op in ELEMENTWISE:
             keyword = "out=" if op in ("maximum", "minimum") else ""
             return [f"{op}({', '.join(args)}, {keyword}{out})"]
-        if op in ("dot", "matmul"):
-            return [f"{op}({args[0]}, {args[1]}, {out})"]
+        if op == "dot":
+            return [f"{args[0]}.dot({args[1]}, {out})"]
+        if op == "matmul":
+            return [f"matmul({args[0]}, {args[1]}, {out})"]
         if op == "einsum":
             return [f"einsum({step.attr!r}, {args[0]}, {args[1]}, out={out})"]
         if op in ("sum", "amax"):
@@ -307,8 +312,8 @@ class _Writer:
             return [f"multiply({args[1]}, {args[3]}, {out})", f"if {args[2]}: fix_cosigmoid({args[0]}, {out})"]
         if op == "call":
             self.names[f"map_{step.attr}"] = array_function(step.attr)
-            return [f"copyto({out}, map_{step.attr}({', '.join(args)}))"]
-        return [f"copyto({out}, {op}({', '.join(args)}))"]
+            return [f"{out}[...] = map_{step.attr}({', '.join(args)})"]
+        return [f"{out}[...] = {op}({', '.join(args)})"]
 
 
 _INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}

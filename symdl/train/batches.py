@@ -86,7 +86,7 @@ class Batches:
             into = self.buffers(len(chosen))
             for name in self._cut:
                 # The numbers are known to be in range; with mode="raise" NumPy would copy once more.
-                np.take(self._data[name], chosen, 0, into[name], "clip")
+                self._data[name].take(chosen, 0, into[name], "clip")
             yield len(chosen)
 
     def _samples(self, epoch: int) -> np.ndarray:
