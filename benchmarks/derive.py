@@ -16,33 +16,33 @@ import symdl as sd
 from symdl.lower.compiled import Compiled
 
 
-def two_layers() -> tuple[Any, list[str]]:
+def two_layers() -> tuple[Any, list[Any]]:
     """A sigmoid network, all sizes symbolic."""
     n, p, h, m = sd.dims("n p h m")
     X, T = sd.tensor("X", n, p), sd.tensor("T", n, m)
     W1, b1, W2, b2 = sd.tensor("W1", p, h), sd.tensor("b1", h), sd.tensor("W2", h, m), sd.tensor("b2", m)
-    return sd.sum((sd.sigmoid(sd.sigmoid(X @ W1 + b1) @ W2 + b2) - T) ** 2) / 2, ["W1", "b1", "W2", "b2"]
+    return sd.sum((sd.sigmoid(sd.sigmoid(X @ W1 + b1) @ W2 + b2) - T) ** 2) / 2, [W1, b1, W2, b2]
 
 
-def chain(length: int = 10_000) -> tuple[Any, list[str]]:
+def chain(length: int = 10_000) -> tuple[Any, list[Any]]:
     """Scalar nodes one after the other."""
     x = sd.tensor("x")
     y = x
     for k in range(length // 2):
         y = sd.sin(y) + (k % 7)
-    return y, ["x"]
+    return y, [x]
 
 
-def scalars(weights: int) -> tuple[Any, list[str]]:
+def scalars(weights: int) -> tuple[Any, list[Any]]:
     """Three layers of units, every weight a scalar of its own."""
     width = round(math.sqrt(weights / 3))
-    names: list[str] = []
+    found: list[Any] = []
     layer = [sd.tensor(f"x{k}") for k in range(width)]
     for depth in range(3):
         units = []
         for unit in range(width):
             row = [sd.tensor(f"w{depth}_{unit}_{k}") for k in range(width)]
-            names += [str(w.name) for w in row]
+            found += row
             total = row[0] * layer[0]
             for w, a in zip(row[1:], layer[1:], strict=True):
                 total = total + w * a
@@ -51,7 +51,7 @@ def scalars(weights: int) -> tuple[Any, list[str]]:
     loss = layer[0] ** 2
     for unit in layer[1:]:
         loss = loss + unit**2
-    return loss, names
+    return loss, found
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -60,7 +60,7 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - started, result
 
 
-def measure(title: str, build: Callable[[], tuple[Any, list[str]]], rounds: int) -> None:
+def measure(title: str, build: Callable[[], tuple[Any, list[Any]]], rounds: int) -> None:
     found: dict[str, list[float]] = {"build": [], "derive": [], "lower": [], "run": []}
     for _ in range(rounds):
         took, (loss, wrt) = seconds(build)

@@ -187,7 +187,8 @@ def test_layouts_and_types_of_values():
     f = lambdify([A, v], A @ v)
     a = np.arange(6).reshape(3, 2)
     expected = a @ [1, 2]
-    for value in (a, a.astype(np.float32), np.asfortranarray(a.astype(float)), a.tolist(), a.astype(float)[::1, :], np.repeat(a, 2, axis=1)[:, ::2].astype(float)):
+    strided = np.repeat(a, 2, axis=1).astype(float)[:, ::2]
+    for value in (a, a.astype(np.float32), np.asfortranarray(a.astype(float)), a.tolist(), strided):
         assert f(value, (1, 2)).tolist() == expected.tolist()
 
 
@@ -222,8 +223,8 @@ def test_scalar_graphs_of_many_nodes():
     for step in range(10_000):
         expected = np.sin(expected) + step % 7 / 10
     assert evaluate(y, x=0.25) == pytest.approx(expected, rel=1e-9)
-    ws = [sd.tensor(f"w{q}") for q in range(2000)]
-    assert evaluate(sum(ws), **{f"w{q}": 1.0 for q in range(2000)}) == 2000.0
+    ws = [sd.tensor(f"w{q}") for q in range(600)]
+    assert evaluate(sum(ws), **{f"w{q}": 1.0 for q in range(600)}) == 600.0
     product = 1
     for q in range(200):
         product = product * ws[q]

@@ -13,7 +13,7 @@ from symdl.lower.program import ELEMENTWISE, VIEWS, Program, Ref
 _FOREVER = frozenset(["ones", "scatter"])
 
 #: Operations that may write over these of their arguments (positions), when the argument is not used any more.
-_IN_PLACE = {"sigmoid": (1,), "cosigmoid": (1, 3)} | dict.fromkeys(ELEMENTWISE, (0, 1))
+_IN_PLACE = {"cosigmoid": (1,), "sigmoid": (1, 3)} | dict.fromkeys(ELEMENTWISE, (0, 1))
 
 
 def owners(program: Program) -> list[int]:

@@ -16,7 +16,8 @@ from symdl.expr.tensor import Expr, describe
 from symdl.graph.node import INPUT, Node
 from symdl.graph.number import to_sympy
 from symdl.graph.walk import topological
-from symdl.lower.backends import backend_named
+from symdl.lower.backends import Backend, backend_named
+from symdl.lower.flat import Layout
 from symdl.lower.plan import Wanted, input_nodes, lower
 from symdl.lower.program import Program
 from symdl.lower.sizes import bind_sizes
@@ -59,7 +60,7 @@ class Compiled:
                 raise ShapeError(f"{node.name} was declared with shape {shape}, and the expression has it with shape {node.shape}")
         self._dims = _symbols(self._wanted) | {s for shape in self._expected.values() for n in shape for s in sp.sympify(n).free_symbols}
         self._lock = threading.Lock()
-        self._programs: dict[Any, Callable[..., list[Any]]] = {}
+        self._programs: dict[Any, _Run] = {}
         #: Names of the inputs, in the order in which a program takes them.
         self.names: list[str] = [str(n.name) for n in self._inputs]
 
@@ -92,30 +93,68 @@ class Compiled:
             return self._call(values)
 
     def _call(self, values: Mapping[str, Any]) -> list[Any]:
-        arrays: dict[str, Any] = {}
-        sizes: dict[sp.Symbol, int] = {}
-        for name, value in values.items():
-            if name in self._expected:
-                arrays[name] = as_array(name, value)
-            else:
-                sizes[self._dim(name)] = _whole(name, value)
-        missing = [name for name in self.names if name not in arrays]
-        if missing:
-            raise DataError(f"no value given for {', '.join(missing)}")
-        key = (*[() if type(a) is float else a.shape for a in arrays.values()], *arrays, *sizes.items())
+        names = self.names
+        if len(values) != len(names) or not all(map(values.__contains__, names)):
+            values, sizes = self._sorted_out(values)
+        else:
+            sizes = {}
+        args = [as_array(name, values[name]) for name in names]
+        key: Any = tuple([a.shape if type(a) is np.ndarray else () for a in args])
+        if sizes:
+            key = (key, *sizes.items())
         run = self._programs.get(key)
         if run is None:
-            run = self._programs[key] = self._backend(self.program({n: np.shape(a) for n, a in arrays.items()}, sizes))
-        results = run(*[arrays[name] for name in self.names])
-        for k, result in enumerate(results):
-            require_finite(self._labels[k], result)
-        return results
+            run = self._programs[key] = _Run(self._backend, self.program(dict(zip(names, map(np.shape, args), strict=True)), sizes))
+        return run(args, self._labels)
+
+    def _sorted_out(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[sp.Symbol, int]]:
+        """Values of inputs; and sizes: those given, and those that only tensors which are not computed with can tell."""
+        sizes: dict[sp.Symbol, int] = {}
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, value in values.items():
+            if name in self._expected:
+                shapes[name] = np.shape(as_array(name, value))
+            else:
+                sizes[self._dim(name)] = _whole(name, value)
+        missing = [name for name in self.names if name not in shapes]
+        if missing:
+            raise DataError(f"no value given for {', '.join(missing)}")
+        return dict(values), bind_sizes([(n, s) for n, s in self._expected.items() if n in shapes], shapes, sizes)
 
     def _dim(self, name: str) -> sp.Symbol:
         found = self.dims.get(name)
         if found is None:
             raise NameError_(f"{name} does not occur in the expression; it mentions {', '.join(self.names) or 'no tensor'}")
         return found
+
+
+class _Run:
+    """A program for certain shapes. Its tensors come out in one vector, which is copied and looked through at once."""
+
+    def __init__(self, backend: Backend, program: Program) -> None:
+        self._tensors = [k for k, out in enumerate(program.outputs) if out.shape]
+        self._scalars = [k for k, out in enumerate(program.outputs) if not out.shape]
+        self._layout = Layout([program.outputs[k].shape for k in self._tensors])
+        self._vector = self._layout.zeros()
+        outs: list[Any] = [None] * len(program.outputs)
+        for k, view in zip(self._tensors, self._layout.views(self._vector), strict=True):
+            outs[k] = view
+        self._run = backend(program, outs)
+
+    def __call__(self, args: Sequence[Any], labels: Sequence[str]) -> list[Any]:
+        results = self._run(*args)
+        for k in self._scalars:
+            results[k] = float(results[k])
+            require_finite(labels[k], results[k])
+        if self._tensors:
+            fresh = self._vector.copy()
+            good = math.isfinite(fresh.dot(fresh))
+            for k, (place, shape) in zip(self._tensors, self._layout.places, strict=True):
+                result = fresh[place]
+                results[k] = result if len(shape) == 1 else result.reshape(shape)
+                if not good:
+                    require_finite(labels[k], results[k])
+        return results
 
 
 def require_finite(label: str, result: Any) -> None:

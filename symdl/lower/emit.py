@@ -63,13 +63,12 @@ class Emitter:
         shape = tuple(old[factor.axes.index(i)] for i in kept)
         return Factor(self.emit("select", (factor.value,), factor.axes, shape), kept)
 
-    def reshape(self, value: Ref, shape: tuple[int, ...]) -> Ref:
+    def reshape(self, value: Operand, shape: tuple[int, ...]) -> Operand:
         return value if self.shape(value) == shape else self.emit("reshape", (value,), None, shape)
 
-    def matrix(self, factor: Factor, rows: Sequence[int], columns: Sequence[int], sizes: Mapping[int, int]) -> Ref:
+    def matrix(self, factor: Factor, rows: Sequence[int], columns: Sequence[int], sizes: Mapping[int, int]) -> Operand:
         """The factor as a matrix; as a vector when rows or columns are empty."""
         value = self.arranged(factor, (*rows, *columns)).value
-        assert isinstance(value, Ref)
         if len(rows) <= 1 and len(columns) <= 1:
             return value
         flat = tuple(_product(sizes[i] for i in group) for group in (rows, columns) if group)

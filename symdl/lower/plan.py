@@ -7,17 +7,15 @@ from typing import Any, NamedTuple
 
 from symdl.errors import NameError_, UnsupportedError
 from symdl.expr.dims import show_shape
-from symdl.functions import TABLE
 from symdl.graph import node as kinds
 from symdl.graph.build import Delta, Term, sum_out_deltas
 from symdl.graph.node import Node
-from symdl.graph.number import Number
 from symdl.graph.walk import consumers, inputs, topological
-from symdl.lower import stabilise
 from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter
 from symdl.lower.program import Output, Program, Ref, without_dead_code
 from symdl.lower.sizes import Values
+from symdl.lower.special import FUNCTIONS
 
 
 class Wanted(NamedTuple):
@@ -181,7 +179,7 @@ class _Planner:
         if all(not f.axes for f in args):
             return Factor(self.out.emit("call", tuple(f.value for f in args), node.attr), ())
         sizes = self._index_sizes(node)
-        special = _FUNCTIONS.get(node.attr)
+        special = FUNCTIONS.get(node.attr)
         if special is not None:
             return special(self.out, *args, sizes)
         if node.attr == "pow":
@@ -299,59 +297,6 @@ def _representatives(rank: int, deltas: Sequence[tuple[int, int]]) -> dict[int, 
     return place
 
 
-# --- functions that are more than one instruction on tensors ----------------------------------------------------
-
-
-def _logistic(out: Emitter, z: Factor) -> tuple[Factor, Factor]:
-    """exp(-z), and the flag that it is too large to be reckoned with."""
-    power = out.unary("exp", out.unary("negative", z))
-    return power, Factor(out.emit("overflowed", (power.value,)), ())
-
-
-def _sigmoid(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
-    power, flag = _logistic(out, z)
-    return Factor(out.emit("sigmoid", (z.value, power.value, flag.value), None, out.shape(z.value)), z.axes)
-
-
-def _cosigmoid(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
-    power, flag = _logistic(out, z)
-    s = _sigmoid(out, z, sizes)
-    return Factor(out.emit("cosigmoid", (z.value, power.value, flag.value, s.value), None, out.shape(z.value)), z.axes)
-
-
-def _tail(out: Emitter, z: Factor) -> Factor:
-    """log(1 + exp(-|z|))."""
-    return out.unary("log1p", out.unary("exp", out.unary("negative", out.unary("absolute", z))))
-
-
-def _softplus(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
-    return out.binary("add", out.binary("maximum", z, Factor(0.0, ()), sizes), _tail(out, z), sizes)
-
-
-def _cosoftplus(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
-    return out.binary("subtract", _tail(out, z), out.binary("minimum", z, Factor(0.0, ()), sizes), sizes)
-
-
-def _silu(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
-    return out.binary("multiply", z, _sigmoid(out, z, sizes), sizes)
-
-
-def _plain(op: str) -> Callable[..., Factor]:
-    return lambda out, z, sizes: out.unary(op, z)
-
-
-_FUNCTIONS: dict[str, Callable[..., Factor]] = {
-    "sigmoid": _sigmoid,
-    "softplus": _softplus,
-    "silu": _silu,
-    stabilise.COSIGMOID: _cosigmoid,
-    stabilise.COSOFTPLUS: _cosoftplus,
-    "relu": lambda out, z, sizes: out.binary("maximum", z, Factor(0.0, ()), sizes),
-    "positive": lambda out, z, sizes: out.binary("heaviside", z, Factor(0.0, ()), sizes),
-    "abs": _plain("absolute"),
-    **{name: _plain(name) for name in ("exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "sign")},
-}
-
 _RULES: dict[str, Callable[[_Planner, Node], Factor]] = {
     kinds.INPUT: _Planner._input,
     kinds.CONST: _Planner._const,
@@ -363,5 +308,3 @@ _RULES: dict[str, Callable[[_Planner, Node], Factor]] = {
     kinds.REDUCE: _Planner._reduce,
     kinds.MATRIX: _Planner._matrix,
 }
-
-assert set(TABLE) >= {"sigmoid", "softplus", "silu", "relu", "positive", "abs"}

@@ -13,8 +13,9 @@ linear, product       scalars only: attr (coefficients, offset) and attr coeffic
 pow                   attr: the exponent
 call                  attr: a name in ``symdl.functions.TABLE``
 add ... maximum       elementwise, as the NumPy function of that name (see ``ELEMENTWISE``)
-sigmoid, cosigmoid    of z, exp(-z) and the overflow flag (for cosigmoid also sigmoid(z)): 1/(1 + exp(-z)), and 1 minus it
-overflowed            1 when an element's square is not finite: then the two above take their careful way
+cosigmoid             of z, exp(z) and its overflow flag: 1/(1 + exp(z)), that is sigmoid(-z)
+sigmoid               of the same and the cosigmoid: exp(z) times it
+overflowed            1 when an element's square is not finite: then the two above see to large z
 dot                   1-D and 2-D matrix product; matmul: stacked; inner: of all elements
 einsum                attr: the subscripts
 sum, amax             attr: the axes
@@ -44,9 +45,9 @@ class Ref(int):
 Operand = Union[Ref, float]
 
 #: Elementwise operations on tensors: NumPy's names.
-ELEMENTWISE = frozenset(
-    "add subtract multiply divide negative square sqrt power exp log log1p expm1 absolute maximum minimum heaviside sin cos tan arctan sinh cosh tanh sign".split()
-)
+_BINARY = frozenset(["add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "heaviside"])
+_UNARY = frozenset(["negative", "square", "sqrt", "exp", "log", "log1p", "absolute", "sign", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh"])
+ELEMENTWISE = _BINARY | _UNARY
 
 #: Operations that give another view of their argument's elements.
 VIEWS = frozenset(["view", "select", "reshape", "spread"])

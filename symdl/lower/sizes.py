@@ -16,7 +16,9 @@ from symdl.graph.number import Number
 Shape = tuple[int, ...]
 
 
-def bind_sizes(expected: Iterable[tuple[str, tuple[Size, ...]]], given: Mapping[str, Shape], known: Mapping[sp.Symbol, int] | None = None) -> dict[sp.Symbol, int]:
+def bind_sizes(
+    expected: Iterable[tuple[str, tuple[Size, ...]]], given: Mapping[str, Shape], known: Mapping[sp.Symbol, int] | None = None
+) -> dict[sp.Symbol, int]:
     """Size symbol -> value.
 
     Parameters
@@ -70,7 +72,8 @@ def _check(name: str, shape: tuple[Size, ...], axis: int, got: Shape, sizes: dic
                 sizes[free[0]] = int(found[0])
                 return
     if size != value:
-        note = "".join(f", {s} = {v}" for s, v in sizes.items() if isinstance(shape[axis], sp.Expr) and s in shape[axis].free_symbols)
+        inside = sp.sympify(shape[axis]).free_symbols
+        note = "".join(f", {s} = {v}" for s, v in sizes.items() if s in inside)
         raise DataError(f"{name} has shape {show_shape(got)}, but {_kind(shape)} is expected{note}")
 
 

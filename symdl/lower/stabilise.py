@@ -200,7 +200,8 @@ def _mul(term: Term) -> Term:
     if joined is None:
         return term
     sizes = node.sizes()
-    deltas = [build.Delta(*(e if e < 0 else labels[e] for e in pair), sizes[pair[0]]) for pair in node.attr.deltas]
+    place: Callable[[int], Any] = lambda e: e if e < 0 else labels[e]  # noqa: E731
+    deltas = [build.Delta(place(a), place(b), sizes[a]) for a, b in node.attr.deltas]
     summed = dict(zip(labels[node.rank :], node.attr.summed, strict=True))
     return _again(build.mul(node.attr.coef, joined, deltas, summed))
 

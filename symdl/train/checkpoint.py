@@ -50,7 +50,7 @@ def load(path: Path, state: State, layout: str) -> None:
     try:
         with np.load(path, allow_pickle=False) as file:
             if str(file["layout"]) != layout:
-                raise DataError(f"train: the checkpoint {path} is of another training ({str(file['layout'])}); this one is {layout}")
+                raise DataError(f"train: the checkpoint {path} is of another training ({file['layout']!s}); this one is {layout}")
             state.epoch = int(file["epoch"])
             state.flat[:] = file["flat"]
             for name, array in state.memory.items():

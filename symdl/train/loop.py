@@ -14,6 +14,7 @@ import numpy as np
 
 from symdl.errors import DataError, DomainError, NameError_, missing_extra
 from symdl.lower.compiled import Compiled
+from symdl.lower.flat import Layout
 from symdl.lower.values import as_array
 from symdl.train import checkpoint as checkpoints
 from symdl.train.batches import Batches, Order, sample_axis
@@ -157,14 +158,10 @@ class _Vector:
     """All parameters in one vector x and their gradients in another, g, with views by name: an update is one operation for all."""
 
     def __init__(self, start: Mapping[str, Any]) -> None:
-        places: dict[str, slice] = {}
-        end = 0
-        for name, value in start.items():
-            places[name] = slice(end, end + int(np.size(value)))
-            end = -(-places[name].stop // 8) * 8  # every parameter starts a cache line
-        self.x, self.g = np.zeros(end), np.zeros(end)
-        self.params = {name: self.x[place].reshape(np.shape(start[name])) for name, place in places.items()}
-        self.gradients = {name: self.g[place].reshape(np.shape(start[name])) for name, place in places.items()}
+        layout = Layout([np.shape(value) for value in start.values()])
+        self.x, self.g = layout.zeros(), layout.zeros()
+        self.params = dict(zip(start, layout.views(self.x), strict=True))
+        self.gradients = dict(zip(start, layout.views(self.g), strict=True))
         for name, value in start.items():
             self.params[name][...] = value
 
