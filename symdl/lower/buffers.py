@@ -76,7 +76,7 @@ class Buffers:
             arg = step.args[position] if position < len(step.args) else None
             if not isinstance(arg, Ref) or arg not in self._flat or self._last[arg] != number or self._code[arg].shape != step.shape:
                 continue
-            # Another view of the same memory would be read after it was written.
+            # Another view of the same memory would be read after it was written: NumPy would make a copy of it first.
             if any(a != arg and self._owner[a] == arg for a in refs):
                 continue
             return self._flat.pop(arg)
