@@ -49,11 +49,14 @@ class Evaluator:
         self.seeds = seeds or {}
         self.directions = list(directions)
         self.done: dict[Node, Value] = {}
+        self._sizes: dict[Any, int] = {}
 
     def size(self, value: Size) -> int:
         if isinstance(value, int):
             return value
-        return int(value.xreplace({s: sp.Integer(n) for s, n in self.sizes.items()}))
+        if value not in self._sizes:
+            self._sizes[value] = int(value.xreplace({s: sp.Integer(n) for s, n in self.sizes.items()}))
+        return self._sizes[value]
 
     def expr(self, expr: Expr, letters: Sequence[Any]) -> Value:
         """The value of an expression; axes: the letters in this order, then those of its shape."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import mpmath
@@ -52,8 +53,13 @@ class Intervals:
         self.bits = bits
         self.count = 1
         self.boundary = False
-        self._precise = mpmath.MPContext()
-        self._precise.prec = bits + 40
+
+    @cached_property
+    def _precise(self) -> Any:
+        """Numbers with guard bits, for the functions that have no interval form."""
+        context = mpmath.MPContext()
+        context.prec = self.bits + 40
+        return context
 
     def norm(self, a: Any) -> Any:
         return a

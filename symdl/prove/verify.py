@@ -1,37 +1,57 @@
-"""The lines of a report: gradients against oracles and by proof, steps by proof."""
+"""Verifying a derivation: its gradients, by proof and by numeric backpropagation, and each of its steps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+from symdl.errors import SymdlError
 from symdl.expr.tensor import Expr
 from symdl.prove.claims import check
-from symdl.prove.equal import prove
+from symdl.prove.equal import TIME_BUDGET, prove
 from symdl.prove.oracles import compare
-from symdl.steps.step import Step
-from symdl.steps.verdict import Check, Verdict
+from symdl.steps.verdict import UNKNOWN, Check, Verdict
 
 
-def verify_gradients(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr]) -> list[Check]:
-    """Each gradient against numeric backprop, and proved.
+def verify_gradients(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], *, time_budget: float = TIME_BUDGET) -> list[Check]:
+    """Prove each gradient by forward mode, and compare it with the tape and with PyTorch.
 
     Parameters
     ----------
     loss : Expr
-        A scalar.
-    gradients, wrt : mapping
-        Name -> gradient, and name -> the tensor it is by.
+    gradients : mapping
+        Name -> gradient.
+    wrt : mapping
+        Name -> what it is the gradient by: a whole input or named result.
+    time_budget : float
+        Seconds a proof.
     """
-    checks = compare(loss, gradients, wrt)
+    lines = []
     for name, gradient in gradients.items():
-        checks.append(_line(f"gradient by {name}", check(loss, wrt[name], gradient)))
-    return checks
+        verdict = _guarded(lambda gradient=gradient, name=name: check(loss, wrt[name], gradient, time_budget=time_budget))
+        lines.append(_line(f"gradient by {name}", verdict))
+    return lines + compare(loss, gradients, wrt)
 
 
-def verify_steps(steps: Iterable[Step]) -> list[Check]:
-    """Each step proved on its own."""
-    return [_line(f"{step.of}: {step.rule.name}", prove(step.before, step.after)) for step in steps]
+def verify_steps(steps: Iterable[Any], *, time_budget: float = TIME_BUDGET) -> list[Check]:
+    """Prove of every step that what stands before equals what stands after; a step that occurs twice is proved once."""
+    known: dict[tuple[Any, ...], Verdict] = {}
+    lines = []
+    for number, step in enumerate(steps, start=1):
+        key = (*step.before.term, step.before.shape, *step.after.term, step.after.shape)
+        if key not in known:
+            known[key] = _guarded(lambda step=step: prove(step.before, step.after, time_budget=time_budget))
+        lines.append(_line(f"step {number}: {step.of}, {step.rule.name}", known[key]))
+    return lines
+
+
+def _guarded(attempt: Any) -> Verdict:
+    """A verdict where reading or shapes fail: what cannot be stated is not proved."""
+    try:
+        return attempt()
+    except SymdlError as error:
+        return Verdict(UNKNOWN, "reading", detail=str(error))
 
 
 def _line(what: str, verdict: Verdict) -> Check:
-    return Check(what, f"proof: {verdict.method}", verdict.verdict, note="" if verdict.proved else verdict.detail)
+    return Check(what, f"proof: {verdict.method}" if verdict.proved else "proof", verdict.verdict, note="" if verdict.proved else str(verdict))

@@ -1,0 +1,126 @@
+"""The same graph in PyTorch, differentiated by its autograd in float64. PyTorch is imported when this is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symdl.errors import UnsupportedError
+from symdl.expr.tensor import Expr
+from symdl.graph import node as kinds
+from symdl.graph.node import Node
+from symdl.graph.walk import topological
+from symdl.prove.numeric import Walker, bind_sizes
+from symdl.prove.tape import Tape, _indexer
+
+
+def torch_gradient(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Gradients (Jacobians of tensors) by autograd, by name.
+
+    Raises
+    ------
+    UnsupportedError
+        For a function that PyTorch does not have.
+    """
+    import torch
+
+    nodes = topological([loss.node])
+    walk = _Torch(values, Walker(Tape(), values, bind_sizes(nodes, values)))
+    for node in nodes:
+        walk.done[node] = walk.make(node, [walk.done[a] for a in node.args])
+    out = walk.view(loss)
+    leaves = [walk.done[e.node] if e.node in walk.done else walk.leaves[str(e.node.name)] for e in wrt]
+    rows = [torch.autograd.grad(entry, leaves, retain_graph=True, allow_unused=True) if entry.requires_grad else [None] * len(leaves) for entry in out.reshape(-1)]
+    found = {}
+    for k, (e, leaf) in enumerate(zip(wrt, leaves, strict=True)):
+        parts = [np.zeros(leaf.shape) if row[k] is None else row[k].numpy() for row in rows]
+        found[str(e.node.name)] = np.array(parts).reshape((*out.shape, *leaf.shape))
+    return found
+
+
+class _Torch:
+    """One operation of PyTorch for every kind of node."""
+
+    def __init__(self, values: Mapping[str, Any], sizes: Walker) -> None:
+        import torch
+
+        self.torch, self.values, self.sizes = torch, values, sizes
+        self.done: dict[Node, Any] = {}
+        self.leaves: dict[str, Any] = {}
+        self.functions = _functions(torch)
+
+    def view(self, expr: Expr) -> Any:
+        letters = sorted(expr.open, key=str)
+        place = {s: k for k, s in enumerate(letters)}
+        entries = [e if type(e) is int and e < 0 else place[e] if e in place else len(letters) + e for e in expr.map]
+        shape = [self.sizes.size(expr.open[s]) for s in letters] + [self.sizes.size(s) for s in expr.shape]
+        return self.look(self.done[expr.node], entries, len(shape)).expand(shape)
+
+    def look(self, a: Any, entries: Sequence[int], rank: int) -> Any:
+        index, labels = _indexer(tuple(a.shape), entries)
+        taken = a[tuple(self.torch.as_tensor(i) for i in index)] if index else a
+        shape = [1] * rank
+        for label, size in zip(labels, taken.shape, strict=True):
+            shape[label] = size
+        return taken.reshape(shape)
+
+    def constant(self, value: Any) -> Any:
+        return self.torch.tensor(value, dtype=self.torch.float64)
+
+    def make(self, node: Node, args: list[Any]) -> Any:
+        if node.op == kinds.INPUT:
+            name = node.attr.name
+            if name not in self.leaves:
+                self.leaves[name] = self.constant(np.asarray(self.values[name], dtype=float)).requires_grad_()
+            return self.leaves[name]
+        if node.op == kinds.CONST:
+            return self.constant(self.sizes.number(node.attr))
+        if node.op == kinds.MATRIX:
+            return {"inv": self.torch.linalg.inv, "det": self.torch.linalg.det, "logdet": self.torch.logdet}[node.attr](args[0])
+        alls = [self.sizes.size(s) for s in node.sizes()]
+        looked = [self.look(a, m, len(alls)) for a, m in zip(args, node.maps, strict=True)]
+        over = tuple(range(node.rank, len(alls)))
+        if node.op == kinds.MUL:
+            return self._product(node, looked, alls, over)
+        if node.op == kinds.REDUCE:
+            inner = looked[0].expand(alls)
+            return self.torch.logsumexp(inner, over) if node.attr.kind == "logsumexp" else self.torch.amax(inner, over)
+        return self._elementwise(node, looked).expand(alls)
+
+    def _product(self, node: Node, looked: list[Any], alls: list[int], over: tuple[int, ...]) -> Any:
+        out = self.constant(self.sizes.number(node.attr.coef)).reshape([1] * len(alls))
+        for part in looked:
+            out = out * part
+        for a, b in node.attr.deltas:
+            grids = [np.arange(alls[e]).reshape([-1 if k == e else 1 for k in range(len(alls))]) if e >= 0 else np.array(~e) for e in (a, b)]
+            out = out * self.constant((grids[0] == grids[1]).astype(float))
+        out = out.expand(alls)
+        return out.sum(over) if over else out
+
+    def _elementwise(self, node: Node, looked: list[Any]) -> Any:
+        if node.op == kinds.ADD:
+            return sum(self.sizes.number(c) * a for c, a in zip(node.attr, looked, strict=True))
+        if node.op == kinds.POW:
+            return looked[0] ** self.sizes.number(node.attr)
+        if node.op == kinds.LET:
+            return looked[0]
+        function = self.functions.get(node.attr) if node.op == kinds.FN else None
+        if function is None:
+            raise UnsupportedError(f"PyTorch has no function {node.attr}")
+        return function(*looked)
+
+
+def _functions(torch: Any) -> dict[str, Callable[..., Any]]:
+    names = "exp log sin cos tan arctan sinh cosh tanh erf abs sign sigmoid relu pow".split()
+    found: dict[str, Callable[..., Any]] = {name: getattr(torch, name) for name in names}
+    functional = torch.nn.functional
+    found |= {
+        "positive": lambda z: (z > 0).to(z.dtype),
+        "step": lambda z: (z > 0).to(z.dtype),
+        "softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),
+        "silu": functional.silu,
+        "gelu": functional.gelu,
+    }
+    return found

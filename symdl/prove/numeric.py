@@ -1,0 +1,213 @@
+"""Expressions on numbers, through the tape: values and gradients that use neither the differentiator nor the backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdl.errors import DataError, UnsupportedError
+from symdl.expr.dims import show_shape
+from symdl.expr.tensor import Expr
+from symdl.functions import TABLE
+from symdl.graph import node as kinds
+from symdl.graph.node import Node, Size
+from symdl.graph.number import to_sympy
+from symdl.graph.walk import topological
+from symdl.prove.tape import FUNCTIONS, Tape, Var
+
+Arrays = Mapping[str, Any]
+
+
+def bind_sizes(nodes: Iterable[Node], values: Arrays) -> dict[sp.Symbol, int]:
+    """The symbolic sizes, from the shapes of the arrays.
+
+    Raises
+    ------
+    DataError
+        When a value is missing, or shapes do not fit together.
+    """
+    sizes: dict[sp.Symbol, int] = {}
+    for node in (n for n in nodes if n.op == kinds.INPUT):
+        name = node.attr.name
+        if name not in values:
+            raise DataError(f"there is no value for {name}")
+        given = np.shape(values[name])
+        if len(given) != node.rank:
+            raise DataError(f"{name} has the shape {show_shape(node.shape)}; its value has the shape {given}")
+        for size, number in zip(node.shape, given, strict=True):
+            if isinstance(size, sp.Symbol):
+                if sizes.setdefault(size, number) != number:
+                    raise DataError(f"{name}: {size} is {sizes[size]} elsewhere and {number} here")
+            elif isinstance(size, int) and size != number:
+                raise DataError(f"{name} has the shape {show_shape(node.shape)}; its value has the shape {given}")
+    return sizes
+
+
+class Walker:
+    """Puts nodes on a tape."""
+
+    def __init__(self, tape: Tape, values: Arrays, sizes: Mapping[sp.Symbol, int]) -> None:
+        self.tape, self.values, self.sizes = tape, values, sizes
+        self.done: dict[Node, Var] = {}
+        self.leaves: dict[str, Var] = {}
+        self._sizes: dict[Any, int] = {}
+
+    def size(self, size: Size) -> int:
+        if isinstance(size, int):
+            return size
+        if size not in self._sizes:
+            self._sizes[size] = int(self.number(size))
+        return self._sizes[size]
+
+    def number(self, value: Any) -> float:
+        if not isinstance(value, sp.Basic):
+            return float(value)
+        found = to_sympy(value).xreplace({s: sp.Integer(n) for s, n in self.sizes.items()})
+        if found.free_symbols:
+            raise DataError(f"the size {', '.join(map(str, found.free_symbols))} is not known from the values given")
+        return float(found)
+
+    def expr(self, expr: Expr) -> Var:
+        """The value of an expression; axes: its open letters by name, then its shape."""
+        for node in topological([expr.node], stop=self.done.__contains__):
+            if node not in self.done:
+                self.done[node] = self.make(node, [self.done[a] for a in node.args])
+        letters = sorted(expr.open, key=str)
+        place = {s: k for k, s in enumerate(letters)}
+        entries = [e if type(e) is int and e < 0 else place[e] if e in place else len(letters) + e for e in expr.map]
+        shape = [self.size(expr.open[s]) for s in letters] + [self.size(s) for s in expr.shape]
+        return self.tape.fill(self.tape.look(self.done[expr.node], entries, len(shape)), shape)
+
+    def make(self, node: Node, args: list[Var]) -> Var:
+        """One operation."""
+        tape = self.tape
+        if node.op == kinds.INPUT:
+            name = node.attr.name
+            if name not in self.leaves:
+                self.leaves[name] = tape.var(self.values[name])
+            return self.leaves[name]
+        if node.op == kinds.CONST:
+            return tape.var(self.number(node.attr))
+        if node.op == kinds.MATRIX:
+            return tape.matrix(node.attr, args[0])
+        if node.op == kinds.PARTIAL:
+            return tape.var(self._partial(node))
+        alls = [self.size(s) for s in node.sizes()]
+        if node.op == kinds.MUL:
+            return self._product(node, args, alls)
+        if node.op == kinds.REDUCE:
+            inner = tape.fill(tape.look(args[0], node.maps[0], len(alls)), alls)
+            over = tuple(range(node.rank, len(alls)))
+            return tape.logsumexp(inner, over) if node.attr.kind == "logsumexp" else tape.maximum(inner, over)
+        spread = [tape.look(a, m, node.rank) for a, m in zip(args, node.maps, strict=True)]
+        return tape.fill(self._elementwise(node, spread), alls)
+
+    def _elementwise(self, node: Node, args: list[Var]) -> Var:
+        if node.op == kinds.ADD:
+            return self.tape.add([self.number(c) for c in node.attr], args)
+        if node.op == kinds.POW:
+            return self.tape.power(args[0], self.number(node.attr))
+        if node.op == kinds.LET:
+            return args[0]
+        if node.op != kinds.FN:
+            raise UnsupportedError(f"the tape has no operation for a node of kind {node.op!r}")
+        if node.attr in FUNCTIONS:
+            return self.tape.apply(node.attr, args)
+        return self._by_definition(node.attr, args)
+
+    def _by_definition(self, name: str, args: list[Var]) -> Var:
+        """A function the tape does not know (added by sd.extend): its definition's value, and SymPy's derivative of the definition."""
+        definition = TABLE[name].definition
+        if definition is None or len(args) != 1:
+            raise UnsupportedError(f"the tape does not know the function {name}, and it has no definition")
+        z = sp.Symbol("z", real=True)
+        slope = sp.lambdify(z, sp.diff(definition(z), z), modules=[{n: e.numpy for n, e in TABLE.items()}, "numpy"])
+        x = args[0].value
+        shape = x.shape
+        return self.tape.var(TABLE[name].numpy(x), [(args[0], lambda g: g * np.broadcast_to(slope(x), shape))])
+
+    def _product(self, node: Node, args: list[Var], alls: list[int]) -> Var:
+        looked, labels = [], []
+        for a, m in zip(args, node.maps, strict=True):
+            distinct = sorted({e for e in m if e >= 0})
+            place = {e: k for k, e in enumerate(distinct)}
+            looked.append(self.tape.look(a, [e if e < 0 else place[e] for e in m], len(distinct)))
+            labels.append(distinct)
+        for a, b in node.attr.deltas:
+            (fixed, free) = (a, b) if a < 0 else (b, a)
+            if fixed < 0:
+                looked.append(self.tape.var(np.arange(alls[free]) == ~fixed))
+                labels.append([free])
+            else:
+                looked.append(self.tape.var(np.eye(alls[a], alls[b])))
+                labels.append([a, b])
+        return self.tape.contract(self.number(node.attr.coef), looked, labels, alls, node.rank)
+
+    def _partial(self, node: Node) -> Any:
+        """d args[0] / d args[1], a single operation: row by row on a tape of its own."""
+        outer, inner = node.args
+        walker = Walker(Tape(), self.values, self.sizes)
+        leaf = walker.tape.var(self.done[inner].value)
+        out = walker.make(outer, [leaf if a is inner else walker.tape.var(self.done[a].value) for a in outer.args])
+        return _rows(walker.tape, out, [leaf])[0]
+
+
+def _rows(tape: Tape, out: Var, leaves: Sequence[Var]) -> list[Any]:
+    """The Jacobian by each leaf: out.shape + leaf.shape."""
+    rows: list[list[Any]] = [[] for _ in leaves]
+    for at in np.ndindex(*out.value.shape):
+        seed = np.zeros(out.value.shape)
+        seed[at] = 1.0
+        tape.backward(out, seed)
+        for row, leaf in zip(rows, leaves, strict=True):
+            row.append(np.zeros(leaf.value.shape) if leaf.grad is None else leaf.grad)
+    return [np.array(row).reshape((*out.value.shape, *leaf.value.shape)) for row, leaf in zip(rows, leaves, strict=True)]
+
+
+def evaluate(expr: Expr, values: Arrays, tape: Tape | None = None) -> Any:
+    """The value of an expression on arrays; axes: open letters by name, then the shape.
+
+    Raises
+    ------
+    DataError
+        When a value is missing or has the wrong shape.
+    """
+    sizes = bind_sizes(topological([expr.node]), values)
+    with np.errstate(all="ignore"):
+        return Walker(tape or Tape(), values, sizes).expr(expr).value
+
+
+def tape_gradient(loss: Expr, wrt: Sequence[Expr], values: Arrays, tape: Tape | None = None) -> tuple[Any, dict[str, Any]]:
+    """Value and gradients by numeric backpropagation.
+
+    Parameters
+    ----------
+    loss : Expr
+        For a tensor, each gradient is a Jacobian, of shape loss.shape + wrt.shape.
+    wrt : sequence of Expr
+        Whole inputs or named results.
+    values : mapping
+        Name -> array.
+
+    Returns
+    -------
+    value : array
+    gradients : dict
+        Name -> array.
+    """
+    nodes = topological([loss.node])
+    walker = Walker(tape or Tape(), values, bind_sizes(nodes, values))
+    with np.errstate(all="ignore"):
+        out = walker.expr(loss)
+        leaves = [walker.done[e.node] if e.node in walker.done else walker.leaves[str(e.node.name)] for e in wrt]
+        if not out.value.shape:
+            walker.tape.backward(out, 1.0)
+            grads = [np.zeros(v.value.shape) if v.grad is None else v.grad for v in leaves]
+        else:
+            grads = _rows(walker.tape, out, leaves)
+    return out.value, {str(e.node.name): g for e, g in zip(wrt, grads, strict=True)}
+
+

@@ -1,0 +1,111 @@
+"""Inputs at which gradients are compared: ordinary, saturated, tiny; several small sizes; the facts declared of the inputs hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdl.graph.node import Node
+from symdl.prove.problem import Variable, variables
+from symdl.prove.settle import size_choices
+
+#: Kind -> how large the numbers are. "saturated" drives weighted sums to 40 and beyond.
+KINDS = ("normal", "normal", "saturated", "normal", "tiny", "normal", "huge", "small", "normal", "saturated", "normal", "near zero")
+SCALES = {"normal": 1.0, "saturated": 12.0, "huge": 60.0, "small": 0.2, "tiny": 1e-8, "near zero": 1.0}
+
+
+@dataclass(frozen=True)
+class Sample:
+    kind: str
+    values: dict[str, Any]
+
+
+def samples(nodes: list[Node], dims: list[sp.Symbol], count: int, defined: Callable[[Mapping[str, Any]], bool], seed: int = 0) -> list[Sample]:
+    """``count`` inputs at which everything is defined; fewer when these cannot be found.
+
+    Parameters
+    ----------
+    nodes : list of Node
+        The graph.
+    dims : list of Symbol
+        Its symbolic sizes.
+    defined : callable
+        Values -> whether all results are finite there. Where they are not, positive inputs are tried, then shares between 0 and 1,
+        then smaller ones: arguments of logarithms and roots are found so.
+    """
+    found: list[Sample] = []
+    known = list(variables(nodes).values())
+    choices = size_choices(dims, nodes, ())
+    for k in range(3 * count):
+        kind = KINDS[k % len(KINDS)]
+        sizes = choices[k % len(choices)]
+        for values in _attempts(known, sizes, kind, np.random.default_rng([seed, k])):
+            if defined(values):
+                found.append(Sample(kind, values))
+                break
+        if len(found) == count:
+            break
+    return found
+
+
+def _attempts(known: list[Variable], sizes: Mapping[Any, int], kind: str, rng: Any) -> Iterator[dict[str, Any]]:
+    scale = SCALES[kind]
+    for change in (None, "positive", "share", None, "positive", None):
+        yield {v.name: draw(v, sizes, kind, scale, rng, change) for v in known}
+        if change == "share":
+            scale = scale / 8
+
+
+def draw(variable: Variable, sizes: Mapping[Any, int], kind: str, scale: float, rng: Any, change: str | None = None) -> Any:
+    """A random array for an input."""
+    shape = tuple(s if isinstance(s, int) else int(s.xreplace({d: sp.Integer(n) for d, n in sizes.items()})) for s in variable.shape)
+    fact = next((f for f in _WITH if f in variable.facts), None)
+    if fact is not None and shape:
+        return _WITH[fact](shape, rng, scale)
+    value = scale * rng.normal(size=shape)
+    if kind == "near zero" and shape:
+        value = np.where(rng.random(size=shape) < 0.3, 1e-30, value)
+    if change == "share":
+        return rng.uniform(0.02, 0.98, size=shape)
+    return np.abs(value) if change == "positive" or "positive" in variable.facts else np.asarray(value)
+
+
+def _one_hot(shape: tuple[int, ...], rng: Any, scale: float) -> Any:
+    return np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])]
+
+
+def _posdef(shape: tuple[int, ...], rng: Any, scale: float) -> Any:
+    a = rng.normal(size=shape)
+    return min(scale, 10.0) * (a @ a.T + np.eye(shape[0]))
+
+
+def _symmetric(shape: tuple[int, ...], rng: Any, scale: float) -> Any:
+    a = scale * rng.normal(size=shape)
+    return (a + a.T) / 2
+
+
+def _diagonal(shape: tuple[int, ...], rng: Any, scale: float) -> Any:
+    return np.diag(scale * rng.normal(size=shape[0]))
+
+
+def _orthogonal(shape: tuple[int, ...], rng: Any, scale: float) -> Any:
+    return np.linalg.qr(rng.normal(size=shape))[0]
+
+
+def _unit(shape: tuple[int, ...], rng: Any, scale: float) -> Any:
+    a = rng.normal(size=shape)
+    return a / np.linalg.norm(a, axis=-1, keepdims=True)
+
+
+_WITH: dict[str, Callable[..., Any]] = {
+    "onehot": _one_hot,
+    "posdef": _posdef,
+    "orthogonal": _orthogonal,
+    "diagonal": _diagonal,
+    "symmetric": _symmetric,
+    "unit": _unit,
+}
