@@ -10,14 +10,12 @@ import numpy as np
 import sympy as sp
 
 from symdl.diff import derive as differentiator
+from symdl.diff.targets import Targets
 from symdl.errors import DataError, NameError_, ShapeError, SymdlError, UnsupportedError
-from symdl.expr.dims import LETTER
 from symdl.expr.from_sympy import lower_limit
 from symdl.expr.ops import sum_
-from symdl.expr.tensor import Expr, as_expr, describe, of_node, tensor
+from symdl.expr.tensor import Expr, as_expr, describe, tensor
 from symdl.expr.to_sympy import to_sympy
-from symdl.graph.node import INPUT, LET
-from symdl.graph.walk import topological
 from symdl.steps.page import Claim, Fact, Page
 from symdl.steps.page import Derived as DerivedBlock
 from symdl.steps.step import Derivation
@@ -106,62 +104,20 @@ def derive(loss: Any, wrt: Any) -> Derived:
     if not asked:
         raise NameError_("there is nothing to differentiate by: name at least one tensor")
     start = lower_limit(loss) if isinstance(loss, sp.Basic) else 0
+    found = Targets(expr, start)
     targets: dict[str, Expr] = {}
     views: dict[str, tuple[str, Callable[[Expr], Expr]]] = {}
     for one in asked:
-        whole, name, view = _target(expr, one, start)
+        whole, name, look = found.find(one)
         targets[name] = whole
-        if view is not None:
-            views[_key(one)] = name, view
+        if look is not None:
+            views[_key(one)] = name, look
     plain = differentiator.derivation(expr, targets)
     derived = Derived(**{f: getattr(plain, f) for f in plain.__dataclass_fields__})
     derived.views = views
     if isinstance(loss, sp.Basic):
         derived.in_kind = lambda gradient: to_sympy(gradient, start)
     return derived
-
-
-def _target(loss: Expr, one: Any, start: Any = 0) -> tuple[Expr, str, Callable[[Expr], Expr] | None]:
-    """What to differentiate by: a whole tensor, its name, and how to look at the gradient (an element, a transpose)."""
-    if isinstance(one, str):
-        return _by_name(loss, one), one, None
-    if isinstance(one, (sp.Indexed, sp.IndexedBase)):
-        return _indexed_target(loss, one, start)
-    expr = as_expr(one)
-    if expr.node.op not in (INPUT, LET):
-        raise UnsupportedError(f"cannot differentiate by {describe(expr)}: name it with sd.let first, or use an input")
-    whole, name = of_node(expr.node), str(expr.node.name)
-    if expr.map == whole.map and not expr.open:
-        return whole, name, None
-    return whole, name, lambda gradient: _look(gradient, expr)
-
-
-def _look(gradient: Expr, like: Expr) -> Expr:
-    """The gradient by a view (element, transpose) of a tensor."""
-    if len(set(like.map)) < len(like.map) or len(like.map) != like.node.rank:
-        raise UnsupportedError(f"cannot differentiate by {describe(like)}: an element stands there twice")
-    keys = tuple(e if isinstance(e, LETTER) else (~e if e < 0 else slice(None)) for e in like.map)
-    element = gradient[keys] if keys else gradient
-    axes = [e for e in like.map if type(e) is int and e >= 0]
-    order = [axes.index(k) for k in range(len(axes))]
-    return element.transpose(*order) if order and order != sorted(order) else element
-
-
-def _by_name(loss: Expr, name: str) -> Expr:
-    found = [n for n in topological([loss.node]) if n.op in (INPUT, LET) and n.name == name]
-    if not found:
-        raise NameError_(f"{name} does not occur in the expression; it mentions {', '.join(loss.inputs) or 'no tensor'}")
-    return of_node(found[0])
-
-
-def _indexed_target(loss: Expr, one: Any, start: Any) -> tuple[Expr, str, Callable[[Expr], Expr] | None]:
-    base = one.base if isinstance(one, sp.Indexed) else one
-    name = str(base.label)
-    whole = _by_name(loss, name)
-    if isinstance(one, sp.IndexedBase):
-        return whole, name, None
-    element = whole[tuple(i - start if i.is_number else i for i in one.indices)]
-    return whole, name, lambda gradient: _look(gradient, element)
 
 
 def grad(loss: Any, wrt: Any) -> Any:
@@ -175,8 +131,8 @@ def grad(loss: Any, wrt: Any) -> Any:
 def jacobian(value: Any, wrt: Any) -> Any:
     """d value / d wrt, of shape value.shape + wrt.shape."""
     expr = as_expr(value)
-    whole, _, view = _target(expr, wrt) if not isinstance(wrt, str) else (_by_name(expr, wrt), wrt, None)
-    if view is not None:
+    whole, _, look = Targets(expr).find(wrt)
+    if look is not None:
         raise UnsupportedError(f"jacobian by {describe(as_expr(wrt))}: differentiate by the whole tensor and index the result")
     result = differentiator.jacobian(expr, whole)
     return to_sympy(result, lower_limit(value)) if isinstance(value, sp.Basic) else result
@@ -187,7 +143,7 @@ def hessian(loss: Any, wrt: Any) -> Any:
     expr = as_expr(loss)
     if expr.shape or expr.open:
         raise ShapeError(f"{describe(expr)} is not a scalar: a Hessian is of a scalar")
-    whole, _, _ = _target(expr, wrt)
+    whole = Targets(expr).find(wrt).whole
     result = differentiator.jacobian(differentiator.jacobian(expr, whole), whole)
     return to_sympy(result, lower_limit(loss)) if isinstance(loss, sp.Basic) else result
 
@@ -200,7 +156,7 @@ def hvp(loss: Any, wrt: Any, v: Any) -> Any:
     v : Expr, or a name for a new tensor of wrt's shape
     """
     expr = as_expr(loss)
-    whole, _, _ = _target(expr, wrt)
+    whole = Targets(expr).find(wrt).whole
     direction = tensor(v, *whole.shape) if isinstance(v, str) else as_expr(v)
     if direction.shape != whole.shape:
         raise ShapeError(f"hvp: {describe(direction)} must have the shape of {describe(whole)}")
