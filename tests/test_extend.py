@@ -53,7 +53,10 @@ def test_registered_function_parses_and_proves(mish):
     parsed = sd.parse("sum(mish_again(x))", x="n")
     assert parsed == sd.sum(mish(sd.tensor("x", "n")))
     x = sd.tensor("x")
-    assert sd.derive(mish(x), x).verify().ok
+    d = sd.derive(mish(x), x)
+    assert sd.check(mish(x), x, d[x]).verdict == "PROVED"
+    assert all(sd.prove(step.before, step.after).verdict == "PROVED" for step in d.steps)
+    assert sd.check(mish(x), x, 2 * d[x]).verdict == "REFUTED"
 
 
 def test_derivative_may_use_the_functions_own_value():

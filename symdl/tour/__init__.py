@@ -62,7 +62,6 @@ def run(
     parts = []
     for k, (name, make) in enumerate(makers, start=1):
         begun = time.perf_counter()
-        say(f"[{k}/{len(makers)}] {name} ...")
         page, report = _part(name, make)
         parts.append((page, report))
         good = sum(c.ok for c in report.checks)
