@@ -94,7 +94,7 @@ def test_a_crossing_is_seen(tmp_path, monkeypatch):
 
 def test_rooms_do_not_hide_the_functions_of_their_names():
     import symdl as sd
-    import symdl.train.files  # noqa: F401
-    import symdl.tour.drawing  # noqa: F401
+    import symdl.tour.drawing
+    import symdl.train.files
 
     assert callable(sd.train) and callable(sd.prove)
