@@ -56,7 +56,7 @@ def canonical(
             renumber.see(term.map)
         _see_deltas(renumber, deltas)
         choices.append((candidate, renumber))
-    return choices[0] if len(choices) == 1 else min(choices, key=lambda choice: _pattern(*choice, deltas))
+    return choices[0] if len(choices) == 1 else min(choices, key=lambda choice: _pattern(choice[0], choice[1], deltas))
 
 
 def _pattern(candidate: list[tuple[Term, Any]], renumber: Renumber, deltas: Sequence[Delta]) -> Any:
