@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from symdl.prove.bound import VARIABLE
@@ -102,5 +100,3 @@ def _orthogonal(algebra: Functions, n: int) -> Value:
         mirror = algebra.add([1, 1], [Value(ring.integers(np.eye(n, dtype=int))), scaled])
         out = _matmul(algebra, out, mirror)
     return out
-
-

@@ -19,6 +19,9 @@ from symdl.prove.functions import Functions
 from symdl.prove.stop import Clock, TooLarge, Unreadable
 from symdl.prove.value import MAX_ENTRIES, Value, spread
 
+#: Entries that a local partial works on at a time.
+BLOCK = 4_000_000
+
 
 class Evaluator:
     """Evaluates nodes at concrete sizes.
@@ -65,6 +68,18 @@ class Evaluator:
                 self.clock.look()
                 self.done[node] = self._seeded(node, self._make(node))
         return self.view(self.done[expr.node], expr, letters)
+
+    def explore(self, exprs: Sequence[Expr]) -> None:
+        """Evaluate only what a discovery learns from: what makes generators, and all that lies under it, in the order of ``expr``."""
+        needed = makers(topological([e.node for e in exprs]))
+        seen: set[Node] = set()
+        for expr in exprs:
+            for node in topological([expr.node], stop=seen.__contains__):
+                if node not in seen:
+                    seen.add(node)
+                    self.clock.look()
+                    if node in needed:
+                        self.done[node] = self._make(node)
 
     def view(self, value: Value, expr: Expr, letters: Sequence[Any]) -> Value:
         """A node's value as an expression looks at it."""
@@ -236,12 +251,39 @@ class Evaluator:
         count = int(np.prod(leaf.shape))
         if count * int(np.prod([self.size(s) for s in node.shape])) > MAX_ENTRIES:
             raise TooLarge("a local partial would not fit")
-        varied = self.unit_directions(Value(leaf.val, None, leaf.bound, leaf.slope, leaf.positive), 0, range(count))
-        args = [varied if a is inner else _constant(self.done[a]) for a in outer.args]
-        slope = self._operation(outer, args)
+        fixed = _constant(leaf)
+        blocks = []
+        step = max(1, BLOCK // (int(np.prod([self.size(s) for s in outer.sizes()])) * leaf.val.shape[-1]))
+        for first in range(0, count, step):
+            self.clock.look()
+            directions = range(first, min(first + step, count))
+            varied = self.unit_directions(fixed, 0, directions)
+            slope = self._operation(outer, [varied if a is inner else _constant(self.done[a]) for a in outer.args])
+            dot = slope.dot if slope.dot is not None else self.algebra.ring.zeros((*slope.shape, len(directions)))
+            blocks.append(np.broadcast_to(dot, (*slope.shape, len(directions), dot.shape[-1])))
+        whole = np.concatenate(blocks, axis=-2)
         shape = tuple(self.size(s) for s in node.shape)
-        dot = slope.dot if slope.dot is not None else self.algebra.ring.zeros((*slope.shape, count))
-        return Value(np.broadcast_to(dot, (*slope.shape, count, dot.shape[-1])).reshape((*shape, dot.shape[-1])), None, slope.slope)
+        return Value(whole.reshape((*shape, whole.shape[-1])), None, slope.slope)
+
+
+def makers(order: Sequence[Node]) -> set[Node]:
+    """The nodes of a topological order that can make generators, and those that they use."""
+    needed: set[Node] = set()
+    for node in reversed(order):
+        if node in needed or _makes(node):
+            needed.add(node)
+            needed.update(node.args)
+    return needed
+
+
+def _makes(node: Node) -> bool:
+    """Whether evaluating the node may ask the ring for exp, log, an angle or a sign."""
+    if node.op == kinds.PARTIAL:
+        return _makes(node.args[0])
+    if node.op in (kinds.FN, kinds.REDUCE, kinds.MATRIX):
+        return True
+    coefficients = {kinds.ADD: node.attr, kinds.MUL: [node.attr.coef] if node.op == kinds.MUL else [], kinds.POW: [node.attr], kinds.CONST: [node.attr]}
+    return any(isinstance(c, sp.Basic) and not c.is_Rational for c in coefficients.get(node.op, []))
 
 
 def _constant(value: Value) -> Value:

@@ -78,8 +78,6 @@ def _expanded(node: Node, known: dict[Node, Term]) -> Term:
     return Term(node, tuple(range(node.rank))) if node.op != kinds.MATRIX else _matrix(node, known)
 
 
-
-
 def _matrix(node: Node, known: dict[Node, Term]) -> Term:
     inner = known[node.args[0]]
     return build.matrix(node.attr, inner) if inner.map == (0, 1) else Term(node, tuple(range(node.rank)))

@@ -33,7 +33,7 @@ def primes(count: int, bits: int, seed: int) -> tuple[int, ...]:
 
 def is_prime(n: int) -> bool:
     """Miller-Rabin with fixed bases: exact below 2**64, and far beyond that wrong with probability below 4**-24."""
-    bases = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
+    bases: tuple[int, ...] = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
     if n < 2 or any(n % b == 0 for b in bases):
         return n in bases
     if n.bit_length() > 64:

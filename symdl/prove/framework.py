@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -32,12 +33,16 @@ def torch_gradient(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -
         walk.done[node] = walk.make(node, [walk.done[a] for a in node.args])
     out = walk.view(loss)
     leaves = [walk.done[e.node] if e.node in walk.done else walk.leaves[str(e.node.name)] for e in wrt]
-    rows = [torch.autograd.grad(entry, leaves, retain_graph=True, allow_unused=True) if entry.requires_grad else [None] * len(leaves) for entry in out.reshape(-1)]
-    found = {}
+
+    def row(entry: Any) -> Sequence[Any]:
+        return torch.autograd.grad(entry, leaves, retain_graph=True, allow_unused=True) if entry.requires_grad else [None] * len(leaves)
+
+    rows = [row(entry) for entry in out.reshape(-1)]
+    gradients = {}
     for k, (e, leaf) in enumerate(zip(wrt, leaves, strict=True)):
-        parts = [np.zeros(leaf.shape) if row[k] is None else row[k].numpy() for row in rows]
-        found[str(e.node.name)] = np.array(parts).reshape((*out.shape, *leaf.shape))
-    return found
+        parts = [np.zeros(leaf.shape) if found is None else found.numpy() for found in (row[k] for row in rows)]
+        gradients[str(e.node.name)] = np.array(parts).reshape((*out.shape, *leaf.shape))
+    return gradients
 
 
 class _Torch:
@@ -113,7 +118,7 @@ class _Torch:
 
 
 def _functions(torch: Any) -> dict[str, Callable[..., Any]]:
-    names = "exp log sin cos tan arctan sinh cosh tanh erf abs sign sigmoid relu pow".split()
+    names = ("exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "erf", "abs", "sign", "sigmoid", "relu", "pow")
     found: dict[str, Callable[..., Any]] = {name: getattr(torch, name) for name in names}
     functional = torch.nn.functional
     found |= {
@@ -121,6 +126,7 @@ def _functions(torch: Any) -> dict[str, Callable[..., Any]]:
         "step": lambda z: (z > 0).to(z.dtype),
         "softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),
         "silu": functional.silu,
-        "gelu": functional.gelu,
+        # torch's own gelu takes 1 + erf, which cancels in the left tail.
+        "gelu": lambda z: 0.5 * z * torch.erfc(-z / math.sqrt(2.0)),
     }
     return found

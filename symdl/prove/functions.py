@@ -200,5 +200,3 @@ def exact(value: Number, sizes: Mapping[Any, int]) -> Fraction | None:
         return Fraction(value)
     found = value.xreplace({s: sp.Integer(n) for s, n in sizes.items()})
     return Fraction(int(found.p), int(found.q)) if found.is_Rational else None
-
-

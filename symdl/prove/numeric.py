@@ -209,5 +209,3 @@ def tape_gradient(loss: Expr, wrt: Sequence[Expr], values: Arrays, tape: Tape | 
         else:
             grads = _rows(walker.tape, out, leaves)
     return out.value, {str(e.node.name): g for e, g in zip(wrt, grads, strict=True)}
-
-

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdl.errors import NameError_
+from symdl.errors import NameError_, UnsupportedError
 from symdl.expr.dims import show_shape
-from symdl.expr.tensor import Expr
+from symdl.expr.tensor import Expr, of_node
 from symdl.graph import node as kinds
 from symdl.graph.node import Node, Size
 from symdl.graph.walk import topological
 from symdl.prove.evaluate import Evaluator
 from symdl.prove.functions import Functions
+from symdl.prove.numeric import evaluate, tape_gradient
 from symdl.prove.stop import Clock
 from symdl.prove.value import Value, _spread
 
@@ -86,12 +87,21 @@ class Equality:
         self.dims = dims_of([lhs, rhs])
 
     def sides(self, algebra: Functions, inputs: Mapping[str, Value], sizes: Mapping[Any, int], clock: Clock, entry: Any = None) -> tuple[Any, Any]:
-        """Both sides as arrays of one shape, points last; ``entry`` is a hint, the element that matters."""
+        """Both sides as arrays of one shape, points last (not during a discovery); ``entry`` is a hint, the element that matters."""
         walk = Evaluator(algebra, inputs, sizes, clock)
+        if algebra.ring.discovering:
+            return walk.explore([self.lhs, self.rhs]), None
         shape = tuple(walk.size(s) for s in self.shape)
         left, right = (walk.expr(e, self.letters) for e in (self.lhs, self.rhs))
         note(algebra.ring, left.bound + right.bound)
         return tuple(np.broadcast_to(v.val, (*shape, v.val.shape[-1])) for v in (left, right))  # type: ignore[return-value]
+
+    def floats(self, values: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Both sides in float64, by the tape."""
+        left, right = (evaluate(e, values) for e in (self.lhs, self.rhs))
+        if self.lhs.open.keys() != self.rhs.open.keys():
+            raise UnsupportedError("index letters on one side only")
+        return left, right
 
 
 class Gradient:
@@ -110,20 +120,29 @@ class Gradient:
 
     def sides(self, algebra: Functions, inputs: Mapping[str, Value], sizes: Mapping[Any, int], clock: Clock, entry: Any = None) -> tuple[Any, Any]:
         walk = Evaluator(algebra, inputs, sizes, clock)
+        if algebra.ring.discovering:
+            return walk.explore([self.loss, self.claim]), None
         shape = tuple(walk.size(s) for s in self.shape)
         whole = tuple(walk.size(s) for s in self.wrt.node.shape)
         wanted = list(range(int(np.prod(whole)))) if entry is None else [self._direction(entry, shape, whole)]
         walk.seeds, walk.directions = dict.fromkeys(self.targets, 0), wanted
-        if getattr(algebra.ring, "discovering", False):
-            walk.seeds = {}
         loss = walk.expr(self.loss, self.letters)
         walk.seeds = {}
         claim = walk.expr(self.claim, self.letters)
         note(algebra.ring, loss.slope + claim.bound)
         right = np.broadcast_to(claim.val, (*shape, claim.val.shape[-1]))
-        if getattr(algebra.ring, "discovering", False):
-            return right, right
         left = self._gradient(loss, walk, whole, wanted, algebra)
+        return np.broadcast_to(left, right.shape), right
+
+    def floats(self, values: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Both sides in float64: the tape's gradient, and the claim. Letters stand for a tensor's entries, so they are left to the exact test."""
+        if self.letters:
+            raise UnsupportedError("index letters")
+        _, found = tape_gradient(self.loss, [of_node(self.wrt.node)], values)
+        whole = found[str(self.wrt.node.name)]
+        rank = self.loss.ndim
+        left = _spread(whole, list(range(rank)) + [e if e < 0 else rank + e for e in self.wrt.map], rank + self.wrt.ndim)
+        right = evaluate(self.claim, values)
         return np.broadcast_to(left, right.shape), right
 
     def _gradient(self, loss: Value, walk: Evaluator, whole: tuple[int, ...], wanted: list[int], algebra: Functions) -> Any:

@@ -11,7 +11,7 @@ import sympy as sp
 
 from symdl.graph.node import Node
 from symdl.prove.problem import Variable, variables
-from symdl.prove.settle import size_choices
+from symdl.prove.sizes import size_choices
 
 #: Kind -> how large the numbers are. "saturated" drives weighted sums to 40 and beyond.
 KINDS = ("normal", "normal", "saturated", "normal", "tiny", "normal", "huge", "small", "normal", "saturated", "normal", "near zero")
@@ -50,6 +50,12 @@ def samples(nodes: list[Node], dims: list[sp.Symbol], count: int, defined: Calla
         if len(found) == count:
             break
     return found
+
+
+def probes(known: list[Variable], sizes: Mapping[Any, int]) -> Iterator[dict[str, Any]]:
+    """A few ordinary inputs at given sizes."""
+    for seed in range(2):
+        yield from _attempts(known, sizes, "normal", np.random.default_rng([99, seed]))
 
 
 def _attempts(known: list[Variable], sizes: Mapping[Any, int], kind: str, rng: Any) -> Iterator[dict[str, Any]]:

@@ -37,15 +37,15 @@ class Span:
         found = self._dot(c, self._made)
         return {name: rational(int(q), self.p) for name, q in zip(self._names, found, strict=True) if q}
 
-    def add(self, u: Any, name: int) -> None:
-        """Take in a row that is not in the span; when there are too few points it is left out."""
+    def add(self, u: Any, name: int) -> bool:
+        """Take in a row that is not in the span; False when there are too few points to tell."""
         rank = len(self._pivots)
         if rank + SPARE >= self.points:
-            return
+            return False
         c = u[self._pivots]
         rest = (u - self._dot(c, self._rows)) % self.p
         if not rest.any():
-            return
+            return True
         made = np.append((-self._dot(c, self._made)) % self.p, 1)
         pivot = int(np.flatnonzero(rest)[0])
         scale = pow(int(rest[pivot]), -1, self.p)
@@ -56,3 +56,4 @@ class Span:
         self._made = np.vstack([(old - column[:, None] * made[None, :]) % self.p, made])
         self._pivots.append(pivot)
         self._names.append(name)
+        return True

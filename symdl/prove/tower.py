@@ -34,6 +34,10 @@ class Restart(Stop):
     """What was learned (a denominator, a rejected point) needs a new run."""
 
 
+class Crowded(Stop):
+    """More generators than points: no relations can be found with so few."""
+
+
 class Wrong(Stop):
     """A suggested relation did not hold: run again without suggestions."""
 
@@ -70,7 +74,9 @@ class Memory:
 class Tower(Field):
     """A field with generators. ``discovering`` says in which of the two modes it works."""
 
-    def __init__(self, moduli: list[int], seed: int, memory: Memory, discovering: bool, clock: Clock, keep: Any = None, drawn: int = 0) -> None:
+    def __init__(
+        self, moduli: list[int], seed: int, memory: Memory, discovering: bool, clock: Clock, keep: Any = None, drawn: int = 0, impatient: bool = False
+    ) -> None:
         super().__init__(moduli, seed, keep, drawn)
         self.memory, self.discovering, self.clock = memory, discovering, clock
         self.atoms: list[Atom] = []
@@ -79,6 +85,7 @@ class Tower(Field):
         self.signs: list[Any] = []
         self.opaque: dict[str, list[tuple[Any, Any]]] = {}
         self.worst = 1
+        self.impatient = impatient
         self._calls = 0
         self._named: dict[str, Any] = {}
         self._caches: dict[str, dict[Any, Any]] = {}
@@ -147,9 +154,11 @@ class Tower(Field):
         index = len(self.atoms)
         self.atoms.append(atom)
         if self.discovering:
-            self._values.add(atom.value, index)
+            room = self._values.add(atom.value, index)
             if slope is not None:
-                self._slopes.add(slope, index)
+                room = self._slopes.add(slope, index) and room
+            if not room and self.impatient:
+                raise Crowded("too few points for so many generators")
         return index
 
     # --- exp -----------------------------------------------------------------------------------------------------

@@ -17,7 +17,18 @@ from symdl.prove.stop import Clock
 from symdl.prove.zerotest import concrete
 
 #: (size of the inputs, all positive): where a difference is looked for.
-PLACES = ((1, False), (1, True), (4, False), (Fraction(1, 8), True), (4, True), (1, False), (20, False), (1, True), (Fraction(1, 64), False), (60, True))
+PLACES: tuple[tuple[int | Fraction, bool], ...] = (
+    (1, False),
+    (1, True),
+    (4, False),
+    (Fraction(1, 8), True),
+    (4, True),
+    (1, False),
+    (20, False),
+    (1, True),
+    (Fraction(1, 64), False),
+    (60, True),
+)
 PRECISIONS = (96, 320, 1400)
 
 
@@ -110,5 +121,3 @@ def _two(a: Any, b: Any) -> tuple[Any, Any]:
         relative = abs(x - y) / max(abs(x), abs(y))
         digits = 3 - int(mpmath.floor(mpmath.log10(relative)))
         return mpmath.nstr(x, digits), mpmath.nstr(y, digits)
-
-

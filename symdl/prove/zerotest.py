@@ -18,7 +18,7 @@ from symdl.prove.draw import MAX_PLACEMENTS, draw, placements
 from symdl.prove.field import primes
 from symdl.prove.functions import Functions
 from symdl.prove.stop import Clock, Stop, Undefined
-from symdl.prove.tower import Memory, Restart, Tower, Wrong
+from symdl.prove.tower import Crowded, Memory, Restart, Tower, Wrong
 
 #: Bits of certainty: the probability of a wrong PROVED is below 2**-CERTAINTY < 1e-30, over all cases together.
 CERTAINTY = 110
@@ -85,7 +85,14 @@ def _one_case(problem: Any, sizes: Mapping[Any, int], clock: Clock, decisions: l
 
 def _discover(problem: Any, sizes: Mapping[Any, int], clock: Clock, memory: Memory) -> None:
     """Find the relations between generators. Runs again whenever it has learned something that changes the run."""
-    count = min(_generators(problem, sizes), MAX_SUGGESTING) + 24
+    most = min(_generators(problem, sizes), MAX_SUGGESTING) + 24
+    try:
+        _discover_with(problem, sizes, clock, memory, min(most, 56), most > 56)
+    except Crowded:
+        _discover_with(problem, sizes, clock, memory, most, False)
+
+
+def _discover_with(problem: Any, sizes: Mapping[Any, int], clock: Clock, memory: Memory, count: int, impatient: bool) -> None:
     for seed in range(6):
         modulus = primes(seed + 1, 31, 1)[-1]
         drawn = count << min(2 * seed, 8)
@@ -93,7 +100,7 @@ def _discover(problem: Any, sizes: Mapping[Any, int], clock: Clock, memory: Memo
         while len(keep) >= count:
             clock.look()
             kept = keep if seed else keep[:count]
-            tower = Tower([modulus] * len(kept), seed, memory, True, clock, kept, drawn)
+            tower = Tower([modulus] * len(kept), seed, memory, True, clock, kept, drawn, impatient)
             try:
                 _sides(problem, tower, sizes, clock)
                 return
