@@ -114,7 +114,8 @@ def _against(
             return [Check(f"gradient by {name}", how, "skipped", note=str(reason)) for name in names]
         for name in names:
             key = str(wrt[name].node.name)
-            error = difference(*formulas[name], expected[key], spread[key])
+            got, noise = formulas[name]
+            error = difference(got, noise, expected[key], spread[key])
             if not error <= TOLERANCE:
                 error = _second_look(oracle, loss, gradients[name], wrt[name], sampled.values)
             if not error <= worst[name]:
