@@ -167,15 +167,18 @@ def _rows(tape: Tape, out: Var, leaves: Sequence[Var]) -> list[Any]:
     return [np.array(row).reshape((*out.value.shape, *leaf.value.shape)) for row, leaf in zip(rows, leaves, strict=True)]
 
 
-def evaluate(expr: Expr, values: Arrays, tape: Tape | None = None) -> Any:
+def evaluate(expr: Expr, values: Arrays, tape: Tape | None = None, beside: Expr | None = None) -> Any:
     """The value of an expression on arrays; axes: open letters by name, then the shape.
+
+    Sizes are read off the values of the tensors in the expression, and in ``beside``: a gradient that is 0 mentions none itself.
 
     Raises
     ------
     DataError
         When a value is missing or has the wrong shape.
     """
-    sizes = bind_sizes(topological([expr.node]), values)
+    roots = [expr.node] if beside is None else [expr.node, beside.node]
+    sizes = bind_sizes(topological(roots), values)
     with np.errstate(all="ignore"):
         return Walker(tape or Tape(), values, sizes).expr(expr).value
 

@@ -74,7 +74,7 @@ def _spread(base: Any, runs: list[Any]) -> Any:
 def compare(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int = POINTS) -> list[Check]:
     """One line a gradient and oracle, at ``points`` inputs."""
     at = sample(loss, gradients, wrt, points)
-    said = [{name: formula_value(gradient, s.values) for name, gradient in gradients.items()} for s in at]
+    said = [{name: formula_value(loss, gradient, s.values) for name, gradient in gradients.items()} for s in at]
     checks = _against("NumPy tape", tape_oracle, loss, gradients, wrt, at, said)
     try:
         import torch  # noqa: F401
@@ -126,7 +126,7 @@ def _against(
 def _second_look(oracle: Oracle, loss: Expr, gradient: Expr, wrt: Expr, values: Mapping[str, Any]) -> float:
     """The difference with more bits for the formula and more disturbances for the oracle, before it is called wrong."""
     expected, spread = oracle(loss, [wrt], values, MORE_NOISE)
-    got, noise = formula_value(gradient, values, MORE_NOISE)
+    got, noise = formula_value(loss, gradient, values, MORE_NOISE)
     key = str(wrt.node.name)
     return difference(got, noise, expected[key], spread[key])
 
@@ -136,10 +136,10 @@ def _line(name: str, how: str, points: int, error: float, where: str) -> Check:
     return Check(f"gradient by {name}", how, "ok" if good else "FAILED", points, error, "" if good else f"at {where} inputs")
 
 
-def formula_value(gradient: Expr, values: Mapping[str, Any], seeds: tuple[int, ...] = NOISE) -> tuple[Any, Any]:
+def formula_value(loss: Expr, gradient: Expr, values: Mapping[str, Any], seeds: tuple[int, ...] = NOISE) -> tuple[Any, Any]:
     """The value of a gradient's formula, and what rounding can do to it; with more bits where that is much."""
-    got = evaluate(gradient, values)
-    noise = _spread(got, [evaluate(gradient, values, Tape(seed)) for seed in seeds])
+    got = evaluate(gradient, values, beside=loss)
+    noise = _spread(got, [evaluate(gradient, values, Tape(seed), loss) for seed in seeds])
     if not np.all(np.isfinite(got)) or np.any(MARGIN * noise > TOLERANCE * np.abs(got)):
         precise = evaluate_precisely(gradient, values)
         if precise is not None:
