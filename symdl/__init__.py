@@ -62,3 +62,5 @@ from symdl.lower.api import evaluate, lambdify
 from symdl.pipeline import derive, grad, hessian, hvp, jacobian, run_page, train, value_and_grad, verify_page
 from symdl.steps.page import Page
 from symdl.steps.verdict import Report, Verdict
+from symdl.prove.claims import check
+from symdl.prove.equal import prove
