@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -40,13 +42,6 @@ def facts(name: str) -> dict[str, Fact]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_page_holds(name: str) -> None:
-    report = sd.verify_page(page(name))
-    assert report.ok, str(report)
-    assert page(name).name == name and page(name).title_zh
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_page_has_both_languages(name: str) -> None:
     for block in page(name).blocks:
         if hasattr(block, "en"):
@@ -56,9 +51,10 @@ def test_page_has_both_languages(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_script_prints_latex_and_a_table(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_holds_and_prints(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert sd.run_page(page(name)) == 0
     shown = capsys.readouterr().out
+    assert page(name).name == name and page(name).title_zh
     assert page(name).title in shown and "PROVED" in shown and "\\" in shown
     assert "REFUTED" not in shown and "FAILED" not in shown and "UNKNOWN" not in shown
 
@@ -79,13 +75,33 @@ def test_corrupted_fact_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert "FAILED" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "receipt"])
-def test_run_as_a_program(name: str) -> None:
-    import subprocess
+def run(path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": str(FOLDER.parent)}
+    )
 
-    done = subprocess.run([sys.executable, str(FOLDER / f"{name}.py")], capture_output=True, text=True, timeout=120, check=False)
+
+def test_run_as_a_program() -> None:
+    done = run(FOLDER / "sigmoid.py")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     assert "hold: PROVED" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("neuron", "derived[theta], -delta,", "derived[theta], delta,"),  # a sign
+        ("sigmoid", 'sd.sigmoid(z) * (1 - sd.sigmoid(z)), "sigmoid', 'sd.sigmoid(z) * (1 - sd.sigmoid(-z)), "sigmoid'),
+        ("receipt", '"count": 110.0, "tax"', '"count": 111.0, "tax"'),  # a number
+    ],
+)
+def test_script_with_a_mistake_exits_1(name: str, right: str, wrong: str, tmp_path: Path) -> None:
+    text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    assert right in text
+    (tmp_path / f"{name}.py").write_text(text.replace(right, wrong), encoding="utf-8")
+    done = run(tmp_path / f"{name}.py")
+    assert done.returncode == 1 and not done.stderr, done.stderr
+    assert "REFUTED" in done.stdout
 
 
 def test_receipt_numbers_of_the_article() -> None:
@@ -124,3 +140,30 @@ def test_pages_derive(name: str) -> None:
     """Nothing posing as derived: every page but the plain facts holds claims, and all but none a derivation."""
     kinds = {type(b) for b in page(name).blocks}
     assert {Claim, DerivedBlock} <= kinds
+
+
+# --- what the pages rely on in the engine ----------------------------------------------------------------------
+
+
+def test_error_term_is_named_after_the_users_own_name() -> None:
+    """z named by the user has the error term delta, and sigma(z) is written y: the derivation reads delta = (y - t) y (1 - y)."""
+    neuron = script("neuron")
+    derived = sd.derive(neuron.C, [neuron.w, neuron.x, neuron.theta])
+    shown = derived.latex()
+    assert r"\delta = \frac{\partial C}{\partial z}" in shown
+    assert r"\left(1 - y\right)" in shown and r"\left(1 - \sigma" not in shown
+
+
+def test_softmax_gradient_has_no_needless_names() -> None:
+    m = sd.dims("m")
+    z, t = sd.tensor("z", m), sd.tensor("t", m)
+    derived = sd.derive(sd.cross_entropy(sd.softmax(z), t), z)
+    assert derived[z] == sd.softmax(z) * sd.sum(t) - t
+
+
+def test_gradient_that_is_a_constant_has_the_parameters_shape() -> None:
+    w = sd.tensor("w", "n")
+    for loss, slope in ((sd.sum(w), 1.0), (sd.step(sd.sum(w)), 0.0)):
+        _, found = sd.value_and_grad(loss, w)(w=[1.0, 2.0, 3.0])
+        assert found["w"].tolist() == [slope] * 3
+        assert sd.derive(loss, w).verify().ok
