@@ -214,9 +214,7 @@ def _inner(emitter: Emitter, a: Factor, b: Factor, batch: list[int], sizes: Mapp
     return Factor(emitter.emit("einsum", (a.value, b.value), subscripts, tuple(sizes[i] for i in batch)), tuple(batch))
 
 
-def _stacked(
-    emitter: Emitter, a: Factor, b: Factor, batch: list[int], left: list[int], over: list[int], right: list[int], sizes: Mapping[int, int]
-) -> Factor:
+def _stacked(emitter: Emitter, a: Factor, b: Factor, batch: list[int], left: list[int], over: list[int], right: list[int], sizes: Mapping[int, int]) -> Factor:
     """A matrix product for every value of the batch indices."""
     stack = tuple(sizes[i] for i in batch)
     rows, inner, columns = (math.prod(sizes[i] for i in group) for group in (left, over, right))
