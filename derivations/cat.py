@@ -37,15 +37,10 @@ def likelihood(page: sd.Page) -> None:
         "sign the best explanation becomes the least error. That error is the cross-entropy.",
         r"各张图片相互独立, 所以它们的似然相乘. 取对数把乘积变成和, 且不改变最大值的位置; 再加负号, 最好的解释就成了最小的误差. 这个误差就是交叉熵.",
     )
-    s = sd.sigmoid(z)
-    page.claim(
-        "logarithm of the likelihood",
-        sd.log(s**t * (1 - s) ** (1 - t)),
-        t * sd.log(s) + (1 - t) * sd.log(1 - s),
-        lhs_latex=r"\log\left(a^t (1 - a)^{1 - t}\right)",
-        rhs_latex=r"t \log a + (1 - t) \log(1 - a)",
-        zh="似然的对数",
-    )
+    s = sd.let("a", sd.sigmoid(z))
+    log_likelihood = t * sd.log(s) + (1 - t) * sd.log(1 - s)
+    page.claim("logarithm of the likelihood", sd.log(s**t * (1 - s) ** (1 - t)), log_likelihood, zh="似然的对数")
+    page.claim("with a minus sign", cross_entropy(t, s), -log_likelihood, lhs_latex="C", zh="加上负号")
 
 
 def cross_entropy(target: sd.Expr, output: sd.Expr) -> sd.Expr:
