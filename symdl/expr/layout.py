@@ -212,12 +212,16 @@ def total(rank: int, pairs: list[tuple[Number, Tree]]) -> Tree:
 
 
 def _signed(coef: Number, tree: Tree) -> tuple[Number, Tree]:
-    """A term with the number in front of it pulled out."""
+    """A term with the number in front of it pulled out; only the sign where it stands over a denominator, 10/f."""
     if isinstance(tree, Num):
         return times(coef, tree.value), Num(0, 1)
-    if isinstance(tree, Product) and tree.coef != 1 and (tree.factors or tree.over):
-        return times(coef, tree.coef), product(tree.rank, 1, tree.factors, tree.over)
-    return coef, tree
+    if not isinstance(tree, Product) or not (tree.factors or tree.over):
+        return coef, tree
+    coef = times(coef, tree.coef)
+    if not tree.over:
+        return coef, product(tree.rank, 1, tree.factors, tree.over)
+    sign = -1 if is_negative(coef) else 1
+    return sign, product(tree.rank, times(sign, coef), tree.factors, tree.over)
 
 
 def by_name(tree: Tree) -> tuple[int, str]:

@@ -127,7 +127,8 @@ class _Writer:
                 v, line = group.node, self._line_of.get(group.node)
                 adjoint = line.adjoint.node if line else named.get(f"d{self._d.loss_name}_du{v.serial}")
                 if adjoint in adjoints and adjoint.rank == v.rank and not adjoints[adjoint].startswith("delta"):
-                    found[adjoint] = Symbol(loss, v, tuple(range(v.rank)))
+                    # Of several nodes with one adjoint, the first on the way back gives the name.
+                    found.setdefault(adjoint, Symbol(loss, v, tuple(range(v.rank))))
                 if group.own and not passes(group):
                     total = group.own[-1].after
                     if (
@@ -172,7 +173,8 @@ class _Writer:
             rows.append(Row(self._right(steps[-1].after, v), rules))
         else:
             before = self._right(self._with_derivatives(steps[0].before), v)
-            if before != self._at(reading.derivative(self._d.loss.node, v)):
+            if reading.derivative(self._d.loss.node, v).node not in topological([before.node]):
+                # (A loss that uses v directly and otherwise: its local partial would read as the whole derivative.)
                 rows.append(Row(before, (steps[0].rule,)))
             for k, step in enumerate(steps):
                 rules = tuple(dict.fromkeys([*folded, *group.rules])) if k == 0 else (step.rule,)
