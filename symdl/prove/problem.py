@@ -150,6 +150,8 @@ class Gradient:
         rank = len(self.letters) + self.loss.ndim
         points = loss.val.shape[-1]
         dot = loss.dot if loss.dot is not None else algebra.ring.zeros((*loss.val.shape[:-1], len(wanted)))
+        # An axis of size 1 stands for a letter or an axis that the loss does not depend on.
+        dot = np.broadcast_to(dot, (*[walk.size(s) for s in self.shape[:rank]], *dot.shape[-2:]))
         full = algebra.ring.zeros((*dot.shape[:-2], int(np.prod(whole))))
         full[..., wanted, :] = dot
         full = full.reshape((*dot.shape[:-2], *whole, points))

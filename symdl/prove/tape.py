@@ -178,7 +178,8 @@ def _einsum(operands: Sequence[Array], labels: Sequence[Sequence[int]], out: lis
     for e in range(len(sizes)):
         if e not in used:
             flat += [np.ones(sizes[e]), [e]]
-    return np.einsum(*flat, out, optimize=len(flat) > 4) if flat else np.asarray(1.0)
+    # Looking for a good order of pairs pays for large arrays only.
+    return np.einsum(*flat, out, optimize=len(flat) > 4 and math.prod(sizes) > 20_000) if flat else np.asarray(1.0)
 
 
 def _reduced(g: Array, shape: tuple[int, ...]) -> Array:
