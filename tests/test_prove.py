@@ -18,6 +18,7 @@ X, w, y = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n)
 A, B = sd.tensor("A", 3, 3), sd.tensor("B", 3, 3)
 s = sd.sigmoid
 Z, C = sp.Symbol("Z", real=True), sp.Symbol("C", positive=True)
+a_, l_, N_ = sp.IndexedBase("a"), sp.Symbol("l", integer=True), sp.Symbol("N", integer=True, positive=True)
 
 TRUE = {
     "symmetry of the sigmoid": (s(-z), 1 - s(z)),
@@ -66,7 +67,7 @@ TRUE = {
     "SymPy: Piecewise": (sp.Piecewise((Z, Z > 0), (0, True)), sd.relu(Z)),
     "SymPy: Max": (sp.Max(Z, 0) + sp.Min(Z, 0), Z),
     "SymPy: step at a positive symbol": (sd.step(C), sp.S.One),
-    "SymPy: sums of any length": (sp.Sum(2 * sp.Indexed("a", sp.Idx("l", 5)), (sp.Idx("l", 5), 0, 4)), 2 * sp.Sum(sp.Indexed("a", sp.Idx("l", 5)), (sp.Idx("l", 5), 0, 4))),
+    "SymPy: sums of any length": (sp.Sum(2 * a_[l_], (l_, 0, N_ - 1)), 2 * sp.Sum(a_[l_], (l_, 0, N_ - 1))),
     "numbers": (sp.sin(sp.Rational(1, 2)) ** 2 + sp.cos(sp.Rational(1, 2)) ** 2, 1),
 }  # fmt: skip
 
@@ -121,6 +122,17 @@ def test_the_witness_is_one():
         return 1 / (1 + mpmath.exp(-mpmath.mpf(u)))
 
     assert verdict.sides == pytest.approx((float(sigma(at["z"]) ** 2), float(sigma(at["z"]) * sigma(at["v"]))), rel=1e-14)
+
+
+def test_a_root_is_positive_in_every_one_of_many_disguises():
+    """A zero test that met only points where the root happens to be h would prove sqrt(h**2) = h."""
+    for q in range(1, 60):
+        assert prove(sd.sqrt((z + q) ** 2), z + q).verdict == "REFUTED"
+        assert not prove(sd.exp(sd.log((z - q) ** 2) / 2) * s(v), (z - q) * s(v)).proved
+    assert prove(sd.sqrt(z**2) * sd.sqrt(z), z * sd.sqrt(z)).proved  # sqrt(z) says that z >= 0
+    assert prove(sd.sqrt(z * v), sd.sqrt(z) * sd.sqrt(v)).proved
+    assert prove(sd.log(z**2), 2 * sd.log(z)).proved
+    assert not prove(sd.log(z * v), sd.log(z) - sd.log(v)).proved
 
 
 def test_sizes_are_named():

@@ -108,7 +108,7 @@ def test_gradients_by_named_results_and_jacobians():
 def test_missing_and_misshapen_values():
     with pytest.raises(sd.DataError, match="no value for w"):
         evaluate(X @ w, {"X": np.ones((2, 3))})
-    with pytest.raises(sd.DataError, match="w: p is 3 elsewhere and 2 here|p is 2"):
+    with pytest.raises(sd.DataError, match="w: p is 3 elsewhere and 2 here"):
         evaluate(X @ w, {"X": np.ones((2, 3)), "w": np.ones(2)})
     with pytest.raises(sd.DataError, match="shape"):
         evaluate(X @ w, {"X": np.ones((2, 3)), "w": np.ones((3, 1))})

@@ -6,6 +6,7 @@ Independent of ``diff`` and ``lower``: derivatives are forward mode, and a local
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -277,11 +278,13 @@ def makers(order: Sequence[Node]) -> set[Node]:
 
 
 def _makes(node: Node) -> bool:
-    """Whether evaluating the node may ask the ring for exp, log, an angle or a sign."""
+    """Whether evaluating the node may ask the ring for exp, log, an angle, a root or a sign."""
     if node.op == kinds.PARTIAL:
         return _makes(node.args[0])
     if node.op in (kinds.FN, kinds.REDUCE, kinds.MATRIX):
         return True
+    if node.op == kinds.POW and isinstance(node.attr, Fraction):
+        return True  # roots are counted
     coefficients = {kinds.ADD: node.attr, kinds.MUL: [node.attr.coef] if node.op == kinds.MUL else [], kinds.POW: [node.attr], kinds.CONST: [node.attr]}
     return any(isinstance(c, sp.Basic) and not c.is_Rational for c in coefficients.get(node.op, []))
 

@@ -78,7 +78,6 @@ class Field:
         self.ok = np.ones(self.count, dtype=bool)
         self._rng = random.Random(f"symdl points {seed}")
         self._numpy = np.random.default_rng(seed)
-        self.filters = 0
         self.first = 0
 
     @property
@@ -141,7 +140,6 @@ class Field:
         while degree % 2 == 0:
             r = _power(a, (self.p + 1) // 4, self.p).astype(self.dtype)
             bad = self.norm(r * r) != self.norm(a)
-            self.filters += int(bad.reshape(-1, self.count)[:, self.ok].any(axis=1).sum())
             self.reject(bad)
             a, degree = r, degree // 2
         if degree == 1:

@@ -78,6 +78,8 @@ class Functions(Algebra):
         """The positive root; its derivative is root/(degree x)."""
         if degree == 1:
             return x
+        if degree % 2 == 0 and x.dot is not None and self.ring.discovering:
+            self.ring.note_roots(x.val)
         val = self.ring.root(x.val, degree)
         outer = None if x.dot is None else self.ring.norm(val * self.ring.inverse(self.ring.norm(x.val * self.ring.number(degree))))
         return self.chain(x, val, outer, x.bound, x.bound * x.bound.inverse(), positive=True)

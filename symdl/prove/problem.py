@@ -90,7 +90,8 @@ class Equality:
         """Both sides as arrays of one shape, points last (not during a discovery); ``entry`` is a hint, the element that matters."""
         walk = Evaluator(algebra, inputs, sizes, clock)
         if algebra.ring.discovering:
-            return walk.explore([self.lhs, self.rhs]), None
+            walk.explore([self.lhs, self.rhs])
+            return None, None
         shape = tuple(walk.size(s) for s in self.shape)
         left, right = (walk.expr(e, self.letters) for e in (self.lhs, self.rhs))
         note(algebra.ring, left.bound + right.bound)
@@ -121,7 +122,8 @@ class Gradient:
     def sides(self, algebra: Functions, inputs: Mapping[str, Value], sizes: Mapping[Any, int], clock: Clock, entry: Any = None) -> tuple[Any, Any]:
         walk = Evaluator(algebra, inputs, sizes, clock)
         if algebra.ring.discovering:
-            return walk.explore([self.loss, self.claim]), None
+            walk.explore([self.loss, self.claim])
+            return None, None
         shape = tuple(walk.size(s) for s in self.shape)
         whole = tuple(walk.size(s) for s in self.wrt.node.shape)
         wanted = list(range(int(np.prod(whole)))) if entry is None else [self._direction(entry, shape, whole)]

@@ -69,6 +69,7 @@ class Memory:
     plan: list[list[Any]]
     decisions: list[int]
     suggest: bool = True
+    roots: int = 0
 
 
 class Tower(Field):
@@ -91,6 +92,7 @@ class Tower(Field):
         self._caches: dict[str, dict[Any, Any]] = {}
         if discovering:
             memory.plan = []
+            memory.roots = 0
             memory.decisions = list(memory.decisions)
             p = int(self.p[0])
             self._values, self._slopes, self._turns = (Span(p, self.count) for _ in range(3))
@@ -125,6 +127,17 @@ class Tower(Field):
             if not self.ok.any():
                 raise Undefined("division by zero, or a root that does not exist, at every point tried")
             raise Restart("points rejected")
+
+    def note_roots(self, base: Any) -> None:
+        """Count the different even roots of what is no constant: each has two signs, and the replay must meet all combinations.
+
+        The canonical root of a square h**2 is h at some points and -h at others; with too few points one might see only one of the two.
+        """
+        if self.discovering:
+            seen = self._caches.setdefault("roots", {})
+            for row in base.reshape(-1, self.count):
+                seen[row.tobytes()] = True
+            self.memory.roots = len(seen)
 
     def _must(self, zero: Any, bound: Bound) -> None:
         """A relation that the plan relies on is itself tested."""
@@ -196,6 +209,8 @@ class Tower(Field):
             value = self.norm(value + self.number(q) * atom.value)
             bound = bound + bounds.of_number(q) * atom.bound
             n = q * atom.degree
+            if n.denominator % 2 == 0 and index:
+                self.note_roots(atom.base)
             base = atom.base if n.denominator == 1 else self.root(atom.base, n.denominator)
             total = self.norm(total * self.power(base, n.numerator))
             size = size * atom.base_bound.power(abs(n.numerator))

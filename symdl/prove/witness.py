@@ -28,6 +28,12 @@ PLACES: tuple[tuple[int | Fraction, bool], ...] = (
     (1, True),
     (Fraction(1, 64), False),
     (60, True),
+    (20, False),
+    (500, False),
+    (500, False),
+    (1, False),
+    (2, False),
+    (3, False),
 )
 PRECISIONS = (96, 320, 1400)
 

@@ -132,7 +132,7 @@ def _replay(problem: Any, sizes: Mapping[Any, int], clock: Clock, memory: Memory
         needed = _needed(tower, sizes, problem, bits, left.size)
         if valid >= needed:
             return Outcome(True, None, 1, valid, bits)
-        count = math.ceil(needed * max(1.3 * count / max(valid, 1), 1.0)) + 4
+        count = math.ceil(needed * max(1.3 * count / max(valid, 1), 1.0)) + 4 if valid else 4 * count
         if count > MAX_POINTS:
             raise Stop("too many roots: there are not enough points at which all exist")
     raise Stop("not enough points at which both sides are defined")
@@ -148,8 +148,8 @@ def _needed(tower: Tower, sizes: Mapping[Any, int], problem: Any, bits: int, ent
     available = SMALL_PRIMES if bits == 31 else 2.0 ** (bits - 20)
     miss = tower.worst * 2.0 ** (2 - bits) + tower.worst / bits / available
     needed = math.ceil((CERTAINTY + math.log2(max(entries, 1) + len(tower.atoms))) / -math.log2(min(miss, 0.7)))
-    if tower.filters:
-        needed = max(needed, 80 * 2 ** min(tower.filters, 12))
+    if tower.memory.roots:
+        needed = max(needed, 80 * 2 ** min(tower.memory.roots, 20))
     return needed * _placements(problem, sizes)
 
 
