@@ -69,6 +69,9 @@ def test_error_terms_are_shared_nodes():
         (x[0] * x[1], x, sd.eye(n)[0] * x[1] + sd.eye(n)[1] * x[0]),
         (sd.sum(x) / n, x, sd.ones(n) / n),
         (s**3, s, 3 * s**2),
+        (-sd.sum(y * sd.log(sd.sigmoid(X @ w)) + (1 - y) * sd.log(1 - sd.sigmoid(X @ w))), w, X.T @ (sd.sigmoid(X @ w) - y)),
+        (-sd.sum(y * sd.log(sd.softmax(x))), x, sd.softmax(x) * sd.sum(y) - y),
+        (sd.sum(x * sd.log(x)) / n, x, (sd.log(x) + 1) / n),
         (sd.sum(x) * 0 + s, x, sd.zeros(n)),
     ],
 )
@@ -151,6 +154,16 @@ def test_by_an_element_a_transpose_and_a_named_result():
     q = sd.let("q", X @ w)
     assert sd.grad(sd.sum(q**2), q) == 2 * q
     assert sd.grad(sd.sum(q**2), "q") == 2 * q
+
+
+def test_steps_of_the_same_question_are_the_same_whatever_was_made_before():
+    def labels():
+        return [step.of for step in sd.derive(sd.sum((X @ w - y) ** 2) / 2, w).steps]
+
+    first = labels()
+    sd.sum(sd.exp(X @ w * 3))
+    assert labels() == first
+    assert "du1/dw" in first
 
 
 def test_names_steps_and_keys():

@@ -42,6 +42,7 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
         _forward(order, names, loss.node),
         gradients,
         lambda: lines(swept, names, wrt, gradients),
+        names.labels,
     )
 
 

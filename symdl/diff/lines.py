@@ -7,7 +7,7 @@ from typing import Any
 from symdl.diff.local import Local
 from symdl.diff.naming import Names
 from symdl.diff.reverse import Edge, Record, Sweep, as_adjoint, contribution_pieces, to_axes
-from symdl.diff.rewrite import SIGMOID
+from symdl.diff.rewrite import CANCEL, SIGMOID
 from symdl.expr.tensor import Expr
 from symdl.graph import build
 from symdl.graph import node as kinds
@@ -30,9 +30,9 @@ def lines(swept: Sweep, names: Names, wrt: dict[str, Expr], gradients: dict[str,
     pending: list[Step] = []
     for record in swept.records:
         name = by_node.get(record.node) or names.of.get(record.node)
-        of = f"d{names.loss}/d{name or 'u' + str(record.node.serial)}"
+        of = f"d{names.loss}/d{name or names.label(record.node)}"
         if record.edges:
-            pending += _steps(swept, record, of)
+            pending += _steps(swept, names, record, of)
         if record.node in by_node:
             pending += _rewriting(swept, record, gradients[by_node[record.node]], of)
         if name is not None and record.node is not swept.out.node:
@@ -46,14 +46,14 @@ def _rewriting(swept: Sweep, record: Record, gradient: Expr, of: str) -> list[St
     return [] if found == gradient else [Step(SIGMOID, found, gradient, of)]
 
 
-def _steps(swept: Sweep, record: Record, of: str) -> list[Step]:
+def _steps(swept: Sweep, names: Names, record: Record, of: str) -> list[Step]:
     """Local partials, the chain rule, and what is summed out and collected."""
     v, out = record.node, swept.out
     users = list(dict.fromkeys(e.user for e in record.edges))
-    steps = [_local_step(u, v, [e for e in record.edges if e.user is u]) for u in users]
+    steps = [_local_step(names, u, v, [e for e in record.edges if e.user is u]) for u in users]
     formal = [_formal(swept.adjoints[u], u, v) for u in users]
     carried = [_carried_out(swept.adjoints[e.user], e) for e in record.edges]
-    total = as_adjoint(out, v, record.total)
+    total = as_adjoint(out, v, record.found)
     before = as_adjoint(out, v, build.formal_sum(formal))
     uncollapsed = as_adjoint(out, v, build.formal_sum(carried))
     if any(e.local.deltas for e in record.edges):
@@ -61,10 +61,11 @@ def _steps(swept: Sweep, record: Record, of: str) -> list[Step]:
         steps.append(Step(DELTA, uncollapsed, total, of))
     else:
         steps.append(Step(CHAIN, before, total, of))
+    steps.append(Step(CANCEL, total, as_adjoint(out, v, record.total), of))
     return [s for s in steps if s.before != s.after]
 
 
-def _local_step(u: Node, v: Node, edges: list[Edge]) -> Step:
+def _local_step(names: Names, u: Node, v: Node, edges: list[Edge]) -> Step:
     """du/dv = what the rule table gives."""
     labels: dict[Any, Any] = {axis: axis for axis in range(u.rank)}
     labels.update({("d", axis): u.rank + axis for axis in range(v.rank)})
@@ -72,15 +73,11 @@ def _local_step(u: Node, v: Node, edges: list[Edge]) -> Step:
     node = build.partial(u, v)
     whole = Term(node, tuple(range(node.rank)))
     rule = edges[0].local.rule
-    return Step(rule, Expr(whole, node.shape), Expr(build.formal_sum(parts), node.shape), f"d({_label(u)})/d({_label(v)})")
+    return Step(rule, Expr(whole, node.shape), Expr(build.formal_sum(parts), node.shape), f"d{names.label(u)}/d{names.label(v)}")
 
 
 def _local_term(local: Local) -> Term:
     return build.mul(local.coef, local.factors, local.deltas, local.summed)
-
-
-def _label(node: Node) -> str:
-    return str(node.name or f"u{node.serial}")
 
 
 def _formal(adjoint: Term, u: Node, v: Node) -> Term:

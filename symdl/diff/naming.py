@@ -15,6 +15,8 @@ class Names:
     ----------
     of : dict
         Node -> name: inputs are not listed, LETs have their own, and what symdl names is unlike all others.
+    labels : dict
+        Node -> u1, u2, ... for the nameless nodes on the way back.
     """
 
     def __init__(self, order: list[Node], loss: Node, relevant: set[Node]) -> None:
@@ -25,6 +27,8 @@ class Names:
                 self._take(node)
         self._name_layers([n for n in order if n in relevant and n is not loss])
         self.loss = self.of.get(loss) or self._free("C", loss)
+        nameless = [n for n in order if n in relevant and n not in self.of and n.op != INPUT]
+        self.labels = {n: f"u{k}" for k, n in enumerate(nameless, start=1)}
 
     def _take(self, node: Node) -> None:
         name = str(node.name)
@@ -58,9 +62,13 @@ class Names:
             if len(activations) == 1:
                 self._free(f"a{k}" if many else "a", activations[0])
 
+    def label(self, node: Node) -> str:
+        """The name of a node, or u1, u2, ... for nameless ones, numbered in the order of computation."""
+        return self.of.get(node) or node.name or self.labels.get(node, "u")
+
     def adjoint(self, node: Node) -> str:
         """What the adjoint of a node is called: delta1 for z1, dC_da1 for a1."""
-        own = self.of.get(node) or node.name or f"u{node.serial}"
+        own = self.label(node)
         wished = "delta" + own[1:] if own[0] == "z" and own[1:].isdigit() | (own == "z") else f"d{self.loss}_d{own}"
         name = wished
         while self._taken.get(name, node) is not node:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symdl.diff.local import Local, local_partial
+from symdl.diff.rewrite import cancelled
 from symdl.expr.tensor import Expr
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
@@ -35,7 +36,8 @@ class Record:
     node: Node
     edges: list[Edge]
     parts: list[Term]
-    total: Term  # the adjoint as found
+    found: Term  # the adjoint as the chain rule gives it
+    total: Term  # the same, with what cancels cancelled
     adjoint: Term  # the same, or the name it was given
 
 
@@ -82,9 +84,10 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[[Node], str | None]
         parts = [_contribution(result.adjoints[e.user], e) for e in edges]
         if v is out.node:
             parts.append(_seed(out))
-        total = build.add([1] * len(parts), parts)
+        found = build.add([1] * len(parts), parts)
+        total = cancelled(found)
         adjoint = _named(out, v, total, name, _relevant_args(v, relevant))
-        result.records.append(Record(v, edges, parts, total, adjoint))
+        result.records.append(Record(v, edges, parts, found, total, adjoint))
         result.adjoints[v] = adjoint
     return result
 

@@ -125,7 +125,7 @@ class _Writer:
         for _, groups in self._groups:
             for group in groups:
                 v, line = group.node, self._line_of.get(group.node)
-                adjoint = line.adjoint.node if line else named.get(f"d{self._d.loss_name}_du{v.serial}")
+                adjoint = line.adjoint.node if line else named.get(f"d{self._d.loss_name}_d{self._d.labels.get(v)}")
                 if adjoint in adjoints and adjoint.rank == v.rank and not adjoints[adjoint].startswith("delta"):
                     # Of several nodes with one adjoint, the first on the way back gives the name.
                     found.setdefault(adjoint, Symbol(loss, v, tuple(range(v.rank))))

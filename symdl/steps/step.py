@@ -97,6 +97,8 @@ class Derivation:
         Name -> Expr, each of its parameter's shape.
     make_lines : callable
         Gives the lines of the backward pass. Called once, when somebody looks.
+    labels : dict
+        Node -> u1, u2, ..., how steps speak of nameless nodes.
     """
 
     loss: Expr
@@ -106,6 +108,7 @@ class Derivation:
     forward: tuple[Node, ...]
     gradients: dict[str, Expr]
     make_lines: Callable[[], tuple[Line, ...]] = field(repr=False)
+    labels: dict[Node, str] = field(default_factory=dict)
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
