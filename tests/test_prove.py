@@ -48,6 +48,8 @@ TRUE = {
     "relu and its mirror": (sd.relu(z) - sd.relu(-z), z),
     "abs by relu": (sd.abs(z), sd.relu(z) + sd.relu(-z)),
     "abs by sign": (z * sd.sign(z), sd.abs(z)),
+    "abs of a product": (sd.abs(z * v), sd.abs(z) * sd.abs(v)),
+    "sign of a quotient": (sd.sign(z / v), sd.sign(z) * sd.sign(v)),
     "relu scaled": (sd.relu(3 * z), 3 * sd.relu(z)),
     "relu of what is positive": (sd.relu(sd.exp(z) + pos), sd.exp(z) + pos),
     "max shifted": (sd.max(x) + z, sd.max(x + z)),

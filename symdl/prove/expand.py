@@ -16,6 +16,7 @@ from symdl.graph.labels import fresh, inner_deltas, inner_terms, rename
 from symdl.graph.node import Node
 from symdl.graph.number import Number, times
 from symdl.graph.walk import topological
+from symdl.prove.stop import Clock, OutOfTime
 
 #: A sum of more products than this is left as it is.
 MAX_TERMS = 400
@@ -39,14 +40,18 @@ class Monomial:
         return build.mul(self.coef, self.factors, self.deltas, self.summed)
 
 
-def same_for_every_size(lhs: Expr, rhs: Expr) -> bool:
-    """Whether both sides have one normal form."""
+def same_for_every_size(lhs: Expr, rhs: Expr, clock: Clock) -> bool:
+    """Whether both sides have one normal form, as far as the time allows."""
     nodes = topological([lhs.node, rhs.node])
     if len(nodes) > MAX_NODES or any(n.op == kinds.PARTIAL for n in nodes):
         return False
     known: dict[Node, Term] = {}
-    for node in nodes:
-        known[node] = _expanded(node, known)
+    try:
+        for node in nodes:
+            clock.look()
+            known[node] = _expanded(node, known)
+    except OutOfTime:
+        return False
     left, right = (build.rename(known[e.node], dict(enumerate(e.map))) for e in (lhs, rhs))
     gap = _collect(_monomials(left) + [_scaled(m, -1) for m in _monomials(right)])
     return gap.node.op == kinds.CONST and gap.node.attr == 0

@@ -28,6 +28,8 @@ from symdl.prove.value import Value
 
 #: Relations with larger numbers than this are left alone: the powers would cost more than they prove.
 MAX_POWER = 4096
+#: Among so many signs products are looked for.
+MAX_PAIRED = 16
 
 
 class Restart(Stop):
@@ -414,7 +416,22 @@ class Tower(Field):
                 c = rational(int(u[at]) * pow(int(argument[at]), -1, p) % p, p)
                 if max(abs(c.numerator), c.denominator) <= MAX_POWER and not self.norm(argument * self.number(c) - u).any():
                     return "same", index, c
-        return "new", len(self.signs), 0
+        return self._sign_of_product(u) or ("new", len(self.signs), 0)
+
+    def _sign_of_product(self, u: Any) -> Any:
+        """u*a = c*b or u = c*a*b for two signs known: |x y| = |x| |y|."""
+        p, at = int(self.p[0]), slice(0, 3)
+        if len(self.signs) > MAX_PAIRED:
+            return None
+        for first, (a, _) in enumerate(self.signs):
+            for second, (b, _) in enumerate(self.signs):
+                for kind, left, right in (("quotient", self.norm(u * a), b), ("product", u, self.norm(a * b))):
+                    if not right[at].all() or (kind == "product" and second < first):
+                        continue
+                    c = rational(int(left[0]) * pow(int(right[0]), -1, p) % p, p)
+                    if max(abs(c.numerator), c.denominator) <= MAX_POWER and not self.norm(left - right * self.number(c)).any():
+                        return kind, (first, second), c
+        return None
 
     def _apply_sign(self, x: Value) -> Callable[[Any, Any], int]:
         def apply(rule: Any, u: Any) -> int:
@@ -431,6 +448,13 @@ class Tower(Field):
                 argument, sign = self.signs[index]
                 self._must(self.norm(argument * self.number(c) - u), x.bound + x.bound)
                 return sign if c > 0 else -sign
+            if kind in ("quotient", "product"):
+                (a, sa), (b, sb) = (self.signs[k] for k in index)
+                left, right = (self.norm(u * a), b) if kind == "quotient" else (u, self.norm(a * b))
+                self._must(self.norm(left - right * self.number(c)), x.bound * x.bound + x.bound)
+                sign = sa * sb if c > 0 else -sa * sb
+                self.signs.append((u if sign > 0 else self.norm(-u), True))
+                return sign
             asked = sum(1 for _, s in self.signs if s in (1, -1) and not isinstance(s, bool))
             if asked == len(self.memory.decisions):
                 self.memory.decisions.append(1)
