@@ -1,5 +1,7 @@
 """Lowering: programs give what a plain evaluation of the node table gives."""
 
+import math
+
 import numpy as np
 import pytest
 import reference
@@ -243,3 +245,21 @@ def test_value_and_gradients():
     value, gradients = g(A=[[1, 2], [3, 4]])
     assert value == 30.0 and isinstance(value, float)
     assert gradients["A"].tolist() == [[2.0, 4.0], [6.0, 8.0]]
+
+
+def test_a_deep_chain_of_tanh_has_a_gradient() -> None:
+    """1 - tanh(z)^2 = 4 sigma(2z) sigma(-2z), a thousand times over: the factors 4 must not gather."""
+    x = sd.tensor("x")
+    y = x
+    for _ in range(1000):
+        y = sd.tanh(y)
+    slope, at = 1.0, 0.3
+    for _ in range(1000):
+        at = math.tanh(at)
+        slope *= 1 - at * at
+    assert sd.evaluate(sd.grad(y, x), x=0.3) == pytest.approx(slope, rel=1e-10)
+
+
+def test_huge_finite_data_pass_without_a_warning() -> None:
+    X = sd.tensor("X", 2)
+    assert sd.evaluate(sd.sum(X) / 1e200, X=np.array([1e200, 1e200])) == pytest.approx(2.0)

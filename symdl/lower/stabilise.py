@@ -127,7 +127,10 @@ def _add(term: Term) -> Term:
         z = _argument(_terms(inner)[0], "tanh")
         if z is not None:
             double = build.mul(2, [z])
-            return build.mul(times(4, scale), [_apply("sigmoid", double), _apply(COSIGMOID, double)])
+            slope = build.mul(times(4, scale), [_apply("sigmoid", double), _apply(COSIGMOID, double)])
+            # Under a name: in a deep chain the factors 4 would gather into one too large for a float.
+            labels = slope.map
+            return build.let("slope", slope, labels, [build.axis_sizes(slope)[label] for label in labels])
     return term
 
 

@@ -23,7 +23,9 @@ def as_array(name: str, value: Any) -> Any:
     if type(value) is np.ndarray and value.dtype is FLOAT and value.flags.c_contiguous and value.ndim and value.size:
         # The sum of squares is finite when all elements are, unless they are huge: then look at each.
         flat = value.ravel()
-        if math.isfinite(flat.dot(flat)) or np.isfinite(value).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = flat.dot(flat)
+        if math.isfinite(squares) or np.isfinite(value).all():
             return value
         where = tuple(int(k) for k in np.argwhere(~np.isfinite(value))[0])
         raise DataError(f"{name}[{', '.join(map(str, where))}] is {float(value[where])}: give finite numbers")
