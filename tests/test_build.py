@@ -156,3 +156,14 @@ def test_long_sums_are_built_in_linear_time():
     for _ in range(3000):
         total = sd.sin(total) + total
     assert total.inputs == ("t",)
+
+
+def test_a_hash_does_not_change_with_what_is_collected():
+    import gc
+
+    d = sd.derive(sd.sum((X @ W + b) ** 2) * sd.sum(x**2), [X, W, x])
+    table = {}
+    for step in d.steps:
+        table[step.before] = table[step.after] = True
+    gc.collect()
+    assert all(step.before in table and step.after in table for step in d.steps)

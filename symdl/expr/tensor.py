@@ -92,11 +92,13 @@ class Expr:
         return self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        return hash((self.node, self.shape, frozenset(self.open.items())))
 
     def _key(self) -> tuple[Any, ...]:
-        term = build.settle(self.term)
-        return term.node, term.map, self.shape, frozenset(self.open.items())
+        settled = build.settle(self.term)
+        # A symmetric node has several maps that mean the same. (A formal product may settle into another node; it is compared as it stands.)
+        entries = settled.map if settled.node is self.node else self.map
+        return self.node, entries, self.shape, frozenset(self.open.items())
 
     def __str__(self) -> str:
         from symdl.expr.text import text

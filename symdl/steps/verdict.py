@@ -44,11 +44,17 @@ class Verdict:
         if self.method:
             parts.append(f"by {self.method}" if self.verdict != UNKNOWN else f"tried: {self.method}")
         if self.witness is not None:
-            at = ", ".join(f"{k} = {v}" for k, v in self.witness.items())
-            parts.append(f"at {at}" + (f": {self.sides[0]} against {self.sides[1]}" if self.sides else ""))
+            at = ", ".join(f"{k} = {_short(v)}" for k, v in self.witness.items())
+            parts.append(f"at {at}" + (f": {_short(self.sides[0])} against {_short(self.sides[1])}" if self.sides else ""))
         if self.detail:
             parts.append(self.detail)
         return "; ".join(parts)
+
+
+def _short(value: Any, most: int = 120) -> str:
+    """A value in one line; the whole of it is in ``Verdict.witness``."""
+    shown = str(value)
+    return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
 @dataclass(frozen=True)
