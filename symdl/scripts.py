@@ -32,10 +32,18 @@ def folder() -> Path:
     raise DataError("the derivation scripts are not installed: name a file, or run from a checkout of symdl")
 
 
+#: The order of the article, from one neuron to a trained network; scripts that are not named here come last.
+ORDER = ("unit_step", "sigmoid", "neuron", "least_squares", "receipt", "network", "cat", "gradient_descent", "textbooks")
+
+
+def _place(path: Path) -> tuple[int, str]:
+    return (ORDER.index(path.stem) if path.stem in ORDER else len(ORDER)), path.name
+
+
 def find(names: Sequence[str] = ()) -> list[Path]:
     """The scripts meant: paths, or bare names of those that come with symdl; all of these when none is named."""
     if not names:
-        return sorted(path for path in folder().glob("*.py") if not path.name.startswith("_"))
+        return sorted((path for path in folder().glob("*.py") if not path.name.startswith("_")), key=_place)
     return [_find_one(name) for name in names]
 
 

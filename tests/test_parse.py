@@ -172,7 +172,7 @@ def test_dotted_and_primed_names_when_declared():
 
 
 def test_undeclared_names_are_scalars():
-    assert parse("price*count*tax").inputs == ("price", "count", "tax")
+    assert parse("price*count*tax").inputs == ("count", "price", "tax")
 
 
 def test_sizes_are_numbers():

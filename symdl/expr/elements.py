@@ -13,7 +13,7 @@ import sympy as sp
 
 from symdl.expr.arrays import Arrays, NotExpressible, complement, raised, softmax_of
 from symdl.expr.dims import indices
-from symdl.expr.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Product, Tree, by_name, product, total
+from symdl.expr.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Product, Tree, by_name, product, total, trailing
 from symdl.expr.tensor import Expr
 from symdl.expr.to_sympy import letters as letter_pool
 from symdl.graph import node as kinds
@@ -200,7 +200,7 @@ def _read_order(up: list[tuple[Term, Tree]], at: tuple[Any, ...]) -> list[Tree]:
         if isinstance(tree, Element):
             letter = tree.indices[0]
             return (2, -len(tree.indices), str(letter) if len(tree.indices) == 1 and letter in at else "~", by_name(tree))
-        return (0, by_name(tree)) if isinstance(tree, Name) else (3, by_name(tree))
+        return (0 if isinstance(tree, Name) else 4 if trailing(tree) else 3, by_name(tree))
 
     return _chained([tree for _, tree in sorted(up, key=rank)])
 

@@ -224,6 +224,11 @@ def _signed(coef: Number, tree: Tree) -> tuple[Number, Tree]:
     return sign, product(tree.rank, times(sign, coef), tree.factors, tree.over)
 
 
+def trailing(tree: Tree) -> bool:
+    """Factors that are written last: (1 - t)*log(a), x*exp(z)."""
+    return isinstance(tree, Call) and tree.name in ("log", "exp")
+
+
 def by_name(tree: Tree) -> tuple[int, str]:
     """For ordering what is equal otherwise: names by the alphabet, as SymPy does, and before all else.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from symdl.expr.arrays import Arrays, Form, NotExpressible, Operand, aligned, complement, complete, orders, place, power_operand
-from symdl.expr.layout import Call, Index, Transpose, Tree, by_name, chain, product
+from symdl.expr.layout import Call, Index, Transpose, Tree, by_name, chain, product, trailing
 from symdl.graph import node as kinds
 from symdl.graph.labels import Term, is_fixed
 from symdl.graph.node import Node
@@ -56,7 +56,7 @@ def _factor(arrays: Arrays, term: Term) -> Factor:
 
 def _ordered(factors: list[Factor]) -> list[Factor]:
     """Names by the alphabet, all else as given, and a*(1 - a) together, behind the others."""
-    factors = sorted(factors, key=lambda f: by_name(f.operand.best.tree))
+    factors = sorted(factors, key=lambda f: (trailing(f.operand.best.tree), by_name(f.operand.best.tree)))
     keys = {f.key for f in factors if f.key is not None}
     last = {f.complement for f in factors if f.complement is not None and f.complement in keys}
     paired = [g for key in (f.key for f in factors if f.key in last) for g in factors if g.key == key or g.complement == key]

@@ -62,8 +62,8 @@ class Expr:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the tensors that it mentions, in the order in which they were made."""
-        return tuple(dict.fromkeys(n.attr.name for n in graph_inputs([self.node])))
+        """Names of the tensors that it mentions, in alphabetic order."""
+        return tuple(sorted({n.attr.name for n in graph_inputs([self.node])}))
 
     @property
     def name(self) -> str | None:

@@ -135,4 +135,4 @@ def table(report: Report) -> str:
 def _row(check: Check) -> tuple[str, ...]:
     error = "" if check.error is None else f"{check.error:.1e}"
     verdict = check.verdict + (f" ({check.note})" if check.note else "")
-    return check.what, check.how, str(check.points) if check.points else "", error, verdict
+    return _short(check.what, 60), _short(check.how, 72), str(check.points) if check.points else "", error, verdict
