@@ -50,6 +50,9 @@ def check(args: argparse.Namespace) -> int:
 
     loss = _expression(args.expr, args)
     claim = _expression(args.claim, args)
+    strange = sorted(set(claim.inputs) - set(loss.inputs) - set(_shapes(args.shape)))
+    if strange:  # an undeclared name is a scalar to the parser; in a claim it is a slip of the pen
+        raise NameError_(f"the claim mentions {', '.join(strange)}, but the loss does not; it mentions {', '.join(loss.inputs)}")
     verdict = sd.check(loss, args.wrt, claim)
     print(verdict)
     return {"PROVED": OK, "REFUTED": FAILED}.get(verdict.verdict, UNDECIDED)

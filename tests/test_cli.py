@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import symdl as sd
 from symdl import commands
 from symdl.cli import main
 
@@ -287,3 +288,10 @@ def test_closed_pipe_is_quiet():
     found = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert found.stderr == "" and found.returncode == 141
+
+
+def test_a_claim_with_a_name_that_the_loss_has_not_is_bad_input(capsys) -> None:
+    assert main(["check", "x**2", "--wrt", "x", "--claim", "2*z"]) == 64
+    assert "z" in capsys.readouterr().err
+    with pytest.raises(sd.NameError_, match="mentions z"):
+        sd.check(sd.parse("x**2"), "x", "2*z")

@@ -42,7 +42,7 @@ def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET) 
     Raises
     ------
     NameError_
-        When ``wrt`` does not occur in the loss.
+        When ``wrt``, or a name in a claim that is text, does not occur in the loss.
     ShapeError
         When the claim has not the shape of ``wrt``.
     """
@@ -71,7 +71,12 @@ def named_parts(expr: Expr) -> dict[str, Expr]:
 def _read(text: str, loss: Expr) -> Expr:
     from symdl.expr.parse import parse
 
-    return parse(text, **named_parts(loss))
+    parts = named_parts(loss)
+    claimed = parse(text, **parts)
+    strange = sorted(set(claimed.inputs) - set(parts))
+    if strange:  # an undeclared name is a scalar to the parser; in a claim it is a slip of the pen
+        raise NameError_(f"check: the claim mentions {', '.join(strange)}, but the loss does not; it mentions {', '.join(parts)}")
+    return claimed
 
 
 def _target(loss: Expr, wrt: Any) -> Expr:
