@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import sympy as sp
+from scripts import FOLDER, page, script
 
 import symdl as sd
 from symdl.steps.page import Claim, Fact
 from symdl.steps.page import Derived as DerivedBlock
 
-FOLDER = Path(__file__).resolve().parent.parent / "derivations"
 NAMES = ("unit_step", "sigmoid", "neuron", "receipt", "network", "cat")
-
-
-@cache
-def script(name: str) -> ModuleType:
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location(f"derivations_{name}", FOLDER / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@cache
-def page(name: str) -> sd.Page:
-    return script(name).page()
 
 
 def facts(name: str) -> dict[str, Fact]:
