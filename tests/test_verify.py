@@ -195,3 +195,9 @@ def test_the_margin_is_measured_not_assumed(monkeypatch):
     monkeypatch.setattr(oracles, "MARGIN", 0.0)
     monkeypatch.setattr(sys.modules["symdl.prove.samples"], "KINDS", ("normal",))
     assert by_tape(sd.sum(sd.sigmoid(x)), {"x": sd.sigmoid(x) * sd.sigmoid(-x)}, {"x": x})[0].verdict == "ok"
+
+
+def test_a_size_that_stands_on_no_input():
+    n, p, s = *sd.dims("n p"), sd.tensor("s")
+    report = sd.derive(sd.sum(sd.ones(n, p)) * s**2, s).verify()
+    assert report.ok, str(report)

@@ -22,14 +22,14 @@ Arrays = Mapping[str, Any]
 
 
 def bind_sizes(nodes: Iterable[Node], values: Arrays) -> dict[sp.Symbol, int]:
-    """The symbolic sizes, from the shapes of the arrays.
+    """The symbolic sizes, from the shapes of the arrays; one that stands on no input may be given under its symbol.
 
     Raises
     ------
     DataError
         When a value is missing, or shapes do not fit together.
     """
-    sizes: dict[sp.Symbol, int] = {}
+    sizes: dict[sp.Symbol, int] = {key: int(value) for key, value in values.items() if isinstance(key, sp.Symbol)}
     for node in (n for n in nodes if n.op == kinds.INPUT):
         name = node.attr.name
         if name not in values:
