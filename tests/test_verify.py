@@ -8,7 +8,8 @@ import pytest
 import symdl as sd
 from symdl.graph import build
 from symdl.prove import oracles
-from symdl.prove.oracles import POINTS, compare, evaluate_precisely, sample
+from symdl.prove.oracles import POINTS, compare, sample
+from symdl.prove.precise import evaluate_precisely
 from symdl.prove.samples import samples
 from symdl.prove.verify import verify_gradients, verify_steps
 from symdl.steps.step import Rule, Step

@@ -27,12 +27,15 @@ def torch_gradient(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -
     """
     import torch
 
-    nodes = topological([loss.node])
+    nodes = topological([loss.node, *(e.node for e in wrt)])
     walk = _Torch(values, Walker(Tape(), values, bind_sizes(nodes, values)))
-    for node in nodes:
-        walk.done[node] = walk.make(node, [walk.done[a] for a in node.args])
+    try:
+        for node in nodes:
+            walk.done[node] = walk.make(node, [walk.done[a] for a in node.args])
+    except RuntimeError as error:  # a matrix that PyTorch finds singular
+        raise UnsupportedError(f"PyTorch: {str(error).splitlines()[0]}") from error
     out = walk.view(loss)
-    leaves = [walk.done[e.node] if e.node in walk.done else walk.leaves[str(e.node.name)] for e in wrt]
+    leaves = [walk.done[e.node] for e in wrt]
 
     def row(entry: Any) -> Sequence[Any]:
         return torch.autograd.grad(entry, leaves, retain_graph=True, allow_unused=True) if entry.requires_grad else [None] * len(leaves)

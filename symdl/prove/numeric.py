@@ -72,14 +72,19 @@ class Walker:
 
     def expr(self, expr: Expr) -> Var:
         """The value of an expression; axes: its open letters by name, then its shape."""
-        for node in topological([expr.node], stop=self.done.__contains__):
-            if node not in self.done:
-                self.done[node] = self.make(node, [self.done[a] for a in node.args])
+        base = self.base(expr.node)
         letters = sorted(expr.open, key=str)
         place = {s: k for k, s in enumerate(letters)}
         entries = [e if type(e) is int and e < 0 else place[e] if e in place else len(letters) + e for e in expr.map]
         shape = [self.size(expr.open[s]) for s in letters] + [self.size(s) for s in expr.shape]
-        return self.tape.fill(self.tape.look(self.done[expr.node], entries, len(shape)), shape)
+        return self.tape.fill(self.tape.look(base, entries, len(shape)), shape)
+
+    def base(self, node: Node) -> Var:
+        """The value of a whole node, one that the walk so far has not met included."""
+        for below in topological([node], stop=self.done.__contains__):
+            if below not in self.done:
+                self.done[below] = self.make(below, [self.done[a] for a in below.args])
+        return self.done[node]
 
     def make(self, node: Node, args: list[Var]) -> Var:
         """One operation."""
@@ -167,18 +172,17 @@ def _rows(tape: Tape, out: Var, leaves: Sequence[Var]) -> list[Any]:
     return [np.array(row).reshape((*out.value.shape, *leaf.value.shape)) for row, leaf in zip(rows, leaves, strict=True)]
 
 
-def evaluate(expr: Expr, values: Arrays, tape: Tape | None = None, beside: Expr | None = None) -> Any:
+def evaluate(expr: Expr, values: Arrays, tape: Tape | None = None, beside: Sequence[Expr] = ()) -> Any:
     """The value of an expression on arrays; axes: open letters by name, then the shape.
 
-    Sizes are read off the values of the tensors in the expression, and in ``beside``: a gradient that is 0 mentions none itself.
+    Sizes are read off the values of the tensors in the expression, and in those ``beside`` it: a gradient that is 0 mentions none itself.
 
     Raises
     ------
     DataError
         When a value is missing or has the wrong shape.
     """
-    roots = [expr.node] if beside is None else [expr.node, beside.node]
-    sizes = bind_sizes(topological(roots), values)
+    sizes = bind_sizes(topological([expr.node, *(e.node for e in beside)]), values)
     with np.errstate(all="ignore"):
         return Walker(tape or Tape(), values, sizes).expr(expr).value
 
@@ -201,11 +205,12 @@ def tape_gradient(loss: Expr, wrt: Sequence[Expr], values: Arrays, tape: Tape | 
     gradients : dict
         Name -> array.
     """
-    nodes = topological([loss.node])
+    nodes = topological([loss.node, *(e.node for e in wrt)])
     walker = Walker(tape or Tape(), values, bind_sizes(nodes, values))
     with np.errstate(all="ignore"):
         out = walker.expr(loss)
-        leaves = [walker.done[e.node] if e.node in walker.done else walker.leaves[str(e.node.name)] for e in wrt]
+        # What the loss does not mention is put on the tape beside it: nothing flows there, and its gradient is 0.
+        leaves = [walker.base(e.node) for e in wrt]
         if not out.value.shape:
             walker.tape.backward(out, 1.0)
             grads = [np.zeros(v.value.shape) if v.grad is None else v.grad for v in leaves]

@@ -35,7 +35,7 @@ def samples(nodes: list[Node], dims: list[sp.Symbol], count: int, defined: Calla
         Its symbolic sizes.
     defined : callable
         Values -> whether all results are finite there. Where they are not, positive inputs are tried, then shares between 0 and 1,
-        then smaller ones: arguments of logarithms and roots are found so.
+        then smaller ones, then large ones: arguments of logarithms and roots are found so.
     """
     found: list[Sample] = []
     known = list(variables(nodes).values())
@@ -63,7 +63,7 @@ def _attempts(known: list[Variable], sizes: Mapping[Any, int], kind: str, rng: A
     # A size that stands on no input (ones(n), a mean of constants) is told by its symbol.
     told = {d for v in known for size in v.shape if isinstance(size, sp.Basic) for d in size.free_symbols}
     loose: dict[Any, Any] = {d: n for d, n in sizes.items() if d not in told}
-    for change in (None, "positive", "share", None, "positive", None):
+    for change in (None, "positive", "share", None, "positive", None, "far"):
         yield {v.name: draw(v, sizes, kind, scale, rng, change) for v in known} | loose
         if change == "share":
             scale = scale / 8
@@ -80,6 +80,8 @@ def draw(variable: Variable, sizes: Mapping[Any, int], kind: str, scale: float, 
         value = np.where(rng.random(size=shape) < 0.3, 1e-30, value)
     if change == "share":
         return rng.uniform(0.02, 0.98, size=shape)
+    if change == "far":
+        return 4.0 + 16.0 * np.abs(rng.normal(size=shape))
     return np.abs(value) if change == "positive" or "positive" in variable.facts else np.asarray(value)
 
 
