@@ -60,14 +60,14 @@ def compare(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], 
     """
     at = sample(loss, gradients, wrt, points)
     said = [{name: formula_value(gradient, [loss, wrt[name]], s.values) for name, gradient in gradients.items()} for s in at]
-    checks = _against("NumPy tape", tape_oracle, loss, gradients, wrt, at, said)
+    checks = _against("NumPy tape", tape_oracle, loss, gradients, wrt, at, said, points)
     if not frameworks:
         return checks
     try:
         import torch  # noqa: F401
     except ImportError:
         return [*checks, Check(f"gradient by {', '.join(gradients)}", "PyTorch", "skipped", note="not installed")]
-    return checks + _against("PyTorch", torch_oracle, loss, gradients, wrt, at, said)
+    return checks + _against("PyTorch", torch_oracle, loss, gradients, wrt, at, said, points)
 
 
 def sample(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int = POINTS) -> list[Sample]:
@@ -91,6 +91,7 @@ class _Tally:
     """What the points said of one gradient."""
 
     judged: int = 0
+    tiny: int = 0
     worst: float = 0.0
     where: str = ""
 
@@ -102,7 +103,7 @@ class _Tally:
 
 
 def _against(
-    how: str, oracle: Oracle, loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], at: list[Sample], said: list[dict[str, Any]]
+    how: str, oracle: Oracle, loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], at: list[Sample], said: list[dict[str, Any]], points: int
 ) -> list[Check]:
     tallies = {name: _Tally() for name in gradients}
     for sampled, formulas in zip(at, said, strict=True):
@@ -117,11 +118,14 @@ def _against(
             (got, noise), right, room = formulas[name], expected[key], spread[key]
             if not (np.all(np.isfinite(noise)) and np.all(np.isfinite(right)) and np.all(np.isfinite(room))):
                 continue  # the point tells nothing of this gradient
+            if 0 < max(np.max(np.abs(got), initial=0.0), np.max(np.abs(right), initial=0.0)) < UNDERFLOW:
+                tallies[name].tiny += 1  # nothing here has digits that could be compared
+                continue
             error = difference(got, noise, right, room)
             if not error <= TOLERANCE:
                 error = _second_look(oracle, loss, gradient, wrt[name], sampled.values)
             tallies[name].count(error, sampled.kind)
-    return [_line(name, how, tallies[name], _misfit(loss, wrt[name], gradient)) for name, gradient in gradients.items()]
+    return [_line(name, how, tallies[name], points, _misfit(loss, wrt[name], gradient)) for name, gradient in gradients.items()]
 
 
 def _second_look(oracle: Oracle, loss: Expr, gradient: Expr, wrt: Expr, values: Mapping[str, Any]) -> float:
@@ -141,16 +145,18 @@ def _misfit(loss: Expr, wrt: Expr, gradient: Expr) -> str:
     return f"has the shape {show_shape(gradient.shape)}{letters}, not {show_shape(wanted)}"
 
 
-def _line(name: str, how: str, tally: _Tally, misfit: str) -> Check:
+def _line(name: str, how: str, tally: _Tally, points: int, misfit: str) -> Check:
     what = f"gradient by {name}"
     if misfit:
         return Check(what, how, "FAILED", tally.judged, float("nan"), misfit)
+    if not tally.judged and tally.tiny:
+        return Check(what, how, "skipped", note=f"nowhere larger than {UNDERFLOW:g}: floats cannot tell")
     if not tally.judged:
         return Check(what, how, "FAILED", note="no input was found at which loss and gradients are finite")
     if not tally.worst <= TOLERANCE:
         says = "has no finite value" if np.isnan(tally.worst) else "differs"
         return Check(what, how, "FAILED", tally.judged, tally.worst, f"{says} at {tally.where} inputs")
-    few = f"no more than {tally.judged} inputs were found at which all is finite" if tally.judged < ENOUGH else ""
+    few = f"no more than {tally.judged} inputs were found at which all is finite" if tally.judged < min(points, ENOUGH) else ""
     return Check(what, how, "ok", tally.judged, tally.worst, few)
 
 
