@@ -84,7 +84,7 @@ OPERATIONS = {
     "ties": sd.max(y[:, None] * y[None, :]), "inverse": sd.sum(sd.inv(A) @ x), "determinant": sd.det(A), "log-determinant": sd.logdet(A @ A.T),
     "named": sd.let("named", X @ w) @ y, "fixed position": x[1] * X[0, 1] + A[1, 1], "diagonal": sd.sum(sd.diag(A) ** 2),
     "a tensor": sd.tanh(X @ w), "summed index": sd.sum(X[i, j] * X[i, j] * x[i], i, j),
-    **{f: sd.sum(getattr(sd, f)(x)) for f in "exp sin cos tan arctan sinh cosh tanh erf abs sigmoid softplus relu silu gelu".split()},
+    **{f: sd.sum(getattr(sd, f)(x)) for f in ["exp", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "erf", "abs", "sigmoid", "softplus", "relu", "silu", "gelu"]},
 }  # fmt: skip
 
 
