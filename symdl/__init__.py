@@ -47,6 +47,7 @@ from symdl.expr.ops import (
 )
 from symdl.expr.parse import parse
 from symdl.expr.tensor import Expr, let, tensor
+from symdl.expr.windows import concat, equal, gather, iszero, pad, position, reshape, stack, where, window
 from symdl.errors import (
     DataError,
     DomainError,

@@ -31,6 +31,8 @@ def evaluate(expr: Expr, values: dict[str, Any], sizes: dict[Any, int], letters:
             out = np.asarray(values[node.attr.name], float).reshape(shape)
         elif node.op == kinds.CONST:
             out = np.asarray(float(to_sympy(node.attr).subs(sizes)))
+        elif node.op == kinds.POSITION:
+            out = np.arange(shape[0], dtype=float)
         elif node.op == kinds.ADD:
             out = sum(float(to_sympy(c).subs(sizes)) * a for c, a in zip(node.attr, args, strict=True))
         elif node.op == kinds.MUL:

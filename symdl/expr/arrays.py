@@ -174,6 +174,8 @@ class Arrays:
         return complete(own, {own: Form(0, Name(node.rank, self._names[node]))})
 
     def _make(self, node: Node) -> Operand:
+        if node.op not in _MAKERS:  # a position: windows and gathers are said with indices
+            raise NotExpressible
         return _MAKERS[node.op](self, node)
 
     def _args(self, node: Node) -> list[Operand]:

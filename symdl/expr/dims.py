@@ -26,9 +26,25 @@ def dims(names: str) -> Any:
     return sp.symbols(names, integer=True, positive=True)
 
 
-def indices(names: str) -> Any:
-    """Index variables: integer symbols that stand on the axes of tensors."""
-    return sp.symbols(names, integer=True)
+def indices(names: str, *sizes: Any) -> Any:
+    """Index variables: integer symbols that stand on the axes of tensors.
+
+    Parameters
+    ----------
+    names : str
+        Names separated by blanks or commas.
+    *sizes : int or dim
+        How far each runs, one a name: then they are SymPy's ``Idx`` with a range. Needed only for letters that stand
+        nowhere alone on an axis, as i in ``sum(w[u]*x[i + u], u)``.
+    """
+    letters = sp.symbols(names, integer=True)
+    if not sizes:
+        return letters
+    several = letters if isinstance(letters, tuple) else (letters,)
+    if len(sizes) != len(several):
+        raise ShapeError(f"indices {names!r:.60}: {len(several)} names and {len(sizes)} sizes")
+    found = tuple(sp.Idx(s, as_size(n, f"index {s}")) for s, n in zip(several, sizes, strict=True))
+    return found if isinstance(letters, tuple) else found[0]
 
 
 def is_index(value: Any) -> bool:

@@ -14,7 +14,9 @@ import sympy as sp
 from symdl.expr.arrays import Arrays, NotExpressible, complement, raised, softmax_of
 from symdl.expr.dims import indices
 from symdl.expr.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Product, Tree, by_name, product, total, trailing
+from symdl.expr.solved import equation_sides, index_expression, solved_indices
 from symdl.expr.tensor import Expr
+from symdl.expr.to_sympy import Reader
 from symdl.expr.to_sympy import letters as letter_pool
 from symdl.graph import node as kinds
 from symdl.graph.labels import Term
@@ -48,6 +50,7 @@ class Elements:
         self._chosen: dict[tuple[Size, int], sp.Symbol] = {}
         self._depth = self._depths()
         self._known: dict[tuple[Node, tuple[Any, ...]], Tree] = {}
+        self._readers: dict[Node, Reader] = {}
 
     def _depths(self) -> dict[Node, dict[Size, int]]:
         """How many dummies of each size are in use under a node, itself included."""
@@ -109,14 +112,23 @@ class Elements:
         """The index on every index of the node: the given ones, then its dummies."""
         labels = list(at)
         own: dict[Size, int] = {}
-        for size in _summed(node):
+        solved = solved_indices(node)
+        for index, size in enumerate(_summed(node), start=node.rank):
             nth = self._depth[node][size] - own.get(size, 0) - 1
             own[size] = own.get(size, 0) + 1
-            labels.append(self._letter(size, nth))
+            labels.append(None if index in solved else self._letter(size, nth))
+        for index, found in solved.items():
+            labels[index] = index_expression(found, lambda e: labels[e], self._read)
         return labels
 
+    def _read(self, node: Node, at: tuple[Any, ...]) -> sp.Expr:
+        """What an index is made of, as SymPy."""
+        if node not in self._readers:
+            self._readers[node] = Reader([node], self._avoid)
+        return self._readers[node].read(node, at)
+
     def _arguments(self, node: Node, at: tuple[Any, ...]) -> list[tuple[Node, tuple[Any, ...]]]:
-        if node.op == kinds.MATRIX:
+        if node.op == kinds.MATRIX or (node.op == kinds.FN and node.attr == "iszero"):
             return []
         labels = self._labels(node, at)
         return [(a, tuple(e if e < 0 else labels[e] for e in m)) for a, m in node.terms()]
@@ -126,6 +138,10 @@ class Elements:
             return self._element(Name(node.rank, str(node.name)), at)
         if node.op == kinds.CONST:
             return Num(0, node.attr)
+        if node.op == kinds.POSITION:
+            return Name(0, str(_index(at[0]))) if type(at[0]) is not int else Num(0, ~at[0])
+        if node.op == kinds.FN and node.attr == "iszero":
+            return Kronecker(0, equation_sides(node, lambda e: at[e], self._read))
         if node.op == kinds.ADD:
             return total(0, list(zip(node.attr, parts, strict=True)))
         if node.op == kinds.MUL:
@@ -144,13 +160,18 @@ class Elements:
         return Element(0, tree, tuple(map(_index, at))) if at else tree
 
     def _dummies(self, node: Node, at: tuple[Any, ...]) -> tuple[tuple[Any, Size], ...]:
-        return tuple(zip(self._labels(node, at)[node.rank :], _summed(node), strict=True))
+        solved = solved_indices(node)
+        pairs = zip(self._labels(node, at)[node.rank :], _summed(node), strict=True)
+        return tuple(p for k, p in enumerate(pairs, start=node.rank) if k not in solved)
 
     def _product(self, node: Node, at: tuple[Any, ...], parts: list[Tree]) -> Tree:
         labels = self._labels(node, at)
         up: list[tuple[Term, Tree]] = []
         down: list[Tree] = []
-        for (arg, entries), part in zip(node.terms(), parts, strict=True):
+        equations = {s.factor for s in solved_indices(node).values()}
+        for k, ((arg, entries), part) in enumerate(zip(node.terms(), parts, strict=True)):
+            if k in equations:
+                continue
             if isinstance(part, Product) and part.over and not part.factors and part.coef == 1:
                 down += part.over
             else:

@@ -139,6 +139,10 @@ class Expr:
     def __getitem__(self, key: Any) -> Expr:
         keys = list(key) if isinstance(key, tuple) else [key]
         keys = self._fill_ellipsis(keys)
+        if any(_moves(k) for k in keys):
+            from symdl.expr.indexing import indexed
+
+            return indexed(self, keys)
         labels: dict[Any, Any] = {}
         shape: list[Size] = []
         letters = dict(self.open)
@@ -222,6 +226,12 @@ class Expr:
         from symdl.expr.ops import sum_
 
         return sum_(self, *over, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape: Any) -> Expr:
+        """The same elements, row by row, in another shape; one size may be -1."""
+        from symdl.expr.windows import reshape
+
+        return reshape(self, *shape)
 
     def mean(self, axis: Any = None) -> Expr:
         """Mean over axes; over all of them when none is given."""
@@ -434,6 +444,13 @@ def matmul(a: Any, b: Any) -> Expr:
     return Expr(build.mul(1, terms, (), {over: inner_l}), shape, letters)
 
 
+def _moves(key: Any) -> bool:
+    """Keys that make an index map of their own: bounded slices, 2*i + u, tensors of positions."""
+    if isinstance(key, slice):
+        return key != slice(None)
+    return isinstance(key, Expr) or (isinstance(key, (sp.Add, sp.Mul)) and not key.is_number)
+
+
 def _position(expr: Expr, key: Any, size: Size) -> Any:
     """What a key makes of one axis: an index letter, or a fixed position."""
     if isinstance(key, sp.Integer) or (hasattr(key, "__index__") and not isinstance(key, (bool, sp.Basic))):
@@ -449,7 +466,7 @@ def _position(expr: Expr, key: Any, size: Size) -> Any:
         return key
     if is_dim(key):
         raise ShapeError(f"{describe(expr)}: {key} is a size; index with sd.indices or an integer")
-    raise UnsupportedError(f"{describe(expr)} cannot be indexed with {key!r:.40}: use index letters, integers, ':' or None")
+    raise UnsupportedError(f"{describe(expr)} cannot be indexed with {key!r:.40}: use index letters, sums of them such as 2*i + u, integers, slices, tensors of positions or None")
 
 
 def constant_value(expr: Expr) -> Number | None:

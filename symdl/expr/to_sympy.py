@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.expr.dims import indices
+from symdl.expr.solved import equation_sides, index_expression, solved_indices
 from symdl.expr.tensor import Expr
 from symdl.functions import TABLE
 from symdl.graph import build
@@ -46,10 +47,10 @@ def to_sympy(expr: Expr, start: Any = 0) -> sp.Expr:
     """The SymPy expression of an Expr; the axes of a tensor get letters. Indices run from ``start``."""
     element, chosen = opened(expr)
     avoid = taken_names(element) | {str(s) for s in chosen}
-    return _Reader([element.node], avoid, start).read(element.node, element.map)
+    return Reader([element.node], avoid, start).read(element.node, element.map)
 
 
-class _Reader:
+class Reader:
     """Reads nodes at given indices. Without recursion; every (node, indices) once."""
 
     def __init__(self, roots: list[Node], avoid: set[str], start: Any = 0) -> None:
@@ -86,10 +87,17 @@ class _Reader:
         top = self._depth[node]
         while len(self._pool) < top:
             self._pool.append(next(self._source))
-        return [*at, *self._pool[top - len(node.attr.summed) : top]]
+        labels = [*at, *self._pool[top - len(node.attr.summed) : top]]
+        for index, solved in self._solved(node).items():
+            labels[index] = index_expression(solved, lambda e: labels[e], self.read, self._start)
+        return labels
+
+    def _solved(self, node: Node) -> dict[int, Any]:
+        """The indices that are written as what they are; one that may leave its axis stays in a sum, so that SymPy means the same."""
+        return {k: s for k, s in solved_indices(node).items() if s.inside}
 
     def _arguments(self, node: Node, at: tuple[Any, ...]) -> list[tuple[Node, tuple[Any, ...]]]:
-        if node.op == kinds.MATRIX:
+        if node.op == kinds.MATRIX or (node.op == kinds.FN and node.attr == "iszero"):
             return []
         labels = self._labels(node, at)
         return [(a, tuple(e if e < 0 else labels[e] for e in m)) for a, m in node.terms()]
@@ -99,6 +107,10 @@ class _Reader:
             return node.attr.atom[tuple(map(self._index, at))] if node.shape else node.attr.atom
         if node.op == kinds.CONST:
             return number_to_sympy(node.attr)
+        if node.op == kinds.POSITION:
+            return self._index(at[0]) - self._start
+        if node.op == kinds.FN and node.attr == "iszero":
+            return sp.KroneckerDelta(*equation_sides(node, lambda e: at[e], self.read, self._start))
         if node.op == kinds.ADD:
             return sp.Add(*[number_to_sympy(c) * a for c, a in zip(node.attr, args, strict=True)])
         if node.op == kinds.MUL:
@@ -120,10 +132,17 @@ class _Reader:
 
     def _limits(self, node: Node, at: tuple[Any, ...]) -> list[tuple[Any, int, Any]]:
         dummies = self._labels(node, at)[node.rank :]
-        return [(d, self._start, sp.sympify(n) - 1 + self._start) for d, n in zip(dummies, node.attr.summed, strict=True)]
+        solved = self._solved(node)
+        return [
+            (d, self._start, sp.sympify(n) - 1 + self._start)
+            for k, (d, n) in enumerate(zip(dummies, node.attr.summed, strict=True), start=node.rank)
+            if k not in solved
+        ]
 
     def _product(self, node: Node, at: tuple[Any, ...], args: list[sp.Expr]) -> sp.Expr:
         labels = self._labels(node, at)
+        equations = {s.factor for s in self._solved(node).values()}
+        args = [a for k, a in enumerate(args) if k not in equations]
         pairs = [[self._index(e if e < 0 else labels[e]) for e in delta] for delta in node.attr.deltas]
         body = sp.Mul(*args, *[sp.KroneckerDelta(a, b) for a, b in pairs])
         limits = self._limits(node, at)

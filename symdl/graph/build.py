@@ -13,10 +13,11 @@ from typing import Any
 
 from symdl.functions import TABLE
 from symdl.graph import node as kinds
+from symdl.graph import windows
 from symdl.graph.canonical import Renumber, canonical, finish, pair
 from symdl.graph.labels import Delta, Label, Term, axis_sizes, fresh, inner_deltas, inner_terms, is_fixed, rename, rename_delta
 from symdl.graph.node import Definition, InputInfo, Node, Product, Reduction, Size, intern
-from symdl.graph.number import Number, number, plus, power, times, to_sympy
+from symdl.graph.number import Number, is_negative, number, plus, power, times, to_sympy
 
 #: A sum or product inside another is opened up to this many terms, so that building a long chain stays linear.
 FLATTEN_LIMIT = 8
@@ -25,6 +26,16 @@ FLATTEN_LIMIT = 8
 def constant(value: Any) -> Term:
     """A number; it broadcasts to any shape."""
     return Term(intern(kinds.CONST, attr=number(value)), ())
+
+
+def position(size: Size, label: Label = 0) -> Term:
+    """The positions 0, 1, ..., size - 1 of an axis, as numbers."""
+    return constant(0) if size == 1 else Term(intern(kinds.POSITION, shape=(size,)), (label,))
+
+
+def _opened(term: Term) -> Term:
+    """A position at a fixed place is a number."""
+    return constant(~term.map[0]) if term.node.op == kinds.POSITION and is_fixed(term.map[0]) else term
 
 
 def input_node(info: InputInfo, shape: tuple[Size, ...]) -> Node:
@@ -55,6 +66,7 @@ def add(coefs: Sequence[Number], terms: Sequence[Term]) -> Term:
 
 def _addends(coef: Number, term: Term) -> Iterable[tuple[Number, Term]]:
     """The term as a short linear combination: nested sums and coefficients of products are opened."""
+    term = _opened(term)
     node = term.node
     if node.op == kinds.ADD and len(node.args) <= FLATTEN_LIMIT:
         for c, inner in zip(node.attr, inner_terms(term), strict=True):
@@ -97,6 +109,39 @@ def mul(
         return constant(0)
     factors, kept = reduced
     coef, factors = _merge_powers(coef, factors)
+    if any(map(windows.is_equation, factors)):
+        return _with_equations(coef, factors, kept, sums)
+    return _product_of(coef, factors, kept, sums)
+
+
+def _with_equations(coef: Number, factors: list[Term], kept: list[Delta], sums: dict[Label, Size]) -> Term:
+    """The same with the algebra of index equations, which may give deltas that collapse, and those other equations."""
+    found = windows.settled(factors, sums)
+    if found is None:
+        return constant(0)
+    equations = [_equation(e) for e in found.equations]
+    if not found.deltas:
+        return _product_of(coef, [*found.factors, *equations], kept, sums)
+    # A delta of a free label is stated, and not used up: only a new one can bring anything.
+    reduced = sum_out_deltas([*found.factors, *equations], [*kept, *found.deltas], sums)
+    if reduced is None:
+        return constant(0)
+    factors, kept = reduced
+    coef, factors = _merge_powers(coef, [_opened(t) for t in factors])
+    again = any(windows.is_equation(t) and t not in equations for t in factors)
+    return _with_equations(coef, factors, kept, sums) if again else _product_of(coef, factors, kept, sums)
+
+
+def _equation(equation: windows.Affine) -> Term:
+    """iszero of an affine function of positions, the sign chosen."""
+    terms = [position(equation.sizes[k], k) for k in equation.coefs]
+    whole = add([*equation.coefs.values(), equation.offset], [*terms, constant(1)])
+    first = whole.node.attr[0] if whole.node.op == kinds.ADD else whole.node.attr.coef if whole.node.op == kinds.MUL else 1
+    return _unary(kinds.FN, add([-1], [whole]) if is_negative(first) else whole, "iszero")
+
+
+def _product_of(coef: Number, factors: list[Term], kept: list[Delta], sums: dict[Label, Size]) -> Term:
+    """The product when all algebra is done."""
     if coef == 0:
         return constant(0)
     used = {e for t in factors for e in t.map} | {e for delta in kept for e in (delta.a, delta.b)}
@@ -150,7 +195,8 @@ def _open_products(coef: Number, terms: Sequence[Term], deltas: list[Delta], sum
     """Pull coefficients out, and open products inside the product where that repeats no sum."""
     factors: list[Term] = []
     siblings = sum(term.node.op != kinds.CONST for term in terms)
-    for term in terms:
+    for given in terms:
+        term = _opened(given)
         node = term.node
         if node.op == kinds.CONST:
             coef = times(coef, node.attr)
@@ -227,6 +273,7 @@ def _merge_powers(coef: Number, factors: list[Term]) -> tuple[Number, list[Term]
 
 def pow_(base: Term, exponent: Number) -> Term:
     """base**exponent for a constant exponent."""
+    base = _opened(base)
     node = base.node
     exponent = number(exponent)
     if exponent == 1:
@@ -238,6 +285,8 @@ def pow_(base: Term, exponent: Number) -> Term:
     if type(exponent) is int:
         if node.op == kinds.POW:
             return pow_(inner_terms(base)[0], times(node.attr, exponent))
+        if node.op == kinds.FN and node.attr in _INDICATORS and exponent > 0:
+            return base
         if node.op == kinds.MUL and not node.attr.summed and (exponent > 0 or not node.attr.deltas):
             labels = dict(enumerate(base.map))
             return mul(
@@ -255,6 +304,7 @@ def _unary(op: str, term: Term, attr: Any) -> Term:
 
 def fn(name: str, terms: Sequence[Term]) -> Term:
     """An elementwise function of the table applied to terms that broadcast."""
+    terms = [_opened(t) for t in terms]
     if all(t.node.op == kinds.CONST for t in terms):
         folded = _fold(name, [t.node.attr for t in terms])
         if folded is not None:
@@ -265,7 +315,12 @@ def fn(name: str, terms: Sequence[Term]) -> Term:
     renumber = Renumber()
     for term in terms:
         renumber.see(term.map)
-    return finish(kinds.FN, list(terms), renumber, name)
+    made = finish(kinds.FN, list(terms), renumber, name)
+    return mul(1, [made]) if name == "iszero" else made
+
+
+#: Functions that are 0 or 1: equal to their powers.
+_INDICATORS = frozenset(["iszero", "positive"])
 
 
 #: log(exp(x)) = x everywhere; exp(log(x)) = x where the left side is defined.
@@ -340,6 +395,7 @@ __all__ = [
     "matrix",
     "mul",
     "partial",
+    "position",
     "pow_",
     "product",
     "reduce_",

@@ -141,6 +141,7 @@ def _matrix(node: Node, sizes: list[int]) -> int:
 _COUNTERS: dict[str, Callable[[Node, list[int]], int]] = {
     kinds.INPUT: _nothing,
     kinds.CONST: _nothing,
+    kinds.POSITION: _nothing,
     kinds.LET: _nothing,
     kinds.ADD: _addition,
     kinds.MUL: _product,

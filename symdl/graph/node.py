@@ -26,6 +26,7 @@ Size = Union[int, sp.Expr]
 # What an operation's ``attr`` holds:
 INPUT = "input"  # (name, sympy atom, facts)
 CONST = "const"  # a Number
+POSITION = "position"  # None: the vector 0, 1, ..., size - 1 of an axis; what windows, gathers and masks are made of
 ADD = "add"  # a tuple of coefficients, one an argument
 MUL = "mul"  # Product: coefficient, sizes of the summed indices, Kronecker deltas
 POW = "pow"  # a Number, the exponent
@@ -33,6 +34,7 @@ FN = "fn"  # the name of an elementwise function, symdl.functions.TABLE
 REDUCE = "reduce"  # Reduction: kind ("logsumexp", "max"), sizes of the reduced indices
 MATRIX = "matrix"  # the name of a matrix function of a square argument: "inv", "det", "logdet"
 LET = "let"  # Definition: a name given to an intermediate result, and its role
+RECUR = "recur"  # Recurrence: states that step by step follow from their predecessors
 PARTIAL = "partial"  # None: the local partial d args[0] / d args[1], not carried out (stands in derivations only)
 
 
@@ -56,6 +58,27 @@ class Definition(NamedTuple):
 
     name: str
     role: str = "let"
+
+
+class Recurrence(NamedTuple):
+    """What RECUR holds: states s_0, s_1, ... that go through ``length`` steps together, and which part of which the node is.
+
+    Going up, state[l+1] = body(state[l], arguments at l) for l = 0, ..., length - 1; going down, state[l] = body(state[l+1], arguments at l) for
+    l = length - 1, ..., 0. The node's arguments are the initial states, then what the steps use. The bodies are closed graphs: they mention
+    nothing but their inputs "#0", "#1", ..., which stand for the states before the step and for the arguments of a single step.
+
+    ``part``: "all" (length + 1 positions), "before" or "after" (the state before or after every step, by step), "final".
+    ``summed``: the sizes of the indices beyond the free ones: the step, the axes of the initial states, the arguments' own axes.
+    """
+
+    names: tuple[str, ...]
+    length: Size
+    down: bool
+    shapes: tuple[tuple[Size, ...], ...]
+    bodies: tuple[tuple[Node, tuple[int, ...]], ...]
+    summed: tuple[Size, ...]
+    state: int
+    part: str
 
 
 class InputInfo(NamedTuple):
@@ -84,12 +107,14 @@ class Node:
 
     @property
     def name(self) -> str | None:
-        """The name of an input or of a named definition; None for all else."""
+        """The name of an input, of a named definition or of a whole recurrence; None for all else."""
+        if self.op == RECUR:
+            return self.attr.names[self.attr.state] if self.attr.part == "all" else None
         return self.attr.name if self.op in (INPUT, LET) else None
 
     def sizes(self) -> tuple[Size, ...]:
         """Sizes of all indices of the node: the free ones, then the summed ones."""
-        return self.shape + (self.attr.summed if self.op in (MUL, REDUCE) else ())
+        return self.shape + (self.attr.summed if self.op in (MUL, REDUCE, RECUR) else ())
 
     def terms(self) -> Iterator[tuple[Node, tuple[int, ...]]]:
         """The arguments with their maps."""

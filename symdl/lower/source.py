@@ -121,6 +121,8 @@ class _Writer:
             self._code[node] = f"x{self._place[str(node.name)]}"
         elif node.op == kinds.CONST:
             self._code[node] = self.number(node.attr)
+        elif node.op == kinds.POSITION:
+            self._code[node] = f"np.arange({self.size(node.shape[0])}, dtype=float)"
         else:
             code = _RULES[node.op](self, node)
             self._code[node] = f"v{len(self.lines)}"

@@ -15,8 +15,9 @@ import sympy as sp
 from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
 from symdl.graph.node import Node, Size
+from symdl.graph.static import static_values
 from symdl.graph.walk import topological
-from symdl.prove.functions import Functions
+from symdl.prove.functions import Functions, exact
 from symdl.prove.stop import Clock, TooLarge, Unreadable
 from symdl.prove.value import MAX_ENTRIES, Value, spread
 
@@ -64,7 +65,9 @@ class Evaluator:
 
     def expr(self, expr: Expr, letters: Sequence[Any]) -> Value:
         """The value of an expression; axes: the letters in this order, then those of its shape."""
-        for node in topological([expr.node], stop=self.done.__contains__):
+        order = topological([expr.node], stop=self.done.__contains__)
+        self._know_static(order)
+        for node in order:
             if node not in self.done:
                 self.clock.look()
                 self.done[node] = self._seeded(node, self._make(node))
@@ -74,13 +77,19 @@ class Evaluator:
         """Evaluate only what a discovery learns from: what makes generators, and all that lies under it, in the order of ``expr``."""
         needed = makers(topological([e.node for e in exprs]))
         seen: set[Node] = set()
+        self._know_static(topological([e.node for e in exprs]))
         for expr in exprs:
             for node in topological([expr.node], stop=seen.__contains__):
                 if node not in seen:
                     seen.add(node)
                     self.clock.look()
-                    if node in needed:
+                    if node in needed and node not in self.done:
                         self.done[node] = self._make(node)
+
+    def _know_static(self, order: list[Node]) -> None:
+        """Windows and masks are whole numbers: nothing is asked of the field for them."""
+        for node, array in static_values(order, self.size, lambda c: q if (q := exact(c, self.sizes)) is not None else float("nan")).items():
+            self.done.setdefault(node, Value(self.algebra.ring.integers(np.array(array))))
 
     def view(self, value: Value, expr: Expr, letters: Sequence[Any]) -> Value:
         """A node's value as an expression looks at it."""

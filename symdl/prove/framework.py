@@ -85,6 +85,8 @@ class _Torch:
             return self.leaves[name]
         if node.op == kinds.CONST:
             return self.constant(self.sizes.number(node.attr))
+        if node.op == kinds.POSITION:
+            return self.constant(np.arange(self.sizes.size(node.shape[0]), dtype=float))
         if node.op == kinds.MATRIX:
             return {"inv": self.torch.linalg.inv, "det": self.torch.linalg.det, "logdet": self.torch.logdet}[node.attr](args[0])
         alls = [self.sizes.size(s) for s in node.sizes()]
@@ -127,6 +129,8 @@ def _functions(torch: Any) -> dict[str, Callable[..., Any]]:
     found |= {
         "positive": lambda z: (z > 0).to(z.dtype),
         "step": lambda z: (z > 0).to(z.dtype),
+        "iszero": lambda z: (z == 0).to(z.dtype),
+        "where": lambda c, a, b: torch.where(c > 0, a, b),
         "softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),
         "silu": functional.silu,
         # torch's own gelu takes 1 + erf, which cancels in the left tail.

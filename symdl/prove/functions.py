@@ -29,6 +29,7 @@ class Functions(Algebra):
         self._primitives: dict[str, Callable[..., Value]] = {
             "exp": self.exp, "log": self.log, "sin": self.sin, "cos": self.cos, "arctan": self.arctan, "erf": self.erf,
             "abs": self.abs, "sign": self.sign, "positive": self.step, "step": self.step, "relu": self.relu,
+            "iszero": self.iszero, "where": self.where,
         }  # fmt: skip
 
     def apply(self, name: str, args: list[Value]) -> Value:
@@ -105,6 +106,13 @@ class Functions(Algebra):
 
     def step(self, x: Value) -> Value:
         return Value(self._by_sign(x, 0, 0, 1), None, ONE, ONE)
+
+    def iszero(self, x: Value) -> Value:
+        return Value(self._by_sign(x, 0, 1, 0), None, ONE, ONE)
+
+    def where(self, c: Value, a: Value, b: Value) -> Value:
+        here = self.step(c)
+        return self.add([1, 1], [self.times(here, a), self.times(self.add([1, -1], [self.number(1), here]), b)])
 
     # --- constant powers -----------------------------------------------------------------------------------------
 

@@ -96,6 +96,8 @@ class Walker:
             return self.leaves[name]
         if node.op == kinds.CONST:
             return tape.var(self.number(node.attr))
+        if node.op == kinds.POSITION:
+            return tape.var(np.arange(self.size(node.shape[0]), dtype=float))
         if node.op == kinds.MATRIX:
             return tape.matrix(node.attr, args[0])
         if node.op == kinds.PARTIAL:

@@ -249,6 +249,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Array], ...]] = {
     "sign": (np.sign, _zero),
     "positive": (_indicator, _zero),
     "step": (_step, _zero),
+    "iszero": (lambda z: (z == 0).astype(float), _zero),
+    "where": (lambda c, a, b: np.where(c > 0, a, b), lambda c, a, b: _zero(c), lambda c, a, b: _indicator(c), lambda c, a, b: 1.0 - _indicator(c)),
     "sigmoid": (_sigmoid, _sigmoid_slope),
     "softplus": (lambda z: np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z))), _sigmoid),
     "relu": (lambda z: np.maximum(z, 0.0), _indicator),
