@@ -14,7 +14,7 @@ import sympy as sp
 from symdl.expr.arrays import Arrays, NotExpressible, complement, raised, softmax_of
 from symdl.expr.dims import indices
 from symdl.expr.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Product, Tree, by_name, product, total, trailing
-from symdl.expr.solved import equation_sides, index_expression, solved_indices
+from symdl.expr.solved import equation_sides, index_expression, written_indices
 from symdl.expr.tensor import Expr
 from symdl.expr.to_sympy import Reader
 from symdl.expr.to_sympy import letters as letter_pool
@@ -112,7 +112,7 @@ class Elements:
         """The index on every index of the node: the given ones, then its dummies."""
         labels = list(at)
         own: dict[Size, int] = {}
-        solved = solved_indices(node)
+        solved = written_indices(node, self._names)
         for index, size in enumerate(_summed(node), start=node.rank):
             nth = self._depth[node][size] - own.get(size, 0) - 1
             own[size] = own.get(size, 0) + 1
@@ -160,7 +160,7 @@ class Elements:
         return Element(0, tree, tuple(map(_index, at))) if at else tree
 
     def _dummies(self, node: Node, at: tuple[Any, ...]) -> tuple[tuple[Any, Size], ...]:
-        solved = solved_indices(node)
+        solved = written_indices(node, self._names)
         pairs = zip(self._labels(node, at)[node.rank :], _summed(node), strict=True)
         return tuple(p for k, p in enumerate(pairs, start=node.rank) if k not in solved)
 
@@ -168,7 +168,7 @@ class Elements:
         labels = self._labels(node, at)
         up: list[tuple[Term, Tree]] = []
         down: list[Tree] = []
-        equations = {s.factor for s in solved_indices(node).values()}
+        equations = {s.factor for s in written_indices(node, self._names).values()}
         for k, ((arg, entries), part) in enumerate(zip(node.terms(), parts, strict=True)):
             if k in equations:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from symdl.graph.labels import Term, is_fixed
 from symdl.graph.node import Node
 from symdl.graph.number import Number, times
 from symdl.graph.number import to_sympy as number_to_sympy
-from symdl.graph.windows import equation_of, in_range, is_equation
+from symdl.graph.windows import Affine, equation_of, in_range, is_equation
 
 
 class Solved(NamedTuple):
@@ -26,12 +26,15 @@ class Solved(NamedTuple):
     parts : tuple of (coefficient, Term)
         The index is their sum; terms are in the product's own index numbers.
     inside : bool
-        Whether the index always lies on its axis. Where it does not, what it stands on counts as 0.
+        Whether the index always lies on its axis.
+    users : tuple of Node
+        What it stands on, equations aside.
     """
 
     factor: int
     parts: tuple[tuple[Number, Term], ...]
     inside: bool
+    users: tuple[Node, ...]
 
 
 @lru_cache(maxsize=10_000)
@@ -45,10 +48,10 @@ def solved_indices(node: Node) -> dict[int, Solved]:
         if not is_equation(Term(arg, entries)):
             continue
         parts = _parts(Term(arg, entries))
-        for index in _candidates(node, parts):
+        for index in _candidates(node, equation_of(Term(arg, entries)), parts):
             others = [e for s in found.values() for _, t in s.parts for e in t.map]
             if index not in found and index not in others and index not in fixed:
-                found[index] = _solve(Term(arg, entries), place, parts, index)
+                found[index] = _solve(Term(arg, entries), place, parts, index, _users(node, index))
                 break
     # An index that stands in what another was solved for is not free any more.
     bad = [k for k, s in found.items() if any(e in found for _, t in s.parts for e in t.map)]
@@ -65,8 +68,8 @@ def _parts(term: Term) -> list[tuple[Number, Term]]:
     return [(c, Term(a, tuple(labels[e] if e >= 0 else e for e in m))) for c, (a, m) in zip(inner.attr, inner.terms(), strict=True)]
 
 
-def _candidates(node: Node, parts: list[tuple[Number, Term]]) -> list[int]:
-    """Summed indices with coefficient 1 or -1 in the equation: those of data first, then those of composite size (a kernel's index stays)."""
+def _candidates(node: Node, equation: Affine | None, parts: list[tuple[Number, Term]]) -> list[int]:
+    """Summed indices with coefficient 1 or -1 in the equation: best those of data that stay on their axis, then those of data with a name."""
     sizes = node.sizes()
     found = []
     for coef, term in parts:
@@ -76,14 +79,29 @@ def _candidates(node: Node, parts: list[tuple[Number, Term]]) -> list[int]:
         if sum(index in t.map for _, t in parts) == 1:
             found.append(index)
     data = {e for a, m in node.terms() for e in m if not is_equation(Term(a, m))}
-    return sorted(found, key=lambda k: (k not in data, isinstance(sizes[k], (int, sp.Symbol)), k))
+
+    def liking(index: int) -> tuple[Any, ...]:
+        inside = equation is not None and in_range(equation, index)
+        named = all(a.op in (kinds.INPUT, kinds.LET) for a in _users(node, index))
+        return index not in data, not inside, not named, isinstance(sizes[index], (int, sp.Symbol)), index
+
+    return sorted(found, key=liking)
 
 
-def _solve(term: Term, place: int, parts: list[tuple[Number, Term]], index: int) -> Solved:
+def _users(node: Node, index: int) -> tuple[Node, ...]:
+    return tuple(a for a, m in node.terms() if index in m and not is_equation(Term(a, m)))
+
+
+def _solve(term: Term, place: int, parts: list[tuple[Number, Term]], index: int, users: tuple[Node, ...]) -> Solved:
     sign = next(c for c, t in parts if index in t.map)
     rest = tuple((times(-1, times(sign, c)), t) for c, t in parts if index not in t.map)
     equation = equation_of(term)
-    return Solved(place, rest, equation is None or in_range(equation, index))
+    return Solved(place, rest, equation is None or in_range(equation, index), users)
+
+
+def written_indices(node: Node, names: Container[Node]) -> dict[int, Solved]:
+    """Those that may be written as what they are, under the convention that a tensor is 0 outside its axes: it holds for what has a name."""
+    return {k: s for k, s in solved_indices(node).items() if s.inside or (s.users and all(a.op == kinds.INPUT or a in names for a in s.users))}
 
 
 def index_expression(solved: Solved, at: Callable[[int], Any], read: Callable[[Node, tuple[Any, ...]], sp.Expr], start: Any = 0) -> sp.Expr:

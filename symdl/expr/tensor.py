@@ -217,9 +217,9 @@ class Expr:
     def __abs__(self) -> Expr:
         return elementwise("abs", self)
 
-    def _apply_elementwise(self, name: str) -> Expr:
-        """What a SymPy function class of the table does with us."""
-        return elementwise(name, self)
+    def _apply_elementwise(self, name: str, *args: Any) -> Expr:
+        """What a SymPy function class of the table does with us, wherever we stand among its arguments."""
+        return elementwise(name, *(args or (self,)))
 
     def sum(self, *over: Any, axis: Any = None, keepdims: bool = False) -> Expr:
         """Sum over index letters, or over axes; over all axes when neither is given."""
@@ -466,7 +466,7 @@ def _position(expr: Expr, key: Any, size: Size) -> Any:
         return key
     if is_dim(key):
         raise ShapeError(f"{describe(expr)}: {key} is a size; index with sd.indices or an integer")
-    raise UnsupportedError(f"{describe(expr)} cannot be indexed with {key!r:.40}: use index letters, sums of them such as 2*i + u, integers, slices, tensors of positions or None")
+    raise UnsupportedError(f"{describe(expr)} cannot be indexed with {key!r:.40}: use index letters, sums such as 2*i + u, integers, slices, positions or None")
 
 
 def constant_value(expr: Expr) -> Number | None:

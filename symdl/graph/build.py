@@ -219,8 +219,13 @@ def _open_products(coef: Number, terms: Sequence[Term], deltas: list[Delta], sum
 
 def _opens(node: Node, siblings: int) -> bool:
     if node.attr.summed:
-        return siblings == 1
+        return siblings == 1 or _moves_only(node)
     return len(node.args) + siblings <= FLATTEN_LIMIT
+
+
+def _moves_only(node: Node) -> bool:
+    """A tensor in other places: a window, a slice, a reshape. Opened, it joins what moves it on."""
+    return sum(not (a.op == kinds.FN and a.attr == "iszero") for a in node.args) <= 1
 
 
 def sum_out_deltas(factors: list[Term], deltas: list[Delta], sums: dict[Label, Size]) -> tuple[list[Term], list[Delta]] | None:

@@ -67,6 +67,7 @@ class Recurrence(NamedTuple):
     l = length - 1, ..., 0. The node's arguments are the initial states, then what the steps use. The bodies are closed graphs: they mention
     nothing but their inputs "#0", "#1", ..., which stand for the states before the step and for the arguments of a single step.
 
+    ``batch``: so many leading axes are the same ones in all states, and a step takes every position of them for itself.
     ``part``: "all" (length + 1 positions), "before" or "after" (the state before or after every step, by step), "final".
     ``summed``: the sizes of the indices beyond the free ones: the step, the axes of the initial states, the arguments' own axes.
     """
@@ -74,6 +75,7 @@ class Recurrence(NamedTuple):
     names: tuple[str, ...]
     length: Size
     down: bool
+    batch: int
     shapes: tuple[tuple[Size, ...], ...]
     bodies: tuple[tuple[Node, tuple[int, ...]], ...]
     summed: tuple[Size, ...]

@@ -91,6 +91,7 @@ def settled(factors: Sequence[Term], sums: dict[Label, Size]) -> Settled | None:
                 equations.append(found)
     used = {e for t in (*rest, *opaque) for e in t.map}
     equations = _eliminated(equations, used, sums)
+    equations = _counted(_joined(equations), used, sums)
     parts = [part for e in equations for part in _digits(e)]
     deltas: list[Delta] = []
     kept: list[Affine] = []
@@ -206,6 +207,57 @@ def _eliminated(equations: list[Affine], used: set[Any], sums: dict[Label, Size]
             again = True
             break
     return equations
+
+
+def _joined(equations: list[Affine]) -> list[Affine]:
+    """r = A and s = A, A an affine function of two or more positions: r = A and r = s."""
+    done: list[Affine] = []
+    for equation in equations:
+        for other in done:
+            for sign in (1, -1):
+                gap = _combined(equation, other, sign)
+                if len(gap.coefs) <= 2 < len(equation.coefs):
+                    equation = gap
+        done.append(equation)
+    return done
+
+
+def _combined(a: Affine, b: Affine, sign: int) -> Affine:
+    """a + sign*b."""
+    coefs = dict(a.coefs)
+    for label, c in b.coefs.items():
+        coefs[label] = plus(coefs.get(label, 0), times(sign, c))
+    sizes = {**a.sizes, **b.sizes}
+    return Affine({k: c for k, c in coefs.items() if c != 0}, {k: n for k, n in sizes.items() if coefs[k] != 0}, plus(a.offset, times(sign, b.offset)))
+
+
+def _counted(equations: list[Affine], used: set[Any], sums: dict[Label, Size]) -> list[Affine]:
+    """Sum over i and k of iszero(r - (p*i + k)) = 1: every r < n*p has one pair of digits i < n, k < p."""
+    kept = []
+    for equation in equations:
+        elsewhere = used | {k for other in equations if other is not equation for k in other.coefs}
+        digits = [k for k in equation.coefs if k in sums and k not in elsewhere]
+        rest = [k for k in equation.coefs if k not in digits]
+        if len(rest) == 1 and len(digits) > 1 and equation.offset == 0 and _is_count(equation, rest[0], digits):
+            for k in digits:
+                del sums[k]
+        else:
+            kept.append(equation)
+    return kept
+
+
+def _is_count(equation: Affine, whole: Label, digits: list[Label]) -> bool:
+    """Whether the digits are a mixed radix system that counts the positions of ``whole``."""
+    scale = times(-1, equation.coefs[whole])
+    stride: Any = scale
+    waiting = list(digits)
+    while waiting:
+        nxt = next((k for k in waiting if sp.expand(sp.sympify(equation.coefs[k]) - sp.sympify(stride)) == 0), None)
+        if nxt is None:
+            return False
+        stride = sp.sympify(stride) * sp.sympify(equation.sizes[nxt])
+        waiting.remove(nxt)
+    return bool(sp.expand(sp.sympify(stride) - sp.sympify(scale) * sp.sympify(equation.sizes[whole])) == 0)
 
 
 def _substituted(equation: Affine, label: Label, value: Affine) -> Affine:
