@@ -1,14 +1,15 @@
 """Elementwise functions: each is one entry of one table (definition, derivative, stable evaluation, LaTeX, kinks).
 
-To add a function, add an entry to the file of its kind (``activations.py``, ``elementary.py``, ``select.py``) or register
-one at run time with ``symdl.extend.function``.
+To add a function, add an entry to the file of its kind (``activations.py``, ``rectifiers.py`` for those with cases, ``elementary.py``,
+``extremes.py``, ``select.py``), with its evaluation in ``stable_activations.py``; or register one at run time with ``symdl.extend.function``.
+All other rooms read the table: nothing else is to be written.
 """
 
-from symdl.functions import activations, elementary, select
+from symdl.functions import activations, elementary, extremes, rectifiers, select
 from symdl.functions.entry import Elementwise, Kink, sympy_class
 
 #: name -> entry, every elementwise function symdl knows.
-TABLE: dict[str, Elementwise] = {e.name: e for e in (*elementary.ENTRIES, *activations.ENTRIES, *select.ENTRIES)}
+TABLE: dict[str, Elementwise] = {e.name: e for e in (*elementary.ENTRIES, *activations.ENTRIES, *rectifiers.ENTRIES, *extremes.ENTRIES, *select.ENTRIES)}
 
 #: SymPy class -> name, for reading SymPy expressions.
 BY_CLASS = {entry.sympy: name for name, entry in TABLE.items()}

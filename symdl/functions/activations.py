@@ -1,7 +1,8 @@
 """Activations: SymPy functions of our own, with closed-form derivatives.
 
 Sources: Wakui, Y. and S., section 2-2 (unit step, sigmoid); Goodfellow et al., Deep Learning, section 3.10 (softplus, sigma' =
-sigma(1 - sigma)); Hendrycks and Gimpel 2016 (GELU); Elfwing et al. 2018 (SiLU).
+sigma(1 - sigma)); Hendrycks and Gimpel 2016 (GELU, both forms); Elfwing et al. 2018 (SiLU); Misra 2019 (Mish); Turian et al. 2009 (softsign).
+Activations with cases are in ``rectifiers.py``.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import Any
 
 import sympy as sp
 
-from symdl.functions import stable
-from symdl.functions.entry import Elementwise, Kink, sympy_class
+from symdl.errors import UnsupportedError
+from symdl.functions import stable, stable_activations
+from symdl.functions.entry import Elementwise, Kink, function, sympy_class
 
 
 def _activation(
@@ -24,8 +26,9 @@ def _activation(
     rule: str,
     at_number: Callable[[sp.Expr], sp.Expr | None] = lambda z: None,
     kinks: tuple[Kink, ...] = (),
+    otherwise: Callable[..., Any] | None = None,
 ) -> Elementwise:
-    made = sympy_class(name, derivative, definition, numpy, latex, at_number)
+    made = sympy_class(name, derivative, definition, numpy, latex, at_number, otherwise=otherwise)
     return Elementwise(name, made, (derivative,), rule, numpy, definition, latex, kinks)
 
 
@@ -83,6 +86,15 @@ _sigmoid = _activation(
 )
 sigmoid: Any = _sigmoid.sympy
 
+
+def _sharper(z: Any, beta: Any = 1, threshold: Any = 20) -> Any:
+    """softplus with PyTorch's arguments; its threshold switches to z where the float value is z already, and changes nothing here."""
+    if isinstance(beta, (int, float)) and beta <= 0:
+        raise UnsupportedError(f"softplus: beta is {beta}, and must be positive")
+    beta = sp.Rational(repr(beta)) if isinstance(beta, float) else beta
+    return softplus(z) if beta == 1 else softplus(beta * z) / beta
+
+
 _softplus = _activation(
     "softplus",
     lambda z: sigmoid(z),
@@ -90,7 +102,9 @@ _softplus = _activation(
     stable.softplus,
     r"\operatorname{softplus}",
     "derivative of the softplus",
+    otherwise=_sharper,
 )
+softplus: Any = _softplus.sympy
 
 _relu = _activation(
     "relu",
@@ -112,6 +126,14 @@ _silu = _activation(
     "derivative of the SiLU",
 )
 
+
+def _gelu_form(z: Any, approximate: str = "none") -> Any:
+    """GELU with PyTorch's argument: the exact one, or the one by tanh."""
+    if approximate not in ("none", "tanh"):
+        raise UnsupportedError(f"gelu: approximate is {approximate!r:.40}, and must be 'none' or 'tanh'")
+    return gelu(z) if approximate == "none" else gelu_tanh(z)
+
+
 _gelu = _activation(
     "gelu",
     lambda z: (1 + sp.erf(z / sp.sqrt(2))) / 2 + z * sp.exp(-(z**2) / 2) / sp.sqrt(2 * sp.pi),
@@ -119,6 +141,65 @@ _gelu = _activation(
     stable.gelu,
     r"\operatorname{GELU}",
     "derivative of the GELU",
+    otherwise=_gelu_form,
+)
+gelu: Any = _gelu.sympy
+
+#: sqrt(2/pi) and the coefficient of the cubic term, which Hendrycks and Gimpel fitted.
+_ROOT = sp.sqrt(2 / sp.pi)
+_CUBIC = sp.Rational("0.044715")
+
+_gelu_tanh = function(
+    "gelu_tanh",
+    "derivative of the GELU by tanh",
+    lambda z: z * (1 + sp.tanh(_ROOT * (z + _CUBIC * z**3))) / 2,
+    # sigmoid(2u) = (1 + tanh u)/2 keeps its digits in the left tail.
+    lambda z: _gate(z) + z * _gate(z) * (1 - _gate(z)) * 2 * _ROOT * (1 + 3 * _CUBIC * z**2),
+    stable_activations.gelu_tanh,
+    r"\operatorname{GELU}_{\tanh}",
+)
+gelu_tanh: Any = _gelu_tanh.sympy
+
+
+def _gate(z: sp.Expr) -> sp.Expr:
+    return sigmoid(2 * _ROOT * (z + _CUBIC * z**3))
+
+
+_log_sigmoid = function(
+    "log_sigmoid",
+    "derivative of the log-sigmoid",
+    lambda z: -sp.log(1 + sp.exp(-z)),
+    lambda z: 1 - sigmoid(z),
+    stable_activations.log_sigmoid,
+    r"\log\sigma",
 )
 
-ENTRIES = (_positive, _step, _sigmoid, _softplus, _relu, _silu, _gelu)
+_mish = function(
+    "mish",
+    "derivative of the Mish",
+    lambda z: z * sp.tanh(softplus(z)),
+    lambda z: sp.tanh(softplus(z)) + z * sigmoid(z) * (1 - sp.tanh(softplus(z)) ** 2),
+    stable_activations.mish,
+    r"\operatorname{Mish}",
+)
+
+_softsign = function(
+    "softsign",
+    "derivative of the softsign",
+    lambda z: z / (1 + sp.Abs(z)),
+    lambda z: (1 + sp.Abs(z)) ** -2,
+    stable_activations.softsign,
+    r"\operatorname{softsign}",
+    (Kink(0.0, "0", "1 (differentiable; the second derivative jumps)"),),
+)
+
+_tanhshrink = function(
+    "tanhshrink",
+    "derivative of the tanhshrink",
+    lambda z: z - sp.tanh(z),
+    lambda z: sp.tanh(z) ** 2,
+    stable_activations.tanhshrink,
+    r"\operatorname{Tanhshrink}",
+)
+
+ENTRIES = (_positive, _step, _sigmoid, _softplus, _relu, _silu, _gelu, _gelu_tanh, _log_sigmoid, _mish, _softsign, _tanhshrink)

@@ -6,11 +6,13 @@ import numpy as np
 import sympy as sp
 
 from symdl.functions import stable
-from symdl.functions.entry import Elementwise, Kink
+from symdl.functions.entry import Elementwise, Kink, function
 
 ENTRIES = (
     Elementwise("exp", sp.exp, (lambda z: sp.exp(z),), "derivative of exp", np.exp, latex=r"\exp"),
     Elementwise("log", sp.log, (lambda z: 1 / z,), "derivative of log", np.log, latex=r"\log", domain="z > 0"),
+    function("expm1", "derivative of exp(z) - 1", lambda z: sp.exp(z) - 1, lambda z: sp.exp(z), np.expm1),
+    function("log1p", "derivative of log(1 + z)", lambda z: sp.log(1 + z), lambda z: 1 / (1 + z), np.log1p, domain="z > -1"),
     Elementwise("sin", sp.sin, (lambda z: sp.cos(z),), "derivative of sin", np.sin, latex=r"\sin"),
     Elementwise("cos", sp.cos, (lambda z: -sp.sin(z),), "derivative of cos", np.cos, latex=r"\cos"),
     Elementwise(

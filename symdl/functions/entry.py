@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
+
+from symdl.errors import UnsupportedError
 
 
 @dataclass(frozen=True)
 class Kink:
     """A point where a function jumps or has no derivative, and what symdl does there."""
 
-    at: float
+    at: float | str  # a str names a parameter: "lambd"
     value: str  # "undefined", or the value taken there, as text
     derivative: str  # "undefined", or the value taken there, as text
 
@@ -42,6 +44,8 @@ class Elementwise:
         Where the derivative's table entry is a policy and not a theorem.
     domain : str
         "" for all reals, else the condition in words ("z > 0").
+    parameters : tuple of pairs
+        Names of the arguments behind the first, with the values that they have when they are not given (None: must be given).
     """
 
     name: str
@@ -53,61 +57,89 @@ class Elementwise:
     latex: str = ""
     kinks: tuple[Kink, ...] = field(default=())
     domain: str = ""
+    parameters: tuple[tuple[str, Any], ...] = ()
 
     @property
     def nargs(self) -> int:
         return len(self.derivatives)
 
+    @property
+    def symbols(self) -> tuple[sp.Symbol, ...]:
+        """Symbols for the arguments, to print formulas with."""
+        if self.parameters:
+            return (sp.Symbol("z"), *(sp.Symbol(_PRINTED.get(name, name)) for name, _ in self.parameters))
+        return (sp.Symbol("z"),) if self.nargs == 1 else tuple(map(sp.Symbol, "abcdef"[: self.nargs]))
+
+
+#: Python's names of parameters that are not the printed ones.
+_PRINTED = {"lambd": "lambda", "min_val": "m", "max_val": "M", "negative_slope": "a", "min": "m", "max": "M", "threshold": "theta", "value": "v"}
+
 
 def sympy_class(
     name: str,
-    derivative: Callable[[sp.Expr], sp.Expr],
-    definition: Callable[[sp.Expr], sp.Expr],
+    derivative: Callable[..., sp.Expr] | tuple[Callable[..., sp.Expr], ...],
+    definition: Callable[..., sp.Expr],
     numpy: Callable[..., Any],
     latex: str,
-    at_number: Callable[[sp.Expr], sp.Expr | None] = lambda z: None,
+    at_number: Callable[..., sp.Expr | None] = lambda *z: None,
+    parameters: Mapping[str, Any] | None = None,
+    otherwise: Callable[..., Any] | None = None,
 ) -> type[sp.Function]:
-    """A SymPy function that knows its derivative, definition, numeric value and LaTeX.
+    """A SymPy function that knows its derivatives, definition, numeric value and LaTeX.
 
     ``diff``, ``rewrite(exp)``, ``evalf``, ``latex`` and ``lambdify`` work on it as on SymPy's own.
+
+    Parameters
+    ----------
+    derivative : callable or tuple of callables
+        One an argument.
+    parameters : mapping
+        Names and default values of the arguments behind the first: they may be given by name.
+    otherwise : callable
+        What a call with further arguments means: ``gelu(z, approximate="tanh")``.
     """
+    derivatives = derivative if isinstance(derivative, tuple) else (derivative,)
+    known = dict(parameters or {})
 
     def new(cls: type, *args: Any, **options: Any) -> Any:
+        if otherwise is not None and (len(args) > len(derivatives) or set(options) - {"evaluate"}):
+            return otherwise(*args, **options)
+        args = _completed(name, args, options, known)
         # An expression of symdl answers for itself, so that sd.sigmoid is one name for both worlds.
-        if args and hasattr(args[0], "_apply_elementwise"):
-            return args[0]._apply_elementwise(name)
+        mine = next((a for a in args if hasattr(a, "_apply_elementwise")), None)
+        if mine is not None:
+            return mine._apply_elementwise(name, *args)
         return sp.Function.__new__(cls, *args, **options)
 
     def fdiff(self: sp.Function, argindex: int = 1) -> sp.Expr:
-        return derivative(self.args[0])
+        return sp.sympify(derivatives[argindex - 1](*self.args))
 
-    def eval_(cls: type, z: sp.Expr) -> sp.Expr | None:
-        return at_number(z)
+    def eval_(cls: type, *args: sp.Expr) -> sp.Expr | None:
+        return at_number(*args)
 
-    def rewrite_as(self: sp.Function, z: sp.Expr, **hints: Any) -> sp.Expr:
-        return definition(z)
+    def rewrite_as(self: sp.Function, *args: sp.Expr, **hints: Any) -> sp.Expr:
+        return definition(*args)
 
     def evalf_(self: sp.Function, prec: int) -> sp.Expr | None:
-        z = self.args[0]
-        if not z.is_number:
+        if not all(a.is_number for a in self.args):
             return None
         # Twice the digits: definitions such as 1/(1 + exp(-z)) lose some by cancellation.
-        value = definition(z)._eval_evalf(2 * prec + 64)
+        value = sp.sympify(definition(*self.args))._eval_evalf(2 * prec + 64)
         return None if value is None else value._eval_evalf(prec)
 
     def latex_(self: sp.Function, printer: Any, exp: str | None = None) -> str:
         power = f"^{{{exp}}}" if exp else ""
-        return rf"{latex}{power}\left({printer._print(self.args[0])}\right)"
+        return rf"{latex}{power}\left({', '.join(map(printer._print, self.args))}\right)"
 
     def is_real(self: sp.Function) -> bool | None:
-        return self.args[0].is_real
+        return self.args[0].is_real if len(self.args) == 1 else True if all(a.is_real for a in self.args) else None
 
     body = {
-        "nargs": 1,
+        "nargs": len(derivatives),
         "__new__": new,
         "fdiff": fdiff,
         "eval": classmethod(eval_),
-        "_eval_rewrite": lambda self, rule, args, **hints: definition(args[0]),
+        "_eval_rewrite": lambda self, rule, args, **hints: definition(*args),
         "_eval_rewrite_as_exp": rewrite_as,
         "_eval_evalf": evalf_,
         "_eval_is_real": is_real,
@@ -117,3 +149,62 @@ def sympy_class(
         "__doc__": f"The function {name}; see symdl.functions.TABLE[{name!r}].",
     }
     return type(sp.Function)(name, (sp.Function,), body)
+
+
+def _completed(name: str, args: tuple[Any, ...], options: dict[str, Any], known: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The arguments, those given by name (taken from ``options``) and the defaults included."""
+    if not known:
+        return args
+    out = list(args)
+    for place, (parameter, default) in enumerate(known.items(), start=1):
+        given = options.pop(parameter, None)
+        if len(out) > place:
+            if given is not None:
+                raise UnsupportedError(f"{name}: {parameter} is given twice")
+            continue
+        if given is None and default is None:
+            raise UnsupportedError(f"{name} needs its {parameter}: {name}(z, {', '.join(known)})")
+        out.append(default if given is None else given)
+    unknown = sorted(set(options) - {"evaluate"})
+    if unknown:
+        raise UnsupportedError(f"{name} has no parameter {unknown[0]}; it has {', '.join(known)}")
+    return tuple(out)
+
+
+def at_rational(definition: Callable[..., Any]) -> Callable[..., sp.Expr | None]:
+    """Automatic evaluation at numbers where the value is rational; elsewhere the function stays as it stands."""
+
+    def at_number(*args: sp.Expr) -> sp.Expr | None:
+        if not all(a.is_Rational for a in args):
+            return None
+        value = sp.sympify(definition(*args))
+        return value if value.is_Rational else None
+
+    return at_number
+
+
+def function(
+    name: str,
+    rule: str,
+    definition: Callable[..., Any],
+    derivatives: Callable[..., Any] | tuple[Callable[..., Any], ...],
+    numpy: Callable[..., Any],
+    latex: str = "",
+    kinks: tuple[Kink, ...] = (),
+    parameters: Mapping[str, Any] | None = None,
+    at_number: Callable[..., sp.Expr | None] | None = None,
+    otherwise: Callable[..., Any] | None = None,
+    domain: str = "",
+) -> Elementwise:
+    """An entry of the table together with its SymPy class: all that is to be said of a function, in one call.
+
+    Parameters
+    ----------
+    definition, derivatives, numpy
+        Of all arguments, the parameters last. ``derivatives``: one an argument.
+    """
+    slopes = derivatives if isinstance(derivatives, tuple) else (derivatives,)
+    known = dict(parameters or {})
+    shown = latex or rf"\operatorname{{{name}}}"
+    made = sympy_class(name, slopes, definition, numpy, shown, at_number or at_rational(definition), known, otherwise)
+    return Elementwise(name, made, slopes, rule, numpy, definition, shown, kinks, domain, tuple(known.items()))

@@ -1,0 +1,34 @@
+"""The smaller and the larger of two numbers. Where they tie, each counts half, as PyTorch takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symdl.functions.activations import positive
+from symdl.functions.entry import Elementwise, Kink, function
+from symdl.functions.select import iszero
+
+_TIE = (Kink("a = b", "a", "1/2 by each"),)
+
+
+def _extreme(name: str, word: str, sign: int, numpy: Any, latex: str) -> Elementwise:
+    """``sign`` 1: the larger."""
+
+    def share(mine: sp.Expr, other: sp.Expr) -> sp.Expr:
+        return positive(sign * (mine - other)) + iszero(mine - other) / 2
+
+    def definition(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+        return sp.Piecewise((a, sign * (a - b) > 0), (b, True))
+
+    return function(name, f"derivative of the {word} of two", definition, (share, lambda a, b: share(b, a)), numpy, latex, _TIE)
+
+
+_minimum = _extreme("minimum", "smaller", -1, np.minimum, r"\min")
+_maximum = _extreme("maximum", "larger", 1, np.maximum, r"\max")
+minimum: Any = _minimum.sympy
+maximum: Any = _maximum.sympy
+
+ENTRIES = (_minimum, _maximum)
