@@ -11,7 +11,9 @@ import sympy as sp
 from symdl.expr.tensor import Expr
 from symdl.functions import TABLE
 from symdl.graph import node as kinds
+from symdl.graph.build import Term
 from symdl.graph.number import to_sympy
+from symdl.graph.unroll import part, positions
 from symdl.graph.walk import topological
 
 
@@ -25,7 +27,7 @@ def evaluate(expr: Expr, values: dict[str, Any], sizes: dict[Any, int], letters:
     for node in topological([expr.node]):
         shape = tuple(size(s) for s in node.shape)
         alls = tuple(size(s) for s in node.sizes())
-        args = [_spread(done[a], m, alls) for a, m in node.terms()] if node.op != kinds.MATRIX else []
+        args = [_spread(done[a], m, alls) for a, m in node.terms()] if node.op not in (kinds.MATRIX, kinds.RECUR) else []
         over = tuple(range(len(shape), len(alls)))
         if node.op == kinds.INPUT:
             out = np.asarray(values[node.attr.name], float).reshape(shape)
@@ -53,6 +55,8 @@ def evaluate(expr: Expr, values: dict[str, Any], sizes: dict[Any, int], letters:
         elif node.op == kinds.MATRIX:
             matrix = done[node.args[0]]
             out = {"inv": np.linalg.inv, "det": np.linalg.det, "logdet": lambda m: np.linalg.slogdet(m)[1]}[node.attr](matrix)
+        elif node.op == kinds.RECUR:
+            out = _recurrence(node, [done[a] for a in node.args], size, sizes)
         else:
             raise AssertionError(node)
         done[node] = np.broadcast_to(out, shape)
@@ -60,6 +64,19 @@ def evaluate(expr: Expr, values: dict[str, Any], sizes: dict[Any, int], letters:
     axes = tuple(e if type(e) is int and e < 0 else place[e] if e in place else len(letters) + e for e in expr.map)
     full = tuple(size(expr.open[s]) for s in letters) + tuple(size(s) for s in expr.shape)
     return np.broadcast_to(_spread(done[expr.node], axes, full), full)
+
+
+def _recurrence(node: Any, args: list[np.ndarray], size: Any, sizes: dict[Any, int]) -> np.ndarray:
+    """Step by step, the bodies evaluated by this same evaluator."""
+
+    def body(values: Any) -> list[np.ndarray]:
+        return [evaluate(Expr(Term(b, m), s), dict(values), sizes) for (b, m), s in zip(node.attr.bodies, node.attr.shapes, strict=True)]
+
+    def look(value: Any, entries: Any, shape: Any) -> np.ndarray:
+        return _spread(value, tuple(entries), tuple(size(s) for s in shape))
+
+    found = part(node, positions(node, size(node.attr.length), args, look, body))
+    return np.array(found).reshape(tuple(size(s) for s in node.shape))
 
 
 def _spread(value: np.ndarray, entries: tuple[int, ...], sizes: tuple[int, ...]) -> np.ndarray:

@@ -15,7 +15,7 @@ from symdl.errors import NameError_, ShapeError, UnsupportedError
 from symdl.expr.dims import LETTER, as_size, check_name, is_dim, is_letter, show_shape
 from symdl.graph import build
 from symdl.graph.build import Term
-from symdl.graph.node import CONST, INPUT, LET, InputInfo, Node, Size
+from symdl.graph.node import CONST, INPUT, LET, RECUR, InputInfo, Node, Size
 from symdl.graph.number import Number, number
 from symdl.graph.walk import inputs as graph_inputs
 
@@ -139,6 +139,12 @@ class Expr:
     def __getitem__(self, key: Any) -> Expr:
         keys = list(key) if isinstance(key, tuple) else [key]
         keys = self._fill_ellipsis(keys)
+        if self.node.op == RECUR and keys and keys[0] is not None:
+            from symdl.expr.recur import position
+
+            states = position(self, keys[0])
+            if states is not None:
+                return states[(slice(None), *keys[1:]) if isinstance(keys[0], slice) else tuple(keys[1:])]
         if any(_moves(k) for k in keys):
             from symdl.expr.indexing import indexed
 

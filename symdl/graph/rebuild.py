@@ -38,4 +38,8 @@ def rebuild(node: Node, args: Sequence[Term]) -> Term:
         return build.reduce_(node.attr.kind, args[0], dict(enumerate(node.attr.summed, start=node.rank)))
     if node.op == kinds.LET:
         return build.let(node.attr.name, args[0], own, node.shape, node.attr.role)
+    if node.op == kinds.RECUR:
+        from symdl.graph.recurrence import with_arguments
+
+        return with_arguments(node, args)
     return Term(node, own)
