@@ -51,7 +51,7 @@ def view(array: np.ndarray, place: tuple[int, ...]) -> np.ndarray:
 
 _NAMES: dict[str, Any] = {
     **{name: getattr(np, name) for name in ELEMENTWISE},
-    **{f.__name__: f for f in (np.matmul, np.einsum, np.vdot, np.broadcast_to, select, view)},
+    **{f.__name__: f for f in (np.matmul, np.einsum, np.vdot, np.broadcast_to, np.take, select, view)},
     "inv": np.linalg.inv,
     "det": np.linalg.det,
     "logdet": _logdet,
@@ -223,6 +223,9 @@ class Writer:
         if op == "ones":
             self._keep(number, np.ones(step.shape))
             return []
+        if op == "table":
+            self._keep(number, step.attr.array)
+            return []
         if op == "scatter":
             full = np.zeros(step.shape)
             self._keep(number, full)
@@ -235,6 +238,14 @@ class Writer:
             return [f"{op}({', '.join(args)}, {keyword}{out})"]
         if op == "dot":
             return [f"{args[0]}.dot({args[1]}, {out})"]
+        if op == "take":
+            at, missing = step.attr
+            self.names[f"t{number}"] = at.array
+            lines = [f"take({args[0]}, t{number}, 0, {out}, 'clip')"]
+            if missing is None:
+                return lines
+            self.names[f"m{number}"] = missing.array
+            return [*lines, f"{out}[m{number}] = 0.0"]
         if op == "matmul":
             return [f"matmul({args[0]}, {args[1]}, {out})"]
         if op == "einsum":

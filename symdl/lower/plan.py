@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from symdl.errors import NameError_, UnsupportedError
 from symdl.expr.dims import show_shape
 from symdl.graph import node as kinds
 from symdl.graph.build import Delta, Term, sum_out_deltas
 from symdl.graph.node import Node
+from symdl.graph.static import static_nodes, static_values
 from symdl.graph.walk import consumers, inputs, topological
+from symdl.graph.windows import equation_of, is_equation
 from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter
-from symdl.lower.program import Output, Program, Ref, without_dead_code
+from symdl.lower.gathers import Equation, solve
+from symdl.lower.program import Output, Program, Ref, Table, without_dead_code
 from symdl.lower.sizes import Values
 from symdl.lower.special import FUNCTIONS
 
@@ -60,6 +66,10 @@ def input_nodes(roots: Sequence[Node]) -> list[Node]:
     return list(found.values())
 
 
+#: Numbers in a table made at planning time.
+MAX_TABLE = 20_000_000
+
+
 class _Planner:
     def __init__(self, values: Values) -> None:
         self.out = Emitter()
@@ -82,7 +92,10 @@ class _Planner:
         for w in wanted:
             if len(set(w.map)) == len(w.map) == len(w.shape):
                 self._wishes.setdefault(w.node, tuple(sorted(range(len(w.map)), key=w.map.__getitem__)))
+        static = static_nodes(order)
         for node in order:
+            if node in static:
+                continue  # made only where it is asked for: most are equations, and those are solved
             rule = _RULES.get(node.op)
             if rule is None:
                 raise UnsupportedError(f"a node of kind {node.op!r} cannot be computed: it stands in derivations only")
@@ -98,10 +111,36 @@ class _Planner:
 
     def _placed(self, node: Node, entries: Sequence[int]) -> Factor:
         """The value of a node with these indices on the node's axes."""
+        if node not in self._of:
+            self._of[node] = self._table(node)
         known = self._of[node]
         if not known.axes:
             return known
         return self.out.selected(Factor(known.value, tuple(entries[a] for a in known.axes)))
+
+    def _table(self, node: Node) -> Factor:
+        """What depends on positions only: numbers known now."""
+        shape = self.sizes(node)
+        if math.prod(shape) > MAX_TABLE:
+            raise UnsupportedError(f"a table of {show_shape(shape)} positions would not fit: use slices and windows, whose equations are solved")
+        order = topological([node])
+        found = static_values(order, self._values.size, self._values.real)
+        if node in found:
+            return Factor(self.out.emit("table", (), Table(found[node].astype(float)), shape), tuple(range(node.rank)))
+        for inner in order:  # numbers that are not whole: computed as anything else
+            if inner not in self._of:
+                self._of[inner] = self._position(inner) if inner.op == kinds.POSITION else _RULES[inner.op](self, inner)
+        return self._of[node]
+
+    def _position(self, node: Node) -> Factor:
+        return Factor(self.out.emit("table", (), Table(np.arange(float(self.sizes(node)[0]))), self.sizes(node)), (0,))
+
+    def _equation(self, term: Term, place: Mapping[int, int]) -> Equation | None:
+        """An index equation in the node's indices; None when the index depends on data."""
+        found = equation_of(Term(term.node, tuple(place.get(e, e) for e in term.map)))
+        if found is None:
+            return None
+        return Equation({k: round(self._values.real(c)) for k, c in found.coefs.items()}, round(self._values.real(found.offset)))
 
     def _args(self, node: Node) -> list[Factor]:
         return [self._placed(a, m) for a, m in node.terms()]
@@ -206,7 +245,10 @@ class _Planner:
         place = _representatives(node.rank, [(d.a, d.b) for d in deltas])
         if place is None:
             return Factor(0.0, ())
-        factors = [f for t in terms for f in self._unsquared(t, place)]
+        equations = {k: e for k, t in enumerate(terms) if is_equation(t) and (e := self._equation(t, place)) is not None}
+        factors = [f for k, t in enumerate(terms) if k not in equations for f in self._unsquared(t, place)]
+        if equations:
+            factors = solve(self.out, list(equations.values()), factors, summed, sizes)
         core = self._contraction(node, factors, summed, coef, sizes)
         return self._on_diagonal(node, core, place, sizes) if deltas else core
 
@@ -269,7 +311,7 @@ class _Planner:
         return out.binary("add", out.unary("log", total), top, sizes)
 
     def _matrix(self, node: Node) -> Factor:
-        inner = self._of[node.args[0]]
+        inner = self._placed(node.args[0], (0, 1))
         shape = tuple(self._values.size(s) for s in node.args[0].shape)
         value = self.out.spread(inner, (0, 1), shape)
         result = shape if node.attr == "inv" else ()

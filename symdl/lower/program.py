@@ -21,6 +21,8 @@ einsum                attr: the subscripts
 sum, amax             attr: the axes
 scatter               attr: as for select; the argument on a diagonal, zeros elsewhere
 inv, det, logdet      of a square matrix
+table                 attr: a Table, numbers known when the program was planned
+take                  attr (positions, missing): elements along the first axis; 0 where missing (a Table of bools, or None)
 ===================== =========================================================================================
 """
 
@@ -29,6 +31,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Union
+
+import numpy as np
 
 
 class Ref(int):
@@ -43,6 +47,26 @@ class Ref(int):
 
 
 Operand = Union[Ref, float]
+
+
+class Table:
+    """An array that is part of a program. Two are equal when their numbers are."""
+
+    __slots__ = ("_key", "array")
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = np.ascontiguousarray(array)
+        self._key = (self.array.shape, self.array.dtype.str, self.array.tobytes())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Table) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return f"<{'x'.join(map(str, self.array.shape)) or 'scalar'} numbers>"
+
 
 #: Elementwise operations on tensors: NumPy's names.
 _BINARY = frozenset(["add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "heaviside"])

@@ -18,16 +18,27 @@ def size_choices(dims: list[sp.Symbol], nodes: Iterable[Node], shape: tuple[Any,
     bases = ([2 + k % 2 for k in range(len(dims))], [1] * len(dims), [3 - k % 2 for k in range(len(dims))])
     chosen = []
     for base in bases:
-        sizes = {d: max(n, least.get(d, 1)) for d, n in zip(dims, base, strict=True)}
-        for _ in range(6):
-            if _fits(sizes, nodes, shape):
-                break
-            sizes = {d: n + 1 for d, n in sizes.items()}
+        sizes = mended({d: max(n, least.get(d, 1)) for d, n in zip(dims, base, strict=True)}, nodes, shape)
         if sizes not in chosen:
             chosen.append(sizes)
     while len(chosen) < 3:
-        chosen.append({d: n + 1 for d, n in max(chosen, key=lambda c: sum(c.values())).items()})
+        chosen.append(mended({d: n + 1 for d, n in max(chosen, key=lambda c: sum(c.values())).items()}, nodes, shape))
     return chosen
+
+
+def mended(sizes: dict[sp.Symbol, int], nodes: Iterable[Node], shape: tuple[Any, ...]) -> dict[sp.Symbol, int]:
+    """Sizes at which composite ones (n - k + 1, n/2) are whole numbers from 1: single dims are raised until they are."""
+    for _ in range(40):
+        bad = _misfit(sizes, nodes, shape)
+        if bad is None:
+            break
+        sizes = min(({**sizes, d: n + 1} for d, n in sizes.items() if d in bad.free_symbols), key=lambda raised: _badness(bad, raised))
+    return sizes
+
+
+def _badness(size: sp.Expr, sizes: Mapping[Any, int]) -> tuple[float, float, int]:
+    value = size.xreplace({d: sp.Integer(n) for d, n in sizes.items()})
+    return (max(0.0, 1.0 - float(value)), float(value) % 1.0, sum(sizes.values()))
 
 
 def _least(nodes: Iterable[Node]) -> dict[sp.Symbol, int]:
@@ -45,8 +56,8 @@ def _least(nodes: Iterable[Node]) -> dict[sp.Symbol, int]:
     return least
 
 
-def _fits(sizes: Mapping[Any, int], nodes: Iterable[Node], shape: tuple[Any, ...]) -> bool:
-    """Whether all composite sizes (n - 1, 2*n) are positive integers."""
+def _misfit(sizes: Mapping[Any, int], nodes: Iterable[Node], shape: tuple[Any, ...]) -> sp.Expr | None:
+    """A composite size that is no positive integer."""
     found = {s for node in nodes for s in node.sizes() if isinstance(s, sp.Expr)} | {s for s in shape if isinstance(s, sp.Expr)}
-    values = [s.xreplace({d: sp.Integer(n) for d, n in sizes.items()}) for s in found]
-    return all(v.is_Integer and v >= 1 for v in values)
+    point = {d: sp.Integer(n) for d, n in sizes.items()}
+    return next((s for s in sorted(found, key=str) if s.free_symbols & set(sizes) and not ((v := s.xreplace(point)).is_Integer and v >= 1)), None)

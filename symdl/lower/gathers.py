@@ -1,0 +1,134 @@
+"""Index equations in a sum of products, solved when the program is planned: a window, a slice or a reshape takes elements instead of multiplying by 0 and 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from symdl.lower.contract import Factor
+from symdl.lower.emit import Emitter
+from symdl.lower.program import Table
+
+
+class Equation(NamedTuple):
+    """offset + Sum of coefficient * index = 0, in whole numbers."""
+
+    coefs: dict[int, int]
+    offset: int
+
+    def holds(self, sizes: Mapping[int, int]) -> np.ndarray:
+        """1 where it holds, else 0; axes in the order of the indices."""
+        return (self.offset + _grid(self.coefs, sizes, list(self.coefs)) == 0).astype(float)
+
+
+class _Solution(NamedTuple):
+    """What summed indices are, as functions of the others: arrays over ``axes``, and where they exist."""
+
+    at: dict[int, np.ndarray]
+    axes: tuple[int, ...]
+    exists: np.ndarray
+
+
+def solve(out: Emitter, equations: Sequence[Equation], factors: list[Factor], summed: dict[int, Any], sizes: Mapping[int, int]) -> list[Factor]:
+    """The factors with the equations worked in. Summed indices that an equation determines are taken out of ``summed``."""
+    waiting = list(equations)
+    while waiting:
+        equation = waiting.pop(0)
+        chosen = _chosen(equation, summed, sizes)
+        if not chosen:
+            factors = [*factors, _table(out, equation, sizes)]
+            continue
+        solution = _solved(equation, chosen, sizes)
+        # Another equation in an index that goes is multiplied in as it is.
+        dense = [e for e in waiting if any(k in e.coefs for k in chosen)]
+        waiting = [e for e in waiting if e not in dense]
+        factors = [*factors, *(_table(out, e, sizes) for e in dense)]
+        factors = _taken(out, factors, solution, sizes)
+        for k in chosen:
+            summed.pop(k)
+    return factors
+
+
+def _table(out: Emitter, equation: Equation, sizes: Mapping[int, int]) -> Factor:
+    axes = tuple(equation.coefs)
+    shape = tuple(sizes[k] for k in axes)
+    return Factor(out.emit("table", (), Table(equation.holds(sizes)), shape), axes) if axes else Factor(float(equation.offset == 0), ())
+
+
+def _chosen(equation: Equation, summed: Mapping[int, Any], sizes: Mapping[int, int]) -> list[int]:
+    """The summed indices to solve for: all digits of a number, or else the longest one."""
+    own = sorted((k for k in equation.coefs if k in summed), key=lambda k: -abs(equation.coefs[k]))
+    if len(own) > 1 and _digits(equation, own, sizes):
+        return own
+    return [max(own, key=lambda k: sizes[k])] if own else []
+
+
+def _digits(equation: Equation, own: Sequence[int], sizes: Mapping[int, int]) -> bool:
+    """Whether the indices, largest first, are digits: each step is larger than all that the smaller ones reach."""
+    signs = {equation.coefs[k] > 0 for k in own}
+    reach = 0
+    for k in reversed(own):
+        if abs(equation.coefs[k]) <= reach:
+            return False
+        reach += abs(equation.coefs[k]) * (sizes[k] - 1)
+    return len(signs) == 1
+
+
+def _solved(equation: Equation, chosen: Sequence[int], sizes: Mapping[int, int]) -> _Solution:
+    axes = tuple(k for k in equation.coefs if k not in chosen)
+    sign = -1 if equation.coefs[chosen[0]] > 0 else 1
+    rest = np.asarray(sign * (equation.offset + _grid({k: equation.coefs[k] for k in axes}, sizes, axes)))
+    at: dict[int, np.ndarray] = {}
+    for k in chosen:
+        step = abs(equation.coefs[k])
+        at[k] = np.clip(rest // step, 0, sizes[k] - 1)
+        rest = rest - step * at[k]
+    return _Solution(at, axes, rest == 0)
+
+
+def _grid(coefs: Mapping[int, int], sizes: Mapping[int, int], axes: Sequence[int]) -> Any:
+    total: Any = np.zeros((1,) * len(axes), dtype=np.int64)
+    for place, k in enumerate(axes):
+        shape = [1] * len(axes)
+        shape[place] = -1
+        total = total + coefs[k] * np.arange(sizes[k]).reshape(shape)
+    return np.broadcast_to(total, tuple(sizes[k] for k in axes))
+
+
+def _taken(out: Emitter, factors: Sequence[Factor], solution: _Solution, sizes: Mapping[int, int]) -> list[Factor]:
+    masked = bool(solution.exists.all())
+    done: list[Factor] = []
+    for factor in factors:
+        own = [k for k in factor.axes if k in solution.at]
+        if not own:
+            done.append(factor)
+            continue
+        done.append(_take(out, factor, own, solution, None if masked else ~solution.exists, sizes))
+        masked = True
+    if not masked:
+        done.append(Factor(out.emit("table", (), Table(solution.exists.astype(float)), solution.exists.shape), solution.axes))
+    return done
+
+
+def _take(out: Emitter, factor: Factor, own: list[int], solution: _Solution, missing: np.ndarray | None, sizes: Mapping[int, int]) -> Factor:
+    """The elements of one factor, on the axes of the solution and its own others; an index on both is read along the diagonal."""
+    common = [k for k in factor.axes if k in solution.axes]
+    first = [*own, *common]
+    others = [k for k in factor.axes if k not in first]
+    arranged = out.arranged(factor, (*first, *others))
+    flat = out.reshape(arranged.value, (math.prod(sizes[k] for k in first), *(sizes[k] for k in others)))
+    at = np.zeros(solution.exists.shape, dtype=np.intp)
+    for k in first:
+        place = solution.at[k] if k in solution.at else _grid({k: 1}, sizes, [k]).reshape([-1 if a == k else 1 for a in solution.axes])
+        at = at * sizes[k] + place
+    shape = (*solution.exists.shape, *(sizes[k] for k in others))
+    axes = (*solution.axes, *others)
+    if not at.shape:
+        # The solution is one number: an index of length 1, taken away again.
+        value = out.emit("take", (flat,), (Table(at.reshape(1)), None if missing is None else Table(missing.reshape(1))), (1, *shape))
+        return Factor(out.emit("select", (value,), (~0, *range(len(shape))), shape), axes)
+    value = out.emit("take", (flat,), (Table(at), None if missing is None else Table(missing)), shape)
+    return Factor(value, axes)
