@@ -114,7 +114,7 @@ def function_rule(name: str) -> Rule:
     """The rule that is a function's derivative."""
     entry = TABLE[name]
     z = sp.Symbol("z")
-    args = (z,) if entry.nargs == 1 else (sp.Symbol("a"), sp.Symbol("b"))
+    args = (z,) if entry.nargs == 1 else sp.symbols("a b c d")[: entry.nargs]
     left = sp.latex(entry.sympy(*args))
     return Rule(entry.rule, rf"\frac{{\partial}}{{\partial {args[0]}}} {left} = {sp.latex(entry.derivatives[0](*args))}", f"{name} 的导数")
 

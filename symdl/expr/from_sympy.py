@@ -1,159 +1,218 @@
-"""From plain SymPy to the node table: Symbols, Indexed, Sum, Piecewise-free functions of the table, KroneckerDelta."""
+"""From plain SymPy to the node table: Symbols, Indexed, Sum, KroneckerDelta, functions of the table; matrices and cases have tables of their own."""
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Mapping
+from functools import cached_property, reduce
 from typing import Any
 
 import sympy as sp
+from sympy.matrices.expressions.matexpr import MatrixElement
 
-from symdl.errors import DomainError, ShapeError, UnsupportedError
-from symdl.expr.dims import LETTER, check_name, is_dim, is_letter
-from symdl.expr.ops import delta, sum_
-from symdl.expr.tensor import Expr, bind, elementwise
+from symdl.errors import DomainError, UnsupportedError
+from symdl.expr.dims import LETTER, check_name, is_dim
+from symdl.expr.from_sympy_cases import CASES, Word
+from symdl.expr.from_sympy_indices import Ranges, delta, element, in_range, number_of_letter, separated
+from symdl.expr.from_sympy_matrices import MATRICES, NOT_READ
+from symdl.expr.ops import sum_
+from symdl.expr.tensor import Expr, elementwise, join_letters
 from symdl.functions import BY_CLASS
 from symdl.graph import build
-from symdl.graph.node import InputInfo, Size
+from symdl.graph.node import InputInfo
 
 
 def from_sympy(value: Any) -> Expr:
     """The Expr of a plain SymPy expression.
 
-    Sums may start anywhere; every index is shifted to start at 0, and all sums must start at the same place.
+    Sums may start anywhere; an index that runs over a whole axis is shifted to start at 0, and all such sums must start at the same place. Sums over a
+    part of an axis, indices that are computed (``x[i + 1]``, 0 outside the axis) and indices that stand as numbers are read by positions.
+    Matrix expressions have two axes, column vectors too; their elements count from 0.
 
     Raises
     ------
     UnsupportedError
-        For what has no reading: matrices, Piecewise, functions that are not in the table.
+        For what has no reading.
+    ShapeError
+        When shapes or ranges of indices do not go together.
     """
-    if isinstance(value, sp.MatrixBase) or getattr(value, "is_Matrix", False):
-        raise UnsupportedError(f"{value!s:.40}: SymPy matrices are not read yet; use sd.tensor, or Indexed and Sum")
-    ranges = index_ranges(value)
-    start = lower_limit(value)
-    known: dict[sp.Basic, Expr] = {}
-    for part in _postorder(value, ranges):
-        known[part] = _convert(part, known, ranges, start)
-    return known[value]
+    value = separated(value.as_immutable() if isinstance(value, sp.MatrixBase) else value)
+    return Reading(value).read(value)
 
 
 def lower_limit(value: sp.Basic) -> Any:
     """Where the sums of an expression start; 0 when it has none."""
-    starts = {limit[1] for s in value.atoms(sp.Sum) for limit in s.limits}
-    if len(starts) > 1:
-        raise UnsupportedError(f"sums that start at {', '.join(sorted(map(str, starts)))}: let all start at the same index")
-    return starts.pop() if starts else sp.S.Zero
+    return Ranges(separated(value)).start
 
 
-def index_ranges(value: sp.Basic) -> dict[sp.Symbol, Size]:
-    """Index letter -> size, from the limits of sums, the shapes of IndexedBase, and the ranges of Idx."""
-    ranges: dict[sp.Symbol, Size] = {}
-    for total in value.atoms(sp.Sum):
-        for limit in total.limits:
-            if len(limit) != 3:
-                raise UnsupportedError(f"{total}: a sum needs a lower and an upper limit")
-            bind(ranges, limit[0], _size(limit[2] - limit[1] + 1), str(total))
-    for element in value.atoms(sp.Indexed):
-        shape = element.base.shape or [None] * len(element.indices)
-        for index, size in zip(element.indices, shape, strict=True):
-            if isinstance(index, sp.Idx) and index.upper is not None:
-                size = index.upper - index.lower + 1
-            if isinstance(index, LETTER) and size is not None:
-                bind(ranges, index, _size(size), str(element))
-    return ranges
+class Reading:
+    """The reading of one expression: what its parts have become."""
 
+    def __init__(self, value: Any, known: Mapping[Any, Expr] | None = None, ranges: Ranges | None = None, elementwise: bool = False) -> None:
+        self.ranges = ranges or Ranges(value)
+        self.known: dict[Any, Expr] = dict(known or {})
+        self._elementwise = elementwise
 
-def _size(value: Any) -> Size:
-    value = sp.simplify(value)
-    return int(value) if value.is_Integer else value
+    def read(self, value: Any) -> Expr:
+        for part in self._postorder(value):
+            self.known[part] = self._convert(part)
+        return self.known[value]
 
+    def inside(self, body: Any, given: Mapping[Any, Expr], elementwise: bool = False) -> Expr:
+        """A body that is read with values for its bound symbols. In that of a lambda (``elementwise``) these may be tensors."""
+        return Reading(body, given, self.ranges, elementwise).read(body)
 
-def _postorder(value: sp.Basic, ranges: dict[sp.Symbol, Size]) -> list[sp.Basic]:
-    """Sub-expressions, arguments first; without recursion. Limits, indices and bases are not sub-expressions."""
-    order: list[sp.Basic] = []
-    done: set[sp.Basic] = set()
-    stack: list[tuple[sp.Basic, bool]] = [(value, False)]
-    while stack:
-        part, expanded = stack.pop()
-        if part in done:
-            continue
-        if expanded:
-            done.add(part)
-            order.append(part)
-            continue
-        stack.append((part, True))
+    @cached_property
+    def _sizes(self) -> set[Any]:
+        return {s for size in self.ranges.sizes.values() if isinstance(size, sp.Expr) for s in size.free_symbols}
+
+    def _postorder(self, value: Any) -> list[Any]:
+        """Sub-expressions, arguments first; without recursion. Limits, indices, bases and shapes are not sub-expressions."""
+        order: list[Any] = []
+        done: set[Any] = set(self.known)
+        stack: list[tuple[Any, bool]] = [(value, False)]
+        while stack:
+            part, expanded = stack.pop()
+            if part in done:
+                continue
+            if expanded:
+                done.add(part)
+                order.append(part)
+                continue
+            stack.append((part, True))
+            stack.extend((a, False) for a in self._needs(part))
+        return order
+
+    def _needs(self, part: Any) -> tuple[Any, ...]:
+        word = _word(type(part))
+        if word is not None:
+            return tuple(word.needs(part))
         if isinstance(part, sp.Sum):
-            stack.append((part.function, False))
-        elif not isinstance(part, (sp.Indexed, sp.KroneckerDelta)) and not _is_number(part, ranges):
-            stack.extend((a, False) for a in part.args)
-    return order
+            return (part.function,)
+        if isinstance(part, MatrixElement):
+            return (part.parent,)
+        return () if isinstance(part, (sp.Indexed, sp.KroneckerDelta)) or self._is_number(part) else part.args
+
+    def _is_number(self, part: Any) -> bool:
+        """A coefficient: a number, or an expression in sizes alone (dims, and symbols that stand in limits or shapes)."""
+        if not isinstance(part, sp.Expr) or not all(is_dim(s) or s in self._sizes for s in part.free_symbols):
+            return False
+        return not part.has(sp.Indexed, sp.MatrixExpr, sp.Sum, sp.Piecewise)
+
+    def _convert(self, part: Any) -> Expr:
+        word = _word(type(part))
+        if word is not None:
+            return word.build(self, part, [self.known[a] for a in word.needs(part)])
+        for kind, convert in _SCALARS.items():
+            if isinstance(part, kind):
+                return convert(self, part)
+        return _number(part) if self._is_number(part) else self._function(part)
+
+    def _function(self, part: Any) -> Expr:
+        refused = next((why for kind, why in NOT_READ.items() if isinstance(part, kind)), None)
+        if refused is not None:
+            raise UnsupportedError(f"{part!s:.60}: {refused}")
+        name = BY_CLASS.get(type(part))
+        if name is None:
+            raise UnsupportedError(f"{part!s:.60}: symdl has no rule for {type(part).__name__}; sd.extend can add one")
+        return elementwise(name, *self.arguments(part))
+
+    def arguments(self, part: Any) -> list[Expr]:
+        """The arguments of a scalar function or operation; a matrix of one element is that element."""
+        return [self.known[a] if self._elementwise else _scalar(self.known[a], part) for a in part.args]
 
 
-def _is_number(part: sp.Basic, ranges: dict[sp.Symbol, Size]) -> bool:
-    """A coefficient: a number, or an expression in sizes alone (dims, and symbols that stand in limits or shapes)."""
-    sizes = {s for size in ranges.values() if isinstance(size, sp.Expr) for s in size.free_symbols}
-    return isinstance(part, sp.Expr) and all(is_dim(s) or s in sizes for s in part.free_symbols) and not part.has(sp.Indexed)
+_words: dict[type, Word | None] = {}
 
 
-def _convert(part: Any, known: dict[sp.Basic, Expr], ranges: dict[sp.Symbol, Size], start: Any) -> Expr:
-    if isinstance(part, sp.Indexed):
-        return _indexed(part, ranges, start)
-    if isinstance(part, sp.KroneckerDelta):
-        return _delta(part, ranges, start)
-    if _is_number(part, ranges):
-        if part.is_real is False:
-            raise DomainError(f"{part} is not a real number")
-        return Expr(build.constant(part))
-    if isinstance(part, sp.Symbol):
-        if part in ranges:
-            raise UnsupportedError(f"the index {part} is used as a number; indices can only stand on tensors")
-        check_name(part.name, "symbol")
-        return Expr(build.Term(build.input_node(InputInfo(part.name, part, frozenset()), ()), ()))
-    args = [known[a] for a in part.args] if not isinstance(part, sp.Sum) else []
-    if isinstance(part, sp.Add):
-        terms = [a.term for a in args]
-        return Expr(build.add([1] * len(terms), terms), (), _letters(args))
-    if isinstance(part, sp.Mul):
-        return Expr(build.mul(1, [a.term for a in args]), (), _letters(args))
+def _word(kind: type) -> Word | None:
+    """How a class is read, by the tables of matrices and cases; a subclass by its base. Looked up once for every class."""
+    if kind not in _words:
+        tables = MATRICES | CASES
+        _words[kind] = tables.get(kind) or next((word for base, word in tables.items() if issubclass(kind, base)), None)
+    return _words[kind]
+
+
+def _number(part: Any) -> Expr:
+    if part.is_real is False or part.has(sp.zoo, sp.nan):
+        raise DomainError(f"{part} is not a real number")
+    return Expr(build.constant(part))
+
+
+def _scalar(expr: Expr, part: Any) -> Expr:
+    if expr.shape == (1, 1):
+        return expr[0, 0]
+    if expr.shape:
+        name = type(part).__name__
+        raise UnsupportedError(
+            f"{part!s:.60}: {name} of a matrix is read neither as a matrix function nor elementwise; for every element write "
+            f"(...).applyfunc({name}), or use sd.{name if name != 'Pow' else 'tensor'}"
+        )
+    return expr
+
+
+def _symbol(reading: Reading, part: Any) -> Expr:
+    if part in reading.ranges.sizes:
+        return number_of_letter(reading.ranges, part)
+    if reading._is_number(part):
+        return _number(part)
+    check_name(part.name, "symbol")
+    return Expr(build.Term(build.input_node(InputInfo(part.name, sp.Symbol(part.name) if part.is_Dummy else part, frozenset()), ()), ()))
+
+
+def _algebra(reading: Reading, part: Any) -> Expr:
+    if reading._is_number(part):
+        return _number(part)
+    args = reading.arguments(part)
     if isinstance(part, sp.Pow):
         return args[0] ** args[1]
-    if isinstance(part, sp.Sum):
-        return sum_(known[part.function], *[limit[0] for limit in part.limits])
-    name = BY_CLASS.get(type(part))
-    if name is None:
-        raise UnsupportedError(f"{part!s:.60}: symdl has no rule for {type(part).__name__}; sd.extend can add one")
-    return elementwise(name, *args)
+    if any(a.shape for a in args):  # in the body of a lambda
+        return reduce(operator.add if isinstance(part, sp.Add) else operator.mul, args)
+    terms = [a.term for a in args]
+    made = build.add([1] * len(terms), terms) if isinstance(part, sp.Add) else build.mul(1, terms)
+    return Expr(made, (), join_letters(args, str(part)[:40]))
 
 
-def _letters(args: list[Expr]) -> dict[sp.Symbol, Size]:
-    letters: dict[sp.Symbol, Size] = {}
-    for a in args:
-        letters.update(a.open)
-    return letters
+def _sum(reading: Reading, part: sp.Sum) -> Expr:
+    """The innermost limit first; an index that does not occur counts."""
+    total = reading.known[part.function]
+    total = total[0, 0] if total.shape == (1, 1) else total
+    if total.shape:
+        raise UnsupportedError(f"{part!s:.60}: a sum of matrices is not read: sum its elements")
+    for letter, low, high in part.limits:
+        mask = in_range(reading, letter, low, high)
+        if mask is not None:
+            total = total * mask
+        if letter in total.open:
+            total = sum_(total, letter)
+        else:
+            total = total * sp.sympify(reading.ranges.sizes[letter])
+    return total
 
 
-def _indexed(element: sp.Indexed, ranges: dict[sp.Symbol, Size], start: Any) -> Expr:
-    base = element.base
-    shape = tuple(_size(s) for s in base.shape) if base.shape else tuple(_range_of(i, element, ranges) for i in element.indices)
+def _indexed(reading: Reading, part: sp.Indexed) -> Expr:
+    base = part.base
+    ranges = reading.ranges
+    shape = tuple(ranges.axis(part))
     name = check_name(str(base.label), "tensor")
     atom = base if base.shape else sp.IndexedBase(base.label)
     node = build.input_node(InputInfo(name, atom, frozenset()), shape)
     whole = Expr(build.Term(node, tuple(range(len(shape)))), shape)
-    return whole[tuple(i - start if i.is_number else i for i in element.indices)]
+    return element(reading, whole, part.indices, ranges.start)
 
 
-def _range_of(index: Any, element: sp.Indexed, ranges: dict[sp.Symbol, Size]) -> Size:
-    if index in ranges:
-        return ranges[index]
-    raise ShapeError(f"{element}: the size of {element.base} is not known; give IndexedBase({str(element.base)!r}, shape=...) or a Sum over {index}")
+def _of_matrix(reading: Reading, part: MatrixElement) -> Expr:
+    return element(reading, reading.known[part.parent], part.indices, sp.S.Zero)
 
 
-def _delta(part: sp.KroneckerDelta, ranges: dict[sp.Symbol, Size], start: Any) -> Expr:
-    i, j = part.args
-    size = ranges.get(i, ranges.get(j))
-    if size is None:
-        raise ShapeError(f"{part}: the range of its indices is not known")
-    return delta(i, j, size) if is_letter(i) and is_letter(j) else _one_hot(i, j, size, start)
+#: What is read the same way wherever it stands, by class.
+_SCALARS: dict[Any, Callable[[Reading, Any], Expr]] = {
+    sp.Indexed: _indexed,
+    MatrixElement: _of_matrix,
+    sp.KroneckerDelta: delta,
+    sp.Sum: _sum,
+    LETTER: _symbol,
+    (sp.Add, sp.Mul, sp.Pow): _algebra,
+}
 
-
-def _one_hot(i: Any, j: Any, size: Size, start: Any) -> Expr:
-    letter, place = (i, j) if is_letter(i) else (j, i)
-    return Expr(build.mul(1, [], [build.Delta(letter, ~int(place - start), size)]), (), {letter: size})
+__all__ = ["Reading", "from_sympy", "lower_limit"]
