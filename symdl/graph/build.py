@@ -225,7 +225,8 @@ def _opens(node: Node, siblings: int) -> bool:
 
 def _moves_only(node: Node) -> bool:
     """A tensor in other places: a window, a slice, a reshape. Opened, it joins what moves it on."""
-    return sum(not (a.op == kinds.FN and a.attr == "iszero") for a in node.args) <= 1
+    others = sum(not (a.op == kinds.FN and a.attr == "iszero") for a in node.args)
+    return others <= 1 < len(node.args) + (others == 0)
 
 
 def sum_out_deltas(factors: list[Term], deltas: list[Delta], sums: dict[Label, Size]) -> tuple[list[Term], list[Delta]] | None:
