@@ -168,7 +168,7 @@ def _gate(z: sp.Expr) -> sp.Expr:
 _log_sigmoid = function(
     "log_sigmoid",
     "derivative of the log-sigmoid",
-    lambda z: -sp.log(1 + sp.exp(-z)),
+    lambda z: -softplus(-z),
     lambda z: 1 - sigmoid(z),
     stable_activations.log_sigmoid,
     r"\log\sigma",

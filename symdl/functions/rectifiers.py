@@ -18,7 +18,6 @@ from symdl.functions.entry import Kink, function
 from symdl.functions.extremes import minimum
 from symdl.functions.select import where
 
-
 Half = sp.Rational(1, 2)
 
 #: The constants of PyTorch (Klambauer et al. 2017, appendix): fixed point at mean 0 and variance 1.

@@ -13,6 +13,7 @@ from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.graph.walk import topological
+from symdl.prove.definitions import by_definition
 from symdl.prove.numeric import Walker, bind_sizes
 from symdl.prove.tape import Tape, _indexer
 
@@ -117,13 +118,72 @@ class _Torch:
         if node.op == kinds.LET:
             return looked[0]
         function = self.functions.get(node.attr) if node.op == kinds.FN else None
+        if function is None and node.op == kinds.FN:
+            return self._by_definition(node.attr, looked)
         if function is None:
-            raise UnsupportedError(f"PyTorch has no function {node.attr}")
+            raise UnsupportedError(f"PyTorch has no operation for a node of kind {node.op!r}")
         return function(*looked)
+
+    def _by_definition(self, name: str, looked: list[Any]) -> Any:
+        out = by_definition(name, looked, OnTorch(self.torch, self.functions))
+        finite = all(bool(self.torch.isfinite(a).all()) for a in looked)
+        if finite and not bool(self.torch.isfinite(out).all()):
+            raise UnsupportedError(f"PyTorch: the definition of {name} overflows at this point")
+        return out
+
+
+class OnTorch:
+    """The operations of PyTorch, for definitions."""
+
+    def __init__(self, torch: Any, functions: Mapping[str, Callable[..., Any]]) -> None:
+        self._torch, self._functions = torch, functions
+
+    def number(self, value: float) -> Any:
+        return self._torch.tensor(value, dtype=self._torch.float64)
+
+    def plain(self, value: Any) -> Any:
+        return value.detach().numpy()
+
+    def add(self, values: Sequence[Any]) -> Any:
+        return sum(values)
+
+    def multiply(self, a: Any, b: Any) -> Any:
+        return a * b
+
+    def power(self, a: Any, exponent: float) -> Any:
+        return a**exponent
+
+    def known(self, name: str) -> bool:
+        return name in self._functions
+
+    def call(self, name: str, args: Sequence[Any]) -> Any:
+        return self._functions[name](*args)
+
+    def chosen(self, mask: Any, a: Any, b: Any) -> Any:
+        return self._torch.where(self._torch.as_tensor(mask), a, b)
 
 
 def _functions(torch: Any) -> dict[str, Callable[..., Any]]:
-    names = ("exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "erf", "abs", "sign", "sigmoid", "relu", "pow")
+    names = (
+        "minimum",
+        "maximum",
+        "log1p",
+        "exp",
+        "log",
+        "sin",
+        "cos",
+        "tan",
+        "arctan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "erf",
+        "abs",
+        "sign",
+        "sigmoid",
+        "relu",
+        "pow",
+    )
     found: dict[str, Callable[..., Any]] = {name: getattr(torch, name) for name in names}
     functional = torch.nn.functional
     found |= {

@@ -182,7 +182,7 @@ class Functions(Algebra):
             here = self._holds(condition, known)
             if branch is not sp.nan:
                 total = self.add([1, 1], [total, self.times(self.times(rest, here), self.sympy(branch, known))])
-            rest = self.times(rest, self.add([1, -1], [self.number(1), here]))
+            rest = self.times(rest, self._not(here))
         return total
 
     def _holds(self, condition: Any, known: Mapping[Any, Value]) -> Value:
@@ -197,7 +197,19 @@ class Functions(Algebra):
             return self.step(self.sympy(condition.lhs - condition.rhs, known))
         if isinstance(condition, (sp.StrictLessThan, sp.LessThan)):
             return self.step(self.sympy(condition.rhs - condition.lhs, known))
+        if isinstance(condition, sp.Not):
+            return self._not(self._holds(condition.args[0], known))
+        if isinstance(condition, (sp.And, sp.Or)):
+            parts = [self._holds(c, known) for c in condition.args]
+            either = isinstance(condition, sp.Or)  # not (neither)
+            both = self.number(1)
+            for part in parts:
+                both = self.times(both, self._not(part) if either else part)
+            return self._not(both) if either else both
         raise Unreadable(f"the condition {condition} has no exact reading here")
+
+    def _not(self, here: Value) -> Value:
+        return self.add([1, -1], [self.number(1), here])
 
 
 def _still(x: Value) -> Value:

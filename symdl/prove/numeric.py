@@ -11,11 +11,11 @@ import sympy as sp
 from symdl.errors import DataError, UnsupportedError
 from symdl.expr.dims import show_shape
 from symdl.expr.tensor import Expr
-from symdl.functions import TABLE
 from symdl.graph import node as kinds
 from symdl.graph.node import Node, Size
 from symdl.graph.number import to_sympy
 from symdl.graph.walk import topological
+from symdl.prove.definitions import on_tape
 from symdl.prove.tape import FUNCTIONS, Tape, Var
 
 Arrays = Mapping[str, Any]
@@ -123,18 +123,7 @@ class Walker:
             raise UnsupportedError(f"the tape has no operation for a node of kind {node.op!r}")
         if node.attr in FUNCTIONS:
             return self.tape.apply(node.attr, args)
-        return self._by_definition(node.attr, args)
-
-    def _by_definition(self, name: str, args: list[Var]) -> Var:
-        """A function the tape does not know (added by sd.extend): its definition's value, and SymPy's derivative of the definition."""
-        definition = TABLE[name].definition
-        if definition is None or len(args) != 1:
-            raise UnsupportedError(f"the tape does not know the function {name}, and it has no definition")
-        z = sp.Symbol("z", real=True)
-        slope = sp.lambdify(z, sp.diff(definition(z), z), modules=[{n: e.numpy for n, e in TABLE.items()}, "numpy"])
-        x = args[0].value
-        shape = x.shape
-        return self.tape.var(TABLE[name].numpy(x), [(args[0], lambda g: g * np.broadcast_to(slope(x), shape))])
+        return on_tape(node.attr, args, self.tape)
 
     def _product(self, node: Node, args: list[Var], alls: list[int]) -> Var:
         looked, labels = [], []

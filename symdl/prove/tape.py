@@ -48,6 +48,12 @@ class Tape:
         self._from_output = from_output
         self._vars: list[Var] = []
 
+    def beside(self) -> Tape:
+        """An empty tape with the same habits."""
+        tape = Tape(None, self._from_output)
+        tape._rng = self._rng
+        return tape
+
     def var(self, value: Array, parents: Sequence[tuple[Var, Callable[[Array], Array]]] = ()) -> Var:
         made = Var(self._rounded(np.asarray(value, dtype=float)) if parents else np.asarray(value, dtype=float), len(self._vars), parents)
         self._vars.append(made)
@@ -234,6 +240,11 @@ def _indicator(z: Array) -> Array:
     return np.where(np.isnan(z), np.nan, np.where(z > 0, 1.0, 0.0))
 
 
+def _first(z: Array) -> Array:
+    """1, 1/2 or 0: who is ahead; a tie is shared."""
+    return (1.0 + np.sign(z)) / 2.0
+
+
 FUNCTIONS: dict[str, tuple[Callable[..., Array], ...]] = {
     "exp": (np.exp, np.exp),
     "log": (np.log, lambda z: 1.0 / z),
@@ -256,6 +267,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Array], ...]] = {
     "relu": (lambda z: np.maximum(z, 0.0), _indicator),
     "silu": (lambda z: z * _sigmoid(z), lambda z: _sigmoid(z) + z * _sigmoid_slope(z)),
     "gelu": (lambda z: z * _below(z), lambda z: _below(z) + z * _normal(z)),
+    "minimum": (np.minimum, lambda a, b: _first(b - a), lambda a, b: _first(a - b)),
+    "maximum": (np.maximum, lambda a, b: _first(a - b), lambda a, b: _first(b - a)),
+    "expm1": (np.expm1, np.exp),
+    "log1p": (np.log1p, lambda z: 1.0 / (1.0 + z)),
     "pow": (np.power, lambda a, b: b * np.power(a, b - 1.0), lambda a, b: np.power(a, b) * np.log(a)),
 }
 
