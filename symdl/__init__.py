@@ -3,6 +3,7 @@
 # The rooms whose names are functions too: a room imported later would take the place of sd.prove and sd.train.
 from symdl import prove as _prove_room, train as _train_room
 
+from symdl.expr.activations import clamp, glu, log_softmax, prelu, rrelu, softmin
 from symdl.expr.dims import dims, indices
 from symdl.expr.ops import (
     abs_ as abs,
@@ -44,6 +45,30 @@ from symdl.expr.ops import (
     trace,
     transpose,
     zeros,
+)
+from symdl.expr.functions import (
+    celu,
+    clip,
+    elu,
+    expm1,
+    gelu_tanh,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    log1p,
+    log_sigmoid,
+    maximum,
+    minimum,
+    mish,
+    positive,
+    relu6,
+    selu,
+    softshrink,
+    softsign,
+    tanhshrink,
+    threshold,
 )
 from symdl.expr.parse import parse
 from symdl.expr.tensor import Expr, let, tensor

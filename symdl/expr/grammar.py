@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -15,6 +16,9 @@ RIGHT_TO_LEFT = frozenset({"**"})
 
 #: Literals that stand only behind ``axis=``, ``keepdims=`` and in brackets.
 _LITERALS = MappingProxyType({"None": None, "True": True, "False": False})
+
+#: Options whose values are whole numbers.
+_WHOLE = frozenset({"axis", "keepdims"})
 
 
 class Do(NamedTuple):
@@ -219,7 +223,22 @@ class _Reader:
         self.take()
         if name.text in frame.options:
             raise self.fail(f"{name.text} is given twice", name)
-        frame.options[name.text] = self._literal()
+        frame.options[name.text] = self._literal() if name.text in _WHOLE else self._parameter()
+
+    def _parameter(self) -> Any:
+        """A number, a word, None, True or False: what stands behind ``alpha=`` and ``approximate=``."""
+        if self.token.kind == "name":
+            word = self.take().text
+            return _LITERALS.get(word, word)
+        sign = 1
+        if self.token.kind == "-":
+            self.take()
+            sign = -1
+        token = self.expect("number", "a number or a word is needed here")
+        mantissa, _, exponent = token.text.lower().partition("e")
+        if len(mantissa) > 40 or len(exponent) > 4:
+            raise self.fail("this number is too long", token)
+        return sign * Fraction(token.text)
 
     def _literal(self) -> Any:
         """An integer, a tuple of integers, None, True or False."""

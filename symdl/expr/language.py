@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from symdl.errors import ParseError
-from symdl.expr import ops
+from symdl.expr import activations, ops
 from symdl.expr.tensor import Expr, constant_value, elementwise
 from symdl.functions import TABLE
 
@@ -27,6 +27,9 @@ class Function(NamedTuple):
         return "axis" in self.options
 
 
+#: Options whose values are words.
+_WORDS = frozenset({"approximate", "reduction"})
+
 _REDUCING = frozenset({"axis", "keepdims"})
 
 #: All functions but the elementwise ones, which stand in symdl.functions.TABLE.
@@ -37,6 +40,12 @@ FUNCTIONS = MappingProxyType(
         "max": Function(ops.max_, options=_REDUCING),
         "logsumexp": Function(ops.logsumexp, options=_REDUCING),
         "softmax": Function(ops.softmax, options=frozenset({"axis"})),
+        "log_softmax": Function(activations.log_softmax, options=frozenset({"axis"})),
+        "softmin": Function(activations.softmin, options=frozenset({"axis"})),
+        "glu": Function(activations.glu, options=frozenset({"axis"})),
+        "prelu": Function(activations.prelu, 2, 2),
+        "rrelu": Function(activations.rrelu, 1, 3, options=frozenset({"lower", "upper"})),
+        "clamp": Function(activations.clamp, 1, 3, options=frozenset({"min", "max"})),
         "trace": Function(ops.trace),
         "det": Function(ops.det),
         "logdet": Function(ops.logdet),
@@ -67,7 +76,10 @@ def function(name: str) -> Function | None:
     entry = TABLE.get(name)
     if entry is None:
         return None
-    return Function(lambda *args: elementwise(name, *args), entry.nargs, entry.nargs)
+    if not entry.parameters and not entry.options:
+        return Function(lambda *args: elementwise(name, *args), entry.nargs, entry.nargs)
+    most = entry.nargs + len(entry.options)
+    return Function(entry.sympy, 1, most, frozenset([*(n for n, _ in entry.parameters), *entry.options]))
 
 
 def function_names() -> list[str]:
@@ -89,9 +101,11 @@ def apply(name: str, made: Function, args: list[Expr], options: dict[str, Any]) 
     ParseError
         When arguments or options do not fit; shape errors come from the builders.
     """
-    for option in options:
+    for option, value in options.items():
         if option not in made.options:
             raise ParseError(f"{name} has no option {option}=" + did_you_mean(option, made.options))
+        if isinstance(value, str) and option not in _WORDS:
+            raise ParseError(f"{name}: behind {option}= stands a number here; give an expression by its place, as in {name}(x, {value})")
     if made.axis and len(args) == 2 and "axis" not in options:
         options = {**options, "axis": _axis(name, args.pop())}
     if not made.least <= len(args) <= made.most:

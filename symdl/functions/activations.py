@@ -27,9 +27,10 @@ def _activation(
     at_number: Callable[[sp.Expr], sp.Expr | None] = lambda z: None,
     kinks: tuple[Kink, ...] = (),
     otherwise: Callable[..., Any] | None = None,
+    options: tuple[str, ...] = (),
 ) -> Elementwise:
     made = sympy_class(name, derivative, definition, numpy, latex, at_number, otherwise=otherwise)
-    return Elementwise(name, made, (derivative,), rule, numpy, definition, latex, kinks)
+    return Elementwise(name, made, (derivative,), rule, numpy, definition, latex, kinks, options=options)
 
 
 def _by_sign(below: Any, at_zero: Any, above: Callable[[sp.Expr], Any]) -> Callable[[sp.Expr], sp.Expr | None]:
@@ -103,6 +104,7 @@ _softplus = _activation(
     r"\operatorname{softplus}",
     "derivative of the softplus",
     otherwise=_sharper,
+    options=("beta", "threshold"),
 )
 softplus: Any = _softplus.sympy
 
@@ -142,6 +144,7 @@ _gelu = _activation(
     r"\operatorname{GELU}",
     "derivative of the GELU",
     otherwise=_gelu_form,
+    options=("approximate",),
 )
 gelu: Any = _gelu.sympy
 

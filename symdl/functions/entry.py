@@ -46,6 +46,8 @@ class Elementwise:
         "" for all reals, else the condition in words ("z > 0").
     parameters : tuple of pairs
         Names of the arguments behind the first, with the values that they have when they are not given (None: must be given).
+    options : tuple of str
+        Names of further arguments of a call, which make another function of it (``gelu(z, approximate="tanh")``).
     """
 
     name: str
@@ -58,6 +60,7 @@ class Elementwise:
     kinks: tuple[Kink, ...] = field(default=())
     domain: str = ""
     parameters: tuple[tuple[str, Any], ...] = ()
+    options: tuple[str, ...] = ()
 
     @property
     def nargs(self) -> int:
@@ -193,7 +196,6 @@ def function(
     kinks: tuple[Kink, ...] = (),
     parameters: Mapping[str, Any] | None = None,
     at_number: Callable[..., sp.Expr | None] | None = None,
-    otherwise: Callable[..., Any] | None = None,
     domain: str = "",
 ) -> Elementwise:
     """An entry of the table together with its SymPy class: all that is to be said of a function, in one call.
@@ -206,5 +208,5 @@ def function(
     slopes = derivatives if isinstance(derivatives, tuple) else (derivatives,)
     known = dict(parameters or {})
     shown = latex or rf"\operatorname{{{name}}}"
-    made = sympy_class(name, slopes, definition, numpy, shown, at_number or at_rational(definition), known, otherwise)
+    made = sympy_class(name, slopes, definition, numpy, shown, at_number or at_rational(definition), known)
     return Elementwise(name, made, slopes, rule, numpy, definition, shown, kinks, domain, tuple(known.items()))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import sympy as sp
 from sympy.printing.numpy import NumPyPrinter
 
 from symdl.errors import UnsupportedError
 from symdl.functions import TABLE
+from symdl.lower.brought import is_plain, source_of
 
 #: Elementwise functions that NumPy has.
 NUMPY = {name: f"np.{name}" for name in ("exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "sign", "abs")} | {"pow": "np.power"}
@@ -84,18 +88,32 @@ class Library:
                     self.use(other)
             self._source.setdefault(name, source)
             return name
-        return self._from_definition(name)
+        made = TABLE[name].numpy
+        if isinstance(made, np.ufunc):
+            return f"np.{made.__name__}"
+        return self._bring(made, name) if is_plain(made) else self._from_definition(name)
+
+    def _bring(self, function: Any, name: str | None = None) -> str:
+        """A function of the table by the source of its evaluation, which is stable."""
+        name = name or function.__name__
+        if name in HELPERS:
+            return self.use(name)
+        call = f"f_{name.strip('_')}"
+        if call not in self._source:
+            source = source_of(function, call, self._bring)
+            self._source[call] = source  # behind those that it calls
+        return call
 
     def _from_definition(self, name: str) -> str:
         """A function that was registered from outside: by its definition."""
         call = f"f_{name}"
         if call not in self._source:
-            entry, z = TABLE[name], sp.Symbol("z")
+            entry = TABLE[name]
             if entry.definition is None:
                 raise UnsupportedError(f"{name} has no definition that could be printed as Python")
-            body = entry.definition(z)
+            body = sp.sympify(entry.definition(*entry.symbols))
             used = {type(part).__name__: self.use(type(part).__name__) for part in body.atoms(sp.Function) if type(part).__name__ in HELPERS}
-            self._source[call] = f"def {call}(z):\n    return {numpy_code(body, used)}\n"
+            self._source[call] = f"def {call}({', '.join(map(str, entry.symbols))}):\n    return {numpy_code(body, used)}\n"
         return call
 
     def source(self) -> str:

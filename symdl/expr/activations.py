@@ -1,0 +1,95 @@
+"""Activations that are more than one function of the table: those over an axis, and those whose parameter stands on an axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from symdl.errors import ShapeError
+from symdl.expr.ops import exp, logsumexp
+from symdl.expr.tensor import Expr, as_expr, describe
+from symdl.expr.windows import sliced
+from symdl.functions import TABLE
+
+EIGHTH, THIRD = sp.Rational(1, 8), sp.Rational(1, 3)
+
+_leaky_relu, _sigmoid, _where = (TABLE[name].sympy for name in ("leaky_relu", "sigmoid", "where"))
+
+
+def log_softmax(value: Any, *over: Any, axis: int = -1) -> Expr:
+    """z - logsumexp(z) over an axis (the last one) or an index letter."""
+    z = _with_axes(value, over, "log_softmax")
+    return z - (logsumexp(z, *over) if over else logsumexp(z, axis=axis, keepdims=True))
+
+
+def softmin(value: Any, *over: Any, axis: int = -1) -> Expr:
+    """exp(-z - logsumexp(-z)): the softmax of -z."""
+    return exp(log_softmax(-_with_axes(value, over, "softmin"), *over, axis=axis))
+
+
+def glu(value: Any, axis: int = -1) -> Expr:
+    """The gated linear unit a*sigmoid(b) of the two halves of an axis (Dauphin et al. 2017).
+
+    Parameters
+    ----------
+    value : Expr, shape (..., 2n, ...)
+    axis : int
+
+    Returns
+    -------
+    Expr, shape (..., n, ...)
+
+    Raises
+    ------
+    ShapeError
+        When the axis has no halves.
+    """
+    z = _with_axes(value, (), "glu")
+    if not isinstance(axis, int) or not -z.ndim <= axis < z.ndim:
+        raise ShapeError(f"glu of {describe(z)}: there is no axis {axis}")
+    size = z.shape[axis]
+    half = sp.sympify(size) / 2
+    if half.is_integer is not True:
+        raise ShapeError(f"glu of {describe(z)}: the size {size} of axis {axis} has no half; it must be even, e.g. 2*n")
+    k, n = axis % z.ndim, int(half) if half.is_Integer else half
+    return sliced(z, k, slice(None, n)) * _sigmoid(sliced(z, k, slice(n, None)))
+
+
+def prelu(value: Any, weight: Any) -> Expr:
+    """max(z, 0) + a*min(z, 0) with learned slopes a: one, or one for each channel, which is axis 1 (He et al. 2015).
+
+    Parameters
+    ----------
+    value : Expr, shape (N, C, ...)
+    weight : Expr, shape () or (1,) or (C,)
+    """
+    z, a = as_expr(value), as_expr(weight)
+    if a.shape == (1,):
+        a = a[0]
+    if a.ndim > 1 or (a.shape and (z.ndim == 0 or a.shape != (z.shape[min(1, z.ndim - 1)],))):
+        raise ShapeError(f"prelu of {describe(z)}: the slopes {describe(a)} must be one number, or one for each channel (axis 1)")
+    if a.shape and z.ndim > 2:
+        a = a[(slice(None), *[None] * (z.ndim - 2))]
+    return _leaky_relu(z, a)
+
+
+def rrelu(value: Any, lower: Any = EIGHTH, upper: Any = THIRD) -> Any:
+    """The randomised leaky ReLU as it is evaluated: the slope is the mean of its bounds (Xu et al. 2015)."""
+    return _leaky_relu(value, (as_expr(lower) + upper) / 2 if isinstance(value, Expr) else (sp.sympify(lower) + upper) / 2)
+
+
+def clamp(value: Any, min: Any = None, max: Any = None) -> Any:
+    """The value kept between bounds; one of them may be missing. A bound counts as inside: the derivative there is 1, as in PyTorch."""
+    if min is not None and max is not None:
+        return TABLE["clip"].sympy(value, min, max)
+    if min is not None:
+        return _where(min - value, min, value)
+    return value if max is None else _where(value - max, max, value)
+
+
+def _with_axes(value: Any, over: tuple[Any, ...], operation: str) -> Expr:
+    z = as_expr(value)
+    if not z.shape and not over:
+        raise ShapeError(f"{operation} of {describe(z)}: an axis is needed")
+    return z
