@@ -10,6 +10,7 @@ import numpy as np
 
 from symdl.errors import DomainError
 from symdl.lower.buffers import Buffers, fixed_outputs
+from symdl.lower.numpy_scan import RunScan
 from symdl.lower.program import ELEMENTWISE, VIEWS, Instruction, Operand, Program, Ref
 from symdl.lower.scalars import array_function, power, scalar_function
 
@@ -138,7 +139,7 @@ class Writer:
         if array is None:
             return None
         flat = array.reshape(-1)
-        if not np.may_share_memory(flat, array):
+        if flat.size and not np.may_share_memory(flat, array):
             return None
         name = f"f{int(value)}"
         self.names[name] = flat
@@ -164,10 +165,11 @@ class Writer:
             "select": lambda a: select(a, step.attr),
             "reshape": lambda a: a.reshape(step.shape),
             "spread": lambda a: np.broadcast_to(a, step.shape),
+            "stretch": lambda a: a[slice(*step.attr)].reshape(step.shape),
         }[step.op]
         if array is not None and step.shape:
             made = make(array)
-            if np.may_share_memory(made, array):
+            if np.may_share_memory(made, array) or not made.size:
                 self._keep(number, made)
                 return []
             # Rows that do not lie one after the other are copied at every run.
@@ -176,7 +178,8 @@ class Writer:
             return [f"c{number}[...] = {text}"] if copy else []
         target = self._operand(Ref(number))
         if not step.shape:
-            inside = f"{text}[{', '.join(str(~e) for e in step.attr)}]" if step.op == "select" else f"{text}.reshape(())"
+            place = {"select": lambda: [~e for e in step.attr], "stretch": lambda: [step.attr[0]]}.get(step.op)
+            inside = f"{text}[{', '.join(map(str, place()))}]" if place else f"{text}.reshape(())"
             return [f"{target} = scalar({inside})"]
         return [f"{target} = " + self._dynamic(text, step)]
 
@@ -231,6 +234,9 @@ class Writer:
             self._keep(number, full)
             self.names[f"d{number}"] = select(full, step.attr)
             return [f"d{number}[...] = {self._operand(step.args[0])}"]
+        if op == "scan":
+            self.names[f"scan{number}"] = RunScan(step.attr)
+            return [f"scan{number}({', '.join([self._buffer(number), *map(self._operand, step.args)])})"]
         args = [self._for_ufunc(a) for a in step.args]
         out = self._buffer(number)
         if op in ELEMENTWISE:

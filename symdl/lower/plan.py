@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +21,10 @@ from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter
 from symdl.lower.gathers import Equation, solve
 from symdl.lower.program import Output, Program, Ref, Table, without_dead_code
+from symdl.lower.scan import emit_scan
 from symdl.lower.sizes import Values
 from symdl.lower.special import FUNCTIONS
+from symdl.lower.stabilise import stabilised
 
 
 class Wanted(NamedTuple):
@@ -44,10 +47,10 @@ def lower(wanted: Sequence[Wanted], sizes: Mapping[Any, int], names: Sequence[No
     names : sequence of Node
         The inputs, in the order in which the program takes them.
     """
-    planner = _Planner(Values(sizes))
+    order = topological(w.node for w in wanted)
+    planner = _Planner(Values(sizes, (n.attr.length for n in order if n.op == kinds.RECUR)))
     for node in names:
         planner.input(node)
-    order = topological(w.node for w in wanted)
     planner.walk(order, wanted)
     results = [planner.result(w) for w in wanted]
     code, new = without_dead_code(planner.out.code, [r.value for r in results], len(names))
@@ -317,6 +320,15 @@ class _Planner:
         result = shape if node.attr == "inv" else ()
         return Factor(self.out.emit(node.attr, (value,), None, result), (0, 1) if node.attr == "inv" else ())
 
+    def _recurrence(self, node: Node) -> Factor:
+        return emit_scan(self.out, node, self._args(node), self._values.size, partial(_step_program, self._values))
+
+
+def _step_program(values: Values, bodies: Sequence[Term], shapes: Sequence[tuple[Any, ...]], names: Sequence[Node]) -> Program:
+    """The program of one step of a recurrence."""
+    wanted = [Wanted(t.node, t.map, shape) for t, shape in zip(stabilised(bodies), shapes, strict=True)]
+    return lower(wanted, values.sizes, names)
+
 
 def _below(power: Node, entries: Sequence[int]) -> tuple[Node, tuple[int, ...]]:
     """The base of a power, with the indices that stand on its axes."""
@@ -349,4 +361,5 @@ _RULES: dict[str, Callable[[_Planner, Node], Factor]] = {
     kinds.FN: _Planner._fn,
     kinds.REDUCE: _Planner._reduce,
     kinds.MATRIX: _Planner._matrix,
+    kinds.RECUR: _Planner._recurrence,
 }

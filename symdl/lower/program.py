@@ -21,6 +21,8 @@ einsum                attr: the subscripts
 sum, amax             attr: the axes
 scatter               attr: as for select; the argument on a diagonal, zeros elsewhere
 inv, det, logdet      of a square matrix
+scan                  attr: a ``symdl.lower.scan.Scan``; a recurrence, all states at all positions in one vector
+stretch               attr (from, to): elements of a vector, in the result's shape
 table                 attr: a Table, numbers known when the program was planned
 take                  attr (positions, missing): elements along the first axis; 0 where missing (a Table of bools, or None)
 ===================== =========================================================================================
@@ -74,7 +76,7 @@ _UNARY = frozenset(["negative", "square", "sqrt", "exp", "log", "log1p", "absolu
 ELEMENTWISE = _BINARY | _UNARY
 
 #: Operations that give another view of their argument's elements.
-VIEWS = frozenset(["view", "select", "reshape", "spread"])
+VIEWS = frozenset(["view", "select", "reshape", "spread", "stretch"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,10 +78,18 @@ def _check(name: str, shape: tuple[Size, ...], axis: int, got: Shape, sizes: dic
 
 
 class Values:
-    """Sizes and coefficients as plain ints and floats, under given values of the size symbols."""
+    """Sizes and coefficients as plain ints and floats, under given values of the size symbols.
 
-    def __init__(self, sizes: Mapping[sp.Symbol, int]) -> None:
-        self._sizes = dict(sizes)
+    Parameters
+    ----------
+    sizes : mapping
+    lengths : iterable of Size
+        Those that may be 0: numbers of steps.
+    """
+
+    def __init__(self, sizes: Mapping[sp.Symbol, int], lengths: Iterable[Size] = ()) -> None:
+        self.sizes = dict(sizes)
+        self._lengths = frozenset(lengths)
         self._known: dict[Any, Any] = {}
 
     def size(self, size: Size) -> int:
@@ -89,9 +97,9 @@ class Values:
         if isinstance(size, int):
             return size
         if size not in self._known:
-            value = size.subs(self._sizes)
+            value = size.subs(self.sizes)
             self._missing(value, size)
-            if not value.is_Integer or value < 1:
+            if not value.is_Integer or value < (0 if size in self._lengths else 1):
                 raise DataError(f"the size {size} is {value}: sizes are whole numbers from 1")
             self._known[size] = int(value)
         return int(self._known[size])
@@ -104,7 +112,7 @@ class Values:
             except OverflowError:
                 raise DomainError(f"the coefficient {str(number)[:20]}... is too large for a 64-bit number") from None
         if number not in self._known:
-            value = sp.sympify(number).subs(self._sizes)
+            value = sp.sympify(number).subs(self.sizes)
             self._missing(value, number)
             result = sp.N(value, 40)
             if not result.is_real or not result.is_finite:
