@@ -66,10 +66,10 @@ class Names:
         """The name of a node, or u1, u2, ... for nameless ones, numbered in the order of computation."""
         return self.of.get(node) or node.name or self.labels.get(node, "u")
 
-    def adjoint(self, node: Node) -> str:
-        """What the adjoint of a node is called: delta1 for z1, dC_da1 for a1."""
+    def adjoint(self, node: Node, wish: str | None = None) -> str:
+        """What the adjoint of a node is called: as is wished, or delta1 for z1, dC_da1 for a1."""
         own = self.label(node)
-        wished = "delta" + own[1:] if own[0] == "z" and own[1:].isdigit() | (own == "z") else f"d{self.loss}_d{own}"
+        wished = wish or "delta" + own[1:] if own[0] == "z" and own[1:].isdigit() | (own == "z") else f"d{self.loss}_d{own}"
         name = wished
         while self._taken.get(name, node) is not node:
             name += "_"

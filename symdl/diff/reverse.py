@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symdl.diff.local import Local, local_partial
+from symdl.diff.recurrences import Joint, Recurrences
 from symdl.diff.rewrite import cancelled
 from symdl.expr.tensor import Expr
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
-from symdl.graph.node import CONST, INPUT, LET, MUL, Node, Size
+from symdl.graph.node import CONST, INPUT, LET, MUL, RECUR, Node, Size
 from symdl.graph.walk import consumers, depends_on, topological
 
 
@@ -39,6 +40,7 @@ class Record:
     found: Term  # the adjoint as the chain rule gives it
     total: Term  # the same, with what cancels cancelled
     adjoint: Term  # the same, or the name it was given
+    joints: list[Joint] = field(default_factory=list)  # what recurrences among the users give
 
 
 @dataclass
@@ -62,7 +64,7 @@ def as_adjoint(out: Expr, node: Node, term: Term) -> Expr:
     return Expr(build.rename(term, place), out.shape + node.shape, out.open)
 
 
-def sweep(out: Expr, targets: Iterable[Node], name: Callable[[Node], str | None] = lambda node: None) -> Sweep:
+def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = lambda node, wished=None: None) -> Sweep:
     """Differentiate ``out`` by the target nodes.
 
     Parameters
@@ -70,24 +72,26 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[[Node], str | None]
     out : Expr
     targets : iterable of Node
     name : callable
-        What to call the adjoint of a node that is used more than once; None leaves it unnamed.
+        What to call the adjoint of a node that is used more than once; None leaves it unnamed. A second argument is a wish.
     """
     targets = set(targets)
     order = topological([out.node])
     relevant = depends_on(order, targets)
     uses = consumers(order)
     result = Sweep(out)
+    recurrences = Recurrences(result.adjoints, relevant, name)
     for v in reversed(order):
         if v not in relevant:
             continue
-        edges = [Edge(u, p, local_partial(u, p)) for u, p in uses[v] if u in result.adjoints]
-        parts = [_contribution(result.adjoints[e.user], e) for e in edges]
+        edges = [Edge(u, p, local_partial(u, p)) for u, p in uses[v] if u in result.adjoints and u.op != RECUR]
+        joints = recurrences.contributions(uses[v])
+        parts = [_contribution(result.adjoints[e.user], e) for e in edges] + [j.term for j in joints]
         if v is out.node:
             parts.append(_seed(out))
         found = build.add([1] * len(parts), parts)
         total = cancelled(found)
         adjoint = _named(out, v, total, name, _relevant_args(v, relevant))
-        result.records.append(Record(v, edges, parts, found, total, adjoint))
+        result.records.append(Record(v, edges, parts, found, total, adjoint, joints))
         result.adjoints[v] = adjoint
     return result
 
