@@ -1,0 +1,32 @@
+"""Dropout with a mask that is given: what is random is drawn outside, so that the layer is a function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symdl.errors import DomainError
+from symdl.expr.tensor import Expr, as_expr
+from symdl.model.shapes import need
+
+
+def dropout(x: Any, mask: Any, p: Any = 0.5) -> Expr:
+    """x*mask/(1 - p), torch.nn.functional.dropout in training ("inverted dropout": Srivastava et al. 2014, section 10).
+
+    Parameters
+    ----------
+    x : Expr
+    mask : Expr, a shape that broadcasts to x's
+        1 where an element is kept, 0 where it is dropped.
+    p : number or scalar Expr
+        The probability of dropping.
+
+    Raises
+    ------
+    DomainError
+        When p is a number outside 0 <= p < 1.
+    """
+    value, kept = as_expr(x), as_expr(mask)
+    need(kept.ndim <= value.ndim, "dropout", [value, kept], "the mask must broadcast to x")
+    if not isinstance(p, Expr) and getattr(p, "free_symbols", None) in (None, set()) and not 0 <= p < 1:
+        raise DomainError(f"dropout: p = {p} is no probability of dropping; give 0 <= p < 1 (where all is dropped write 0*x)")
+    return value * kept / (1 - as_expr(p))

@@ -1,0 +1,136 @@
+"""Recurrent layers: cells with the parameter layout of torch.nn, and sequences of them.
+
+Weights of the gates stand below one another: W_ih (gates*h, p), W_hh (gates*h, h), biases (gates*h,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from symdl.errors import UnsupportedError
+from symdl.expr.ops import sigmoid, tanh
+from symdl.expr.tensor import Expr, as_expr, describe
+from symdl.expr.windows import stack
+from symdl.model.layers import Activation, activate
+from symdl.model.linear import linear
+from symdl.model.shapes import need, need_shape, plain
+
+
+def rnn_cell(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None, activation: Activation = "tanh") -> Expr:
+    """activation(W_ih x + b_ih + W_hh h + b_hh) (Elman 1990), torch.nn.RNNCell.
+
+    Parameters
+    ----------
+    x : Expr, shape (..., p)
+    h : Expr, shape (..., h)
+        The state before.
+    W_ih, W_hh : Expr, shapes (h, p) and (h, h)
+    b_ih, b_hh : Expr, shape (h,), optional
+    activation : str, callable or None
+        "tanh" or "relu" in torch.
+
+    Returns
+    -------
+    Expr, shape (..., h)
+        The state after.
+    """
+    (from_input,), (from_state,) = _gates("rnn_cell", 1, x, h, W_ih, W_hh, b_ih, b_hh)
+    return activate(from_input + from_state, activation)
+
+
+def gru_cell(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Expr:
+    """The gated recurrent unit (Cho et al. 2014) as torch.nn.GRUCell has it: the reset gate after the product with the state.
+
+    r = sigmoid(W_ir x + W_hr h), z = sigmoid(W_iz x + W_hz h), n = tanh(W_in x + r*(W_hn h)), and the new state is (1 - z)*n + z*h, biases understood.
+    The gates' weights stand in the order r, z, n.
+    """
+    (ri, zi, ni), (rh, zh, nh) = _gates("gru_cell", 3, x, h, W_ih, W_hh, b_ih, b_hh)
+    r, z = sigmoid(ri + rh), sigmoid(zi + zh)
+    return (1 - z) * tanh(ni + r * nh) + z * as_expr(h)
+
+
+def lstm_cell(x: Any, state: tuple[Any, Any], W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None) -> tuple[Expr, Expr]:
+    """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000), torch.nn.LSTMCell.
+
+    i, f, o = sigmoid and g = tanh of their W_i x + W_h h (biases understood), c' = f*c + i*g, h' = o*tanh(c').
+    The gates' weights stand in the order i, f, g, o.
+
+    Parameters
+    ----------
+    state : pair of Expr, shape (..., h)
+        The hidden state h and the cell c before.
+
+    Returns
+    -------
+    pair of Expr
+        h' and c'.
+    """
+    h, c = state
+    inputs, states = _gates("lstm_cell", 4, x, h, W_ih, W_hh, b_ih, b_hh)
+    i, f, g, o = (a + b for a, b in zip(inputs, states, strict=True))
+    cell = sigmoid(f) * as_expr(c) + sigmoid(i) * tanh(g)
+    return sigmoid(o) * tanh(cell), cell
+
+
+def _gates(layer: str, count: int, x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any, b_hh: Any) -> tuple[list[Expr], list[Expr]]:
+    """Of every gate the part by the input and the part by the state."""
+    value, state, by_input, by_state = (as_expr(v) for v in (x, h, W_ih, W_hh))
+    need(value.ndim >= 1 and state.ndim >= 1, layer, [value, state], "x must have the shape (..., p) and the state the shape (..., h)")
+    p, size = value.shape[-1], state.shape[-1]
+    rows = plain(count * size)
+    need_shape(layer, by_input, (rows, p), "W_ih")
+    need_shape(layer, by_state, (rows, size), "W_hh")
+    biases = [None if b is None else as_expr(b) for b in (b_ih, b_hh)]
+    for bias, what in zip(biases, ("b_ih", "b_hh"), strict=True):
+        if bias is not None:
+            need_shape(layer, bias, (rows,), what)
+    parts = []
+    for inner, weight, bias in ((value, by_input, biases[0]), (state, by_state, biases[1])):
+        cuts = [slice(k * size, (k + 1) * size) if count > 1 else slice(None) for k in range(count)]
+        parts.append([linear(inner, weight[cut], None if bias is None else bias[cut]) for cut in cuts])
+    return parts[0], parts[1]
+
+
+def rnn(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None, activation: Activation = "tanh") -> tuple[Expr, Expr]:
+    """A recurrent layer over a sequence, torch.nn.RNN with one layer: the states (T, ..., h) after every step, and the last one.
+
+    Parameters
+    ----------
+    x : Expr, shape (T, ..., p)
+        Time first.
+    h : Expr, shape (..., h)
+        The state before the first step.
+    W_ih, W_hh, b_ih, b_hh, activation
+        As in :func:`rnn_cell`.
+    """
+    (states,), (last,) = _sequence("rnn", x, (h,), lambda x_t, s: (rnn_cell(x_t, s[0], W_ih, W_hh, b_ih, b_hh, activation),))
+    return states, last
+
+
+def gru(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None) -> tuple[Expr, Expr]:
+    """Gated recurrent units over a sequence, torch.nn.GRU with one layer; see :func:`rnn` and :func:`gru_cell`."""
+    (states,), (last,) = _sequence("gru", x, (h,), lambda x_t, s: (gru_cell(x_t, s[0], W_ih, W_hh, b_ih, b_hh),))
+    return states, last
+
+
+def lstm(x: Any, state: tuple[Any, Any], W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None) -> tuple[Expr, tuple[Expr, Expr]]:
+    """Long short-term memory over a sequence, torch.nn.LSTM with one layer: the hidden states, and the last pair (h, c); see :func:`lstm_cell`."""
+    states, last = _sequence("lstm", x, tuple(state), lambda x_t, s: lstm_cell(x_t, (s[0], s[1]), W_ih, W_hh, b_ih, b_hh))
+    return states[0], (last[0], last[1])
+
+
+Step = Callable[[Expr, tuple[Any, ...]], tuple[Expr, ...]]
+
+
+def _sequence(layer: str, x: Any, state: tuple[Any, ...], step: Step) -> tuple[list[Expr], tuple[Expr, ...]]:
+    """The states after every step, stacked, and the last ones."""
+    value = as_expr(x)
+    need(value.ndim >= 2, layer, [value], "x must have the shape (T, ..., p), time first")
+    length = value.shape[0]
+    if not isinstance(length, int):
+        raise UnsupportedError(f"{layer} of {describe(value)}: the number of steps must be a whole number")
+    states = [tuple(map(as_expr, state))]
+    for t in range(length):
+        states.append(step(value[t], states[-1]))
+    return [stack([s[k] for s in states[1:]]) for k in range(len(state))], states[-1]

@@ -1,0 +1,171 @@
+"""Transformer blocks (Vaswani et al. 2017, section 3; norms first: Xiong et al. 2020), parameters by the names of torch.nn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from symdl.errors import NameError_
+from symdl.expr.dims import as_size
+from symdl.expr.tensor import Expr, as_expr, tensor
+from symdl.model.attention import multi_head_attention
+from symdl.model.layers import Activation, activate
+from symdl.model.linear import linear
+from symdl.model.normalization import EPS, layer_norm
+from symdl.model.shapes import plain
+
+Params = Mapping[str, Any]
+
+
+def attention_parameters(width: Any, prefix: str = "", bias: bool = True) -> dict[str, Expr]:
+    """The parameters of multi-head attention, torch.nn.MultiheadAttention's names after ``prefix``."""
+    shapes: dict[str, tuple[Any, ...]] = {"in_proj_weight": (plain(3 * _size(width)), width), "out_proj.weight": (width, width)}
+    if bias:
+        shapes |= {"in_proj_bias": (plain(3 * _size(width)),), "out_proj.bias": (width,)}
+    return _tensors(shapes, prefix)
+
+
+def _size(width: Any) -> Any:
+    return as_size(width, "the width of a transformer")
+
+
+def _tensors(shapes: Mapping[str, tuple[Any, ...]], prefix: str) -> dict[str, Expr]:
+    return {name: tensor(prefix + name, *shape) for name, shape in shapes.items()}
+
+
+def encoder_parameters(width: Any, hidden: Any, prefix: str = "") -> dict[str, Expr]:
+    """The parameters of an encoder block by torch's names ("self_attn.in_proj_weight", "linear1.weight", "norm1.bias", ...).
+
+    The tensors are named with ``prefix`` before, e.g. "layers.0."; the keys are without.
+    """
+    return _block_parameters(width, hidden, prefix, ["self_attn"])
+
+
+def decoder_parameters(width: Any, hidden: Any, prefix: str = "") -> dict[str, Expr]:
+    """The parameters of a decoder block; see :func:`encoder_parameters`."""
+    return _block_parameters(width, hidden, prefix, ["self_attn", "multihead_attn"])
+
+
+def _block_parameters(width: Any, hidden: Any, prefix: str, attentions: list[str]) -> dict[str, Expr]:
+    params: dict[str, Expr] = {}
+    for name in attentions:
+        params |= {f"{name}.{k}": v for k, v in attention_parameters(width, f"{prefix}{name}.").items()}
+    params |= _tensors({"linear1.weight": (hidden, width), "linear1.bias": (hidden,), "linear2.weight": (width, hidden), "linear2.bias": (width,)}, prefix)
+    for k in range(1, len(attentions) + 2):
+        params |= _tensors({f"norm{k}.weight": (width,), f"norm{k}.bias": (width,)}, prefix)
+    return params
+
+
+def transformer_encoder_layer(
+    x: Any,
+    params: Params,
+    heads: Any,
+    activation: Activation = "relu",
+    norm_first: bool = False,
+    eps: Any = EPS,
+    mask: Any = None,
+    is_causal: bool = False,
+    keep: Any = None,
+) -> Expr:
+    """Self-attention and two dense layers, each with a residual connection and a layer norm: torch.nn.TransformerEncoderLayer, batch_first, no dropout.
+
+    Parameters
+    ----------
+    x : Expr, shape (..., L, E)
+    params : mapping
+        Of :func:`encoder_parameters`; biases, and weights and biases of the norms, may be missing.
+    heads : int or size
+    activation : str, callable or None
+        "relu" or "gelu" in torch.
+    norm_first : bool
+        Norms before attention and dense layers instead of after the sums.
+    eps : number or scalar Expr
+    mask, is_causal, keep
+        As in :func:`symdl.model.attention.scaled_dot_product_attention`.
+    """
+    return _block(
+        as_expr(x),
+        params,
+        [
+            lambda z: _attend(z, z, params, "self_attn", heads, mask, is_causal, keep),
+            lambda z: _feed_forward(z, params, activation),
+        ],
+        norm_first,
+        eps,
+    )
+
+
+def transformer_decoder_layer(
+    x: Any,
+    memory: Any,
+    params: Params,
+    heads: Any,
+    activation: Activation = "relu",
+    norm_first: bool = False,
+    eps: Any = EPS,
+    mask: Any = None,
+    is_causal: bool = False,
+    keep: Any = None,
+    memory_mask: Any = None,
+    memory_keep: Any = None,
+) -> Expr:
+    """Self-attention, attention to the encoder's result, and two dense layers: torch.nn.TransformerDecoderLayer, batch_first, no dropout.
+
+    Parameters
+    ----------
+    x : Expr, shape (..., L, E)
+    memory : Expr, shape (..., S, E)
+    params : mapping
+        Of :func:`decoder_parameters`.
+    heads, activation, norm_first, eps, mask, is_causal, keep
+        As in :func:`transformer_encoder_layer`.
+    memory_mask, memory_keep
+        The masks of the second attention.
+    """
+    source = as_expr(memory)
+    return _block(
+        as_expr(x),
+        params,
+        [
+            lambda z: _attend(z, z, params, "self_attn", heads, mask, is_causal, keep),
+            lambda z: _attend(z, source, params, "multihead_attn", heads, memory_mask, False, memory_keep),
+            lambda z: _feed_forward(z, params, activation),
+        ],
+        norm_first,
+        eps,
+    )
+
+
+def _block(x: Expr, params: Params, parts: list[Any], norm_first: bool, eps: Any) -> Expr:
+    """Residual connections around the parts, with a norm each."""
+    for k, part in enumerate(parts, start=1):
+        weight, bias = params.get(f"norm{k}.weight"), params.get(f"norm{k}.bias")
+        x = x + part(layer_norm(x, weight, bias, eps)) if norm_first else layer_norm(x + part(x), weight, bias, eps)
+    return x
+
+
+def _attend(x: Expr, source: Expr, params: Params, name: str, heads: Any, mask: Any, is_causal: bool, keep: Any) -> Expr:
+    return multi_head_attention(
+        x,
+        source,
+        source,
+        heads,
+        _param(params, f"{name}.in_proj_weight"),
+        params.get(f"{name}.in_proj_bias"),
+        _param(params, f"{name}.out_proj.weight"),
+        params.get(f"{name}.out_proj.bias"),
+        mask,
+        is_causal,
+        keep,
+    )
+
+
+def _feed_forward(x: Expr, params: Params, activation: Activation) -> Expr:
+    hidden = activate(linear(x, _param(params, "linear1.weight"), params.get("linear1.bias")), activation)
+    return linear(hidden, _param(params, "linear2.weight"), params.get("linear2.bias"))
+
+
+def _param(params: Params, name: str) -> Any:
+    if name not in params:
+        raise NameError_(f"a transformer block needs the parameter {name!r}; given are {', '.join(map(str, params)) or 'none'}")
+    return params[name]
