@@ -6,8 +6,9 @@ from typing import Any
 
 import sympy as sp
 
-from symdl.errors import ShapeError, UnsupportedError
+from symdl.errors import UnsupportedError
 from symdl.expr.dims import LETTER, as_size, is_dim
+from symdl.expr.pending import Pending, Place
 from symdl.expr.tensor import Expr, bind, describe
 from symdl.expr.windows import sliced, taken
 from symdl.graph import build
@@ -53,6 +54,11 @@ def _at_letters(x: Expr, axis: int, key: sp.Expr, letters: dict[Any, Size]) -> E
         rest = sp.expand(rest - coef * letter)
     if rest.free_symbols & set(used) or any(not is_dim(s) for s in rest.free_symbols):
         raise UnsupportedError(f"{describe(x)} cannot be indexed with {key}: use sums of index letters times whole numbers, and sizes")
+    place = Place(dict(zip(used, coefs, strict=True)), {s: letters[s] for s in used}, rest, x.shape[axis])
+    for letter in used:
+        size = letters[letter]
+        if isinstance(size, Pending):
+            size.places.append(place)
     whole = Expr(build.add([*coefs, number(rest)], [*terms, build.constant(1)]), (), {s: letters[s] for s in used})
     found = taken(x, axis, whole, ())
     opened = dict(found.open)
@@ -62,7 +68,7 @@ def _at_letters(x: Expr, axis: int, key: sp.Expr, letters: dict[Any, Size]) -> E
 
 
 def _sizes_of_letters(x: Expr, keys: list[Any]) -> dict[Any, Size]:
-    """The sizes of the letters in sums: of an Idx its range, of a letter that is open already or stands alone on an axis that axis's."""
+    """The sizes of the letters in sums: of an Idx its range, of a letter that is open already or stands alone on an axis that axis's; else pending."""
     sizes: dict[Any, Size] = dict(x.open)
     axis = 0
     for key in keys:
@@ -84,4 +90,4 @@ def _range(letter: Any, key: sp.Expr, x: Expr) -> Size:
         if letter.lower not in (0, None):
             raise UnsupportedError(f"indexing {describe(x)} with {key}: the index {letter} starts at {letter.lower}; indices of symdl start at 0")
         return as_size(size, f"the index {letter}")
-    raise ShapeError(f"indexing {describe(x)} with {key}: {letter} has no size of its own: make it with sd.indices('{letter}', size), or use sd.window")
+    return Pending(letter)

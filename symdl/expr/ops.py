@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr.dims import as_size, is_letter
-from symdl.expr.tensor import Expr, as_expr, describe, elementwise, matmul, multiply, raise_to
+from symdl.expr.tensor import Expr, as_expr, describe, elementwise, fitted, matmul, multiply, raise_to
 from symdl.functions import TABLE
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
@@ -66,7 +66,7 @@ def sum_(value: Any, *over: Any, axis: Any = None, keepdims: bool = False) -> An
     """
     if over and all(isinstance(o, (tuple, sp.Tuple)) for o in over):
         return sp.Sum(value, *over)
-    expr = as_expr(value)
+    expr = fitted(as_expr(value), over)
     summed, place, shape = _selected(expr, over, axis, "sum")
     term = build.mul(1, [build.rename(expr.term, place)], (), summed)
     letters = {s: n for s, n in expr.open.items() if s not in summed}
@@ -75,7 +75,7 @@ def sum_(value: Any, *over: Any, axis: Any = None, keepdims: bool = False) -> An
 
 def mean(value: Any, *over: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum divided by the number of elements."""
-    expr = as_expr(value)
+    expr = fitted(as_expr(value), over)
     summed, _, _ = _selected(expr, over, axis, "mean")
     count: Any = 1
     for size in summed.values():
@@ -85,7 +85,7 @@ def mean(value: Any, *over: Any, axis: Any = None, keepdims: bool = False) -> An
 
 def _reduction(kind: str) -> Callable[..., Expr]:
     def apply(value: Any, *over: Any, axis: Any = None, keepdims: bool = False) -> Expr:
-        expr = as_expr(value)
+        expr = fitted(as_expr(value), over)
         summed, place, shape = _selected(expr, over, axis, kind)
         missing = [label for label in summed if label not in build.rename(expr.term, place).map]
         if missing:

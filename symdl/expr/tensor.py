@@ -19,7 +19,7 @@ from symdl.graph.node import CONST, INPUT, LET, RECUR, InputInfo, Node, Size
 from symdl.graph.number import Number, number
 from symdl.graph.walk import inputs as graph_inputs
 
-FACTS = ("onehot", "symmetric", "posdef", "orthogonal", "diagonal", "positive", "unit")
+FACTS = ("onehot", "simplex", "symmetric", "posdef", "orthogonal", "diagonal", "positive", "unit")
 
 
 class Expr:
@@ -295,7 +295,7 @@ def let(name: str, value: Any, *letters: sp.Symbol) -> Expr:
         defines z[k,j], a tensor of shape (N, h). Letters not given stay open.
     """
     check_name(name, "result")
-    expr = as_expr(value)
+    expr = fitted(as_expr(value), letters)
     for letter in letters:
         if letter not in expr.open:
             raise ShapeError(f"let {name}: the index {letter} does not occur in {describe(expr)}")
@@ -350,6 +350,24 @@ def bind(letters: dict[sp.Symbol, Size], letter: sp.Symbol, size: Size, where: A
         raise ShapeError(f"indexing {describe(where) if isinstance(where, Expr) else where}: the index {letter} runs over {letters[letter]} and over {size}")
 
 
+def _agreed(exprs: list[Expr]) -> list[Expr]:
+    """The same, letters as in x[i + u] given the sizes that the others know them by."""
+    if not any(e.open for e in exprs):
+        return exprs
+    from symdl.expr.pending import agreed
+
+    return agreed(exprs)
+
+
+def fitted(expr: Expr, letters: Sequence[Any]) -> Expr:
+    """The same, letters whose size is still pending given as many positions as fit."""
+    if not expr.open:
+        return expr
+    from symdl.expr.pending import fitted as fit
+
+    return fit(expr, letters)
+
+
 def join_letters(exprs: Sequence[Expr], operation: str) -> dict[sp.Symbol, Size]:
     """The letters of several expressions, each with one size."""
     letters: dict[sp.Symbol, Size] = {}
@@ -387,7 +405,7 @@ def _clash(exprs: Sequence[Expr], operation: str, why: str = "the shapes do not 
 
 
 def _linear(a: Any, b: Any, ca: Number, cb: Number, operation: str) -> Expr:
-    pair = [as_expr(a), as_expr(b)]
+    pair = _agreed([as_expr(a), as_expr(b)])
     letters = join_letters(pair, operation)
     terms, shape = broadcast(pair, operation)
     return Expr(build.add([ca, cb], terms), shape, letters)
@@ -395,7 +413,7 @@ def _linear(a: Any, b: Any, ca: Number, cb: Number, operation: str) -> Expr:
 
 def multiply(a: Any, b: Any, operation: str = "*") -> Expr:
     """Elementwise product."""
-    pair = [as_expr(a), as_expr(b)]
+    pair = _agreed([as_expr(a), as_expr(b)])
     letters = join_letters(pair, operation)
     terms, shape = broadcast(pair, operation)
     return Expr(build.mul(1, terms), shape, letters)
@@ -416,7 +434,7 @@ def raise_to(base: Any, exponent: Any) -> Expr:
 
 def elementwise(name: str, *args: Any) -> Expr:
     """A function of the table, at every element."""
-    exprs = [as_expr(a) for a in args]
+    exprs = _agreed([as_expr(a) for a in args])
     letters = join_letters(exprs, name)
     terms, shape = broadcast(exprs, name)
     return Expr(build.fn(name, terms), shape, letters)
@@ -424,7 +442,7 @@ def elementwise(name: str, *args: Any) -> Expr:
 
 def matmul(a: Any, b: Any) -> Expr:
     """Matrix product, with numpy.matmul's rules for vectors and stacks."""
-    left, right = as_expr(a), as_expr(b)
+    left, right = _agreed([as_expr(a), as_expr(b)])
     if not left.shape or not right.shape:
         raise _clash([left, right], "@", "a matrix product needs tensors; use * for a scalar")
     inner_l, inner_r = left.shape[-1], right.shape[0 if right.ndim == 1 else -2]

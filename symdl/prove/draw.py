@@ -17,6 +17,8 @@ MAX_PLACEMENTS = 64
 def draw(algebra: Functions, variable: Variable, shape: tuple[int, ...]) -> Value:
     """A random tensor; with a random direction of derivative during a discovery."""
     facts = variable.facts
+    if variable.fixed is not None:
+        return Value(algebra.ring.integers(np.asarray(variable.fixed)))
     if "onehot" in facts and placements(shape) <= MAX_PLACEMENTS:
         return _one_hot(algebra, shape)
     if "posdef" in facts:

@@ -20,15 +20,18 @@ from symdl.prove.functions import Functions
 from symdl.prove.numeric import evaluate, tape_gradient
 from symdl.prove.stop import Clock
 from symdl.prove.value import Value, _spread
+from symdl.prove.whole import Whole, whole_inputs
 
 
 @dataclass(frozen=True)
 class Variable:
-    """An input by name: its shape, and what is known of it."""
+    """An input by name: its shape, what is known of it, and what it counts if it is a class number; ``fixed``: its value in the case at hand."""
 
     name: str
     shape: tuple[Size, ...]
     facts: frozenset[str]
+    whole: Whole | None = None
+    fixed: Any = None
 
 
 def variables(nodes: Iterable[Node]) -> dict[str, Variable]:
@@ -40,6 +43,8 @@ def variables(nodes: Iterable[Node]) -> dict[str, Variable]:
         When one name stands for tensors of two shapes.
     """
     found: dict[str, Variable] = {}
+    nodes = list(nodes)
+    counting = whole_inputs(nodes)
     for node in nodes:
         if node.op != kinds.INPUT:
             continue
@@ -48,7 +53,7 @@ def variables(nodes: Iterable[Node]) -> dict[str, Variable]:
         old = found.get(name)
         if old is not None and old.shape != node.shape:
             raise NameError_(f"{name} stands for tensors of shape {show_shape(old.shape)} and {show_shape(node.shape)}: give one another name")
-        found[name] = Variable(name, node.shape, facts | (old.facts if old else frozenset()))
+        found[name] = Variable(name, node.shape, facts | (old.facts if old else frozenset()), counting.get(name))
     return found
 
 

@@ -72,6 +72,10 @@ def _attempts(known: list[Variable], sizes: Mapping[Any, int], kind: str, rng: A
 def draw(variable: Variable, sizes: Mapping[Any, int], kind: str, scale: float, rng: Any, change: str | None = None) -> Any:
     """A random array for an input."""
     shape = tuple(s if isinstance(s, int) else int(s.xreplace({d: sp.Integer(n) for d, n in sizes.items()})) for s in variable.shape)
+    if variable.fixed is not None:
+        return np.asarray(variable.fixed, dtype=float)
+    if variable.whole is not None:
+        return rng.choice(np.array(variable.whole.numbers(sizes), dtype=float), size=shape)
     fact = next((f for f in _WITH if f in variable.facts), None)
     if fact is not None and shape:
         return _WITH[fact](shape, rng, scale)

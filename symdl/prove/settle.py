@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from symdl.prove.samples import probes
 from symdl.prove.sizes import size_choices
 from symdl.prove.stop import Clock, Stop
 from symdl.prove.witness import Found, agrees_somewhere, refute
-from symdl.prove.zerotest import Outcome, decide
+from symdl.prove.whole import assignments
+from symdl.prove.zerotest import Outcome, concrete, decide
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
 
@@ -21,7 +23,9 @@ def settle(problem: Any, clock: Clock) -> Verdict:
     """Decide a problem; UNKNOWN says what was tried."""
     choices = size_choices(problem.dims, problem.nodes, problem.shape)
     done: list[Outcome] = []
-    for sizes in choices:
+    every = True
+    for sizes, fixed in _cases(problem, choices):
+        every = every and fixed
         shown = _show_sizes(sizes)
         try:
             outcome = decide(problem, sizes, clock)
@@ -38,7 +42,25 @@ def settle(problem: Any, clock: Clock) -> Verdict:
         if not seen:
             return Verdict(UNKNOWN, f"exact zero test{shown} finds no difference; no real point was found at which both sides are defined")
         done.append(outcome)
-    return Verdict(PROVED, _method(done, choices))
+    counted = sorted(name for name, v in problem.variables.items() if v.whole is not None)
+    note = [f"for {'all' if every else 'some'} whole numbers {', '.join(counted)}"] if counted else []
+    return Verdict(PROVED, ", ".join([_method(done, choices), *note]))
+
+
+def _cases(problem: Any, choices: list[dict[sp.Symbol, int]]) -> Iterator[tuple[dict[sp.Symbol, int], bool]]:
+    """The sizes, each with every case of the inputs that count: these are fixed in the problem's variables meanwhile."""
+    known = dict(problem.variables)
+    whole = {name: v.whole for name, v in known.items() if v.whole is not None}
+    for sizes in choices:
+        if not whole:
+            yield sizes, True
+            continue
+        shapes = {name: concrete(known[name].shape, sizes) for name in whole}
+        assigned, every = assignments(whole, shapes, sizes)
+        for values in assigned:
+            problem.variables.update({name: replace(known[name], fixed=value) for name, value in values.items()})
+            yield sizes, every
+    problem.variables.update(known)
 
 
 def _method(done: list[Outcome], choices: list[dict[sp.Symbol, int]]) -> str:
