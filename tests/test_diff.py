@@ -57,7 +57,7 @@ def test_error_terms_are_shared_nodes():
     [
         (sd.sum((X @ w - y) ** 2) / 2, w, X.T @ (X @ w - y)),
         (w @ w, w, 2 * w),
-        (x @ A @ x, x, A @ x + A.T @ x),
+        (x @ A @ x, x, (A + A.T) @ x),
         (x @ A @ x, A, sd.outer(x, x)),
         (sd.trace(A), A, sd.eye(n)),
         (sd.trace(A @ A), A, 2 * A.T),

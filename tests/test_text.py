@@ -165,7 +165,7 @@ A, x, X, w, y = sd.tensor("A", n, n), sd.tensor("x", n), sd.tensor("X", n, p), s
 GRADIENTS = [
     (sd.sum((sd.sigmoid(X @ w) - y) ** 2) / 2, w, "X.T @ ((sigmoid(X @ w) - y) * sigmoid(X @ w) * (1 - sigmoid(X @ w)))"),
     (sd.sum((X @ w - y) ** 2), w, "2*X.T @ (X @ w - y)"),
-    (x @ A @ x, x, "A @ x + A.T @ x"),
+    (x @ A @ x, x, "(A + A.T) @ x"),
     (x @ A @ x, A, "outer(x, x)"),
     (sd.logdet(A), A, "inv(A).T"),
     (sd.det(A), A, "det(A)*inv(A).T"),
@@ -293,3 +293,10 @@ def test_an_error_about_a_large_expression_is_one_line():
     with pytest.raises(sd.ShapeError) as error:
         e + w
     assert "\n" not in str(error.value)
+
+
+def test_a_name_for_a_transpose_is_written_the_right_way_round():
+    """The adjoint of W.T is named with its axes the other way round than its body's."""
+    X, W = sd.tensor("X", *sd.dims("n p")), sd.tensor("W", *sd.dims("p k"))
+    gradient = sd.grad(sd.sum((X - X @ W @ W.T) ** 2), W)
+    assert sd.prove(sd.parse(str(gradient), X=X, W=W), gradient).verdict == "PROVED"

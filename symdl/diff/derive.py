@@ -7,13 +7,13 @@ from typing import Any
 from symdl.diff import reverse
 from symdl.diff.lines import lines
 from symdl.diff.naming import Names
-from symdl.diff.rewrite import with_sigmoid
+from symdl.diff.shorten.finish import finished
 from symdl.errors import ShapeError
 from symdl.expr.tensor import Expr, describe
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.graph.walk import depends_on, topological
-from symdl.steps.step import Derivation
+from symdl.steps.step import Derivation, Rule
 
 
 def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
@@ -33,7 +33,8 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
     names = Names(order, loss.node, depends_on(order, targets))
     swept = reverse.sweep(loss, targets, names.adjoint)
     found = {name: swept.adjoint(e.node) for name, e in wrt.items()}
-    gradients = dict(zip(found, _shorten(list(found.values())), strict=True))
+    rewriting = _rewriting(found, order)
+    gradients = {name: after[-1][1] if after else found[name] for name, after in rewriting.items()}
     return Derivation(
         loss,
         names.loss,
@@ -41,19 +42,22 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
         dict(names.of) | _adjoint_names(gradients.values()),
         _forward(order, names, loss.node),
         gradients,
-        lambda: lines(swept, names, wrt, gradients),
+        lambda: lines(swept, names, wrt, rewriting),
         names.labels,
     )
 
 
 def jacobian(out: Expr, by: Expr) -> Expr:
     """d out / d by, of shape out.shape + by.shape; ``by`` is a whole tensor."""
-    return _shorten([reverse.sweep(out, [by.node]).adjoint(by.node)])[0]
+    found = reverse.sweep(out, [by.node]).adjoint(by.node)
+    after = _rewriting({"": found}, topological([out.node]))[""]
+    return after[-1][1] if after else found
 
 
-def _shorten(gradients: list[Expr]) -> list[Expr]:
-    terms = with_sigmoid([g.term for g in gradients])
-    return [Expr(t, g.shape, g.open) for t, g in zip(terms, gradients, strict=True)]
+def _rewriting(found: dict[str, Expr], forward: list[Node]) -> dict[str, list[tuple[Rule, Expr]]]:
+    """By name: what makes the gradient shorter, rewrite by rewrite."""
+    steps = finished([g.term for g in found.values()], forward)
+    return {name: [(rule, Expr(terms[k], g.shape, g.open)) for rule, terms in steps] for k, (name, g) in enumerate(found.items())}
 
 
 def _forward(order: list[Node], names: Names, loss: Node) -> tuple[Node, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from symdl.diff.local import Local
 from symdl.diff.naming import Names
 from symdl.diff.reverse import Edge, Record, Sweep, as_adjoint, contribution_pieces, to_axes
-from symdl.diff.rewrite import CANCEL, SIGMOID
 from symdl.expr.tensor import Expr
 from symdl.graph import build
 from symdl.graph import node as kinds
@@ -23,7 +23,7 @@ CHAIN = Rule(
 DELTA = Rule("sum out a delta", r"\sum_i f_i\,\delta_{ij} = f_j", "消去 δ")
 
 
-def lines(swept: Sweep, names: Names, wrt: dict[str, Expr], gradients: dict[str, Expr]) -> tuple[Line, ...]:
+def lines(swept: Sweep, names: Names, wrt: dict[str, Expr], rewriting: Mapping[str, list[tuple[Rule, Expr]]]) -> tuple[Line, ...]:
     """One line for every named node on the way back; what is done at a nameless node stands in the next line."""
     by_node = {e.node: name for name, e in wrt.items()}
     made: list[Line] = []
@@ -34,16 +34,22 @@ def lines(swept: Sweep, names: Names, wrt: dict[str, Expr], gradients: dict[str,
         if record.edges:
             pending += _steps(swept, names, record, of)
         if record.node in by_node:
-            pending += _rewriting(swept, record, gradients[by_node[record.node]], of)
+            pending += _rewriting(swept, record, rewriting[by_node[record.node]], of)
         if name is not None and record.node is not swept.out.node:
             made.append(Line(of, record.node, as_adjoint(swept.out, record.node, record.adjoint), tuple(pending)))
             pending = []
     return tuple(made)
 
 
-def _rewriting(swept: Sweep, record: Record, gradient: Expr, of: str) -> list[Step]:
-    found = as_adjoint(swept.out, record.node, record.adjoint)
-    return [] if found == gradient else [Step(SIGMOID, found, gradient, of)]
+def _rewriting(swept: Sweep, record: Record, rewriting: list[tuple[Rule, Expr]], of: str) -> list[Step]:
+    """The gradient said more shortly, rewrite by rewrite."""
+    steps = []
+    now = as_adjoint(swept.out, record.node, record.adjoint)
+    for rule, after in rewriting:
+        if after != now:
+            steps.append(Step(rule, now, after, of))
+        now = after
+    return steps
 
 
 def _steps(swept: Sweep, names: Names, record: Record, of: str) -> list[Step]:
@@ -61,7 +67,10 @@ def _steps(swept: Sweep, names: Names, record: Record, of: str) -> list[Step]:
         steps.append(Step(DELTA, uncollapsed, total, of))
     else:
         steps.append(Step(CHAIN, before, total, of))
-    steps.append(Step(CANCEL, total, as_adjoint(out, v, record.total), of))
+    for rule, after in record.rewrites:
+        rewritten = as_adjoint(out, v, after)
+        steps.append(Step(rule, total, rewritten, of))
+        total = rewritten
     return [s for s in steps if s.before != s.after]
 
 

@@ -357,7 +357,7 @@ def _widened(operand: Operand, shape: tuple[Size, ...]) -> Operand:
     """The operand with the axes 0, 1, ... of a shape, some of which it may not depend on."""
     own = tuple(range(len(shape)))
     if len(operand.labels) == len(own):
-        return operand
+        return Operand(own, operand.forms)  # its labels may stand in another order, as in a name for a transpose
     return complete(own, {own: Form(operand.best.cost + NEW_AXIS, spread(operand, shape))})
 
 

@@ -1,0 +1,249 @@
+"""What is declared of inputs, used: symmetric, onehot, simplex, orthogonal, positive (and what follows for expressions made of them)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from symdl.diff.shorten.engine import Rewrite
+from symdl.diff.shorten.pieces import Pieces, base, own, pieces
+from symdl.expr.arrays import softmax_of
+from symdl.graph import build
+from symdl.graph import node as kinds
+from symdl.graph.build import Delta, Term
+from symdl.graph.labels import inner_terms, is_fixed
+from symdl.graph.node import Node
+from symdl.graph.number import is_negative, to_sympy
+from symdl.graph.rebuild import placed, rebuild
+from symdl.steps.step import Rule
+
+SYMMETRIC = Rule("a symmetric matrix is its own transpose", r"A^{\top} = A", "对称矩阵")
+ONE = Rule("probabilities sum to one", r"\sum_i p_i = 1", "概率之和为一")
+ZERO_ONE = Rule("the entries are 0 or 1", r"y^2 = y", "元素为 0 或 1")
+ORTHOGONAL = Rule("orthogonal matrix", r"Q^{\top} Q = I", "正交矩阵")
+POSITIVE = Rule("positive values", r"x > 0:\ |x| = \sqrt{x^2} = x", "正数")
+
+#: How deep in an expression a fact is looked for.
+DEPTH = 6
+
+_IS_SYMMETRIC = frozenset({"symmetric", "posdef", "diagonal"})
+_IS_POSITIVE = frozenset({"positive", "unit"})
+_SUMS_TO_ONE = frozenset({"onehot", "simplex"})
+
+
+def has(node: Node, *facts: str) -> bool:
+    """One of these facts is declared of an input."""
+    return node.op == kinds.INPUT and not node.attr.facts.isdisjoint(facts)
+
+
+# --- symmetric ----------------------------------------------------------------------------------------------------
+
+
+def is_symmetric(node: Node, depth: int = DEPTH) -> bool:
+    """True for a matrix that is its own transpose, by what is declared or by how it is made."""
+    if node.rank != 2 or node.shape[0] != node.shape[1] or depth == 0:
+        return False
+    if node.op == kinds.INPUT:
+        return has(node, *_IS_SYMMETRIC)
+    if node.op in (kinds.LET, kinds.POW, kinds.FN) or (node.op == kinds.MATRIX and node.attr == "inv"):
+        return len(node.args) == 1 and is_symmetric(node.args[0], depth - 1)
+    if node.op not in (kinds.ADD, kinds.MUL):
+        return False
+    turned = rebuild_turned(node)
+    one, other = (_oriented(t, depth - 1) for t in (own(node), turned))
+    a, b = build.settle(one), build.settle(other)
+    return a.node is b.node and a.map == b.map
+
+
+def rebuild_turned(node: Node) -> Term:
+    """The transpose, made anew in the labels 0 and 1."""
+    return build.settle(Term(node, (1, 0)))
+
+
+def _oriented(term: Term, depth: int = DEPTH) -> Term:
+    """The term with every symmetric argument the right way round."""
+    for _ in range(4):
+        args = [_upright(t, depth) for t in map(lambda p: Term(*p), term.node.terms())]
+        turned = placed(rebuild(term.node, args), term.map)
+        if turned == term:
+            break
+        term = turned
+    return term
+
+
+def _upright(term: Term, depth: int = DEPTH) -> Term:
+    """A symmetric matrix with the smaller index first."""
+    if len(term.map) == 2 and term.map[0] > term.map[1] and is_symmetric(term.node, depth):
+        return Term(term.node, term.map[::-1])
+    return term
+
+
+def symmetric(node: Node) -> Term | None:
+    """A.T = A for the arguments of a node."""
+    if not any(len(m) == 2 and m[0] > m[1] for m in node.maps):
+        return None
+    turned = _oriented(own(node))
+    return None if turned.node is node else turned
+
+
+# --- sums to one --------------------------------------------------------------------------------------------------
+
+
+def sums_to_one(term: Term, label: Any, depth: int = DEPTH) -> bool:
+    """Sum of the term over a label is 1."""
+    node = term.node
+    if term.map.count(label) != 1 or depth == 0:
+        return False
+    if node.op == kinds.INPUT:
+        return has(node, *_SUMS_TO_ONE) and term.map[-1] == label
+    if node.op == kinds.LET:
+        return sums_to_one(inner_terms(term)[0], label, depth - 1)
+    found = softmax_of(node)
+    if found is None:
+        return False
+    at: dict[Any, Any] = dict(enumerate(term.map))
+    return {at[k] for k in found[1]} == {label}
+
+
+def one(node: Node) -> Term | None:
+    """Sum_k p[k] = 1, in a product of what does not depend on k."""
+    if not node.attr.summed:
+        return None
+    product = pieces(own(node))
+    for label in product.summed:
+        if product.uses(label) != 1:
+            continue
+        for position, factor in enumerate(product.factors):
+            if sums_to_one(factor, label):
+                rest = product.without(position)
+                del rest.summed[label]
+                lost = {e for e in factor.map if e in rest.summed and not rest.uses(e)}
+                return None if lost - {label} and any(is_fixed(e) for e in lost) else rest.term()
+    return None
+
+
+def zero_or_one(node: Node) -> Term | None:
+    """y**k = y for one-hot y and k > 0."""
+    if is_negative(node.attr) or not to_sympy(node.attr).is_number or not has(node.args[0], "onehot"):
+        return None
+    return Term(node.args[0], node.maps[0])
+
+
+# --- orthogonal ---------------------------------------------------------------------------------------------------
+
+
+def met(product: Pieces, cancels: Callable[[Term, Term, Any], Delta | None]) -> Pieces | None:
+    """Two factors that meet in a sum over a label which nothing else has, replaced by the delta that their contraction is."""
+    for label in product.summed:
+        users = [k for k, f in enumerate(product.factors) if label in f.map]
+        if len(users) != 2 or product.uses(label) != 2:
+            continue
+        first, second = (product.factors[k] for k in users)
+        delta = cancels(first, second, label) or cancels(second, first, label)
+        if delta is not None:
+            rest = product.without(*users)
+            del rest.summed[label]
+            rest.deltas.append(delta)
+            return rest
+    return None
+
+
+def met_anywhere(node: Node, cancels: Callable[[Term, Term, Any], Delta | None]) -> Term | None:
+    """The same, inside sums of products that stand in the product too."""
+    product = pieces(own(node))
+    views = [product] + [product.opened(k) for k, f in enumerate(product.factors) if f.node.op == kinds.MUL and f.node.attr.summed]
+    for view in views:
+        found = met(view, cancels) if view.summed else None
+        if found is not None:
+            return found.term()
+    return None
+
+
+def _rotations(a: Term, b: Term, label: Any) -> Delta | None:
+    """Sum_k Q[k,i] Q[k,j], and the same with rows."""
+    if a.node is not b.node or not has(a.node, "orthogonal"):
+        return None
+    for axis in (0, 1):
+        if a.map[axis] == label == b.map[axis]:
+            return Delta(a.map[1 - axis], b.map[1 - axis], a.node.shape[0])
+    return None
+
+
+def orthogonal(node: Node) -> Term | None:
+    """Q.T @ Q = I."""
+    if not node.attr.summed:
+        return None
+    return met_anywhere(node, _rotations)
+
+
+def inverse_of_orthogonal(node: Node) -> Term | None:
+    """inv(Q) = Q.T."""
+    return Term(node.args[0], (1, 0)) if node.attr == "inv" and has(node.args[0], "orthogonal") else None
+
+
+# --- positive -----------------------------------------------------------------------------------------------------
+
+
+def is_positive(node: Node, depth: int = DEPTH) -> bool:
+    """True when every value is above zero, by what is declared or by how it is made."""
+    if depth == 0:
+        return False
+    if node.op == kinds.INPUT:
+        return has(node, *_IS_POSITIVE) or bool(getattr(node.attr.atom, "is_positive", False))
+    if node.op == kinds.CONST:
+        return bool(to_sympy(node.attr).is_positive)
+    if node.op == kinds.FN:
+        return node.attr in _POSITIVE_FUNCTIONS
+    if node.op == kinds.ADD:
+        weighted = [c == 1 if a.op == kinds.CONST else not is_negative(c) for c, a in zip(node.attr, node.args, strict=True)]
+        return _complement(node) or (all(weighted) and all(is_positive(a, depth - 1) for a in node.args))
+    if node.op == kinds.MUL:
+        return bool(to_sympy(node.attr.coef).is_positive) and not node.attr.deltas and all(is_positive(a, depth - 1) for a in node.args)
+    return node.op in (kinds.POW, kinds.LET) and is_positive(node.args[0], depth - 1)
+
+
+_POSITIVE_FUNCTIONS = frozenset({"exp", "sigmoid", "softplus", "cosh"})
+
+
+def _complement(node: Node) -> bool:
+    """1 - x for x in (0, 1)."""
+    shares = [a for c, a in zip(node.attr, node.args, strict=True) if c == -1 and (has(a, "unit") or (a.op == kinds.FN and a.attr == "sigmoid"))]
+    ones = [a for a in node.args if a.op == kinds.CONST and a.attr == 1]
+    return len(node.args) == 2 and len(shares) == 1 and len(ones) == 1
+
+
+def positive_function(node: Node) -> Term | None:
+    """|x| = x, relu(x) = x, sign(x) = 1 for x > 0."""
+    if node.attr not in _AT_POSITIVE or not is_positive(node.args[0]):
+        return None
+    return _AT_POSITIVE[node.attr](Term(node.args[0], node.maps[0]))
+
+
+_AT_POSITIVE: dict[str, Callable[[Term], Term]] = {
+    "abs": lambda x: x,
+    "relu": lambda x: x,
+    "sign": lambda x: build.constant(1),
+    "positive": lambda x: build.constant(1),
+    "step": lambda x: build.constant(1),
+}
+
+
+def positive_root(node: Node) -> Term | None:
+    """(x**a)**b = x**(a b) for x > 0, where a b is simpler."""
+    inner = node.args[0]
+    if inner.op != kinds.POW or not isinstance(node.attr, Fraction) or not is_positive(inner.args[0]):
+        return None
+    bottom, exponent = base(Term(inner, node.maps[0]))
+    return build.pow_(bottom, to_sympy(exponent) * to_sympy(node.attr))
+
+
+REWRITES = (
+    Rewrite(SYMMETRIC, frozenset({kinds.ADD, kinds.MUL, kinds.FN, kinds.POW, kinds.REDUCE}), symmetric, slack=0),
+    Rewrite(ONE, frozenset({kinds.MUL}), one),
+    Rewrite(ZERO_ONE, frozenset({kinds.POW}), zero_or_one),
+    Rewrite(ORTHOGONAL, frozenset({kinds.MUL}), orthogonal),
+    Rewrite(ORTHOGONAL, frozenset({kinds.MATRIX}), inverse_of_orthogonal),
+    Rewrite(POSITIVE, frozenset({kinds.FN}), positive_function),
+    Rewrite(POSITIVE, frozenset({kinds.POW}), positive_root),
+)

@@ -1,0 +1,75 @@
+"""How long a formula is, as a person reads it: the measure by which a rewrite is accepted.
+
+An operation is what a person writes one sign or one name for: a product of matrices, a sum over an axis, an elementwise function, + - * /.
+Names, transposes, diagonals and broadcasts cost nothing; a minus in front costs a little. A formula is measured written out, named results as names.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symdl.graph import node as kinds
+from symdl.graph.node import Node
+from symdl.graph.number import Number, is_negative
+from symdl.graph.walk import topological
+
+OPERATION, MINUS = 4, 1
+
+#: Lengths of formulas that nobody reads written out are not told apart.
+ENDLESS = 10**15
+
+
+class Lengths:
+    """Lengths of nodes, each worked out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Node, int] = {}
+
+    def of(self, root: Node) -> int:
+        if root not in self._known:
+            for node in topological([root], stop=lambda n: n in self._known or n.op == kinds.LET):
+                if node not in self._known:
+                    self._known[node] = min(ENDLESS, self._make(node))
+        return self._known[root]
+
+    def _make(self, node: Node) -> int:
+        if node.op in (kinds.INPUT, kinds.CONST, kinds.LET):
+            return 0
+        if node.op == kinds.MUL:
+            return self._product(node)
+        inside = sum(self._known[a] for a in node.args)
+        if node.op == kinds.ADD:
+            return inside + _addition(node)
+        return inside + OPERATION
+
+    def _product(self, node: Node) -> int:
+        inside, above, below = 0, len(node.attr.deltas), 0
+        for arg in node.args:
+            if arg.op == kinds.POW and is_negative(arg.attr):
+                below += 1
+                inside += self._known[arg] - (OPERATION if arg.attr == -1 else 0)
+            else:
+                above += 1
+                inside += self._known[arg]
+        number = _coefficient(node.attr.coef)
+        signs = above + below - 1 + (not above and number <= MINUS)
+        if node.attr.summed and above + below == 1:
+            signs += 1
+        return inside + OPERATION * signs + number
+
+
+def _coefficient(coef: Number) -> int:
+    """Writing coef in front of something."""
+    minus = MINUS if is_negative(coef) else 0
+    if coef in (1, -1):
+        return minus
+    if isinstance(coef, sp.Expr):
+        return minus + OPERATION * (1 + int(sp.count_ops(coef)))
+    return minus + OPERATION * (1 + (type(coef) is not int and abs(coef.numerator) != 1))
+
+
+def _addition(node: Node) -> int:
+    signs = len(node.args) - 1
+    scaled = sum(max(0, _coefficient(c) - MINUS * is_negative(c)) for c, a in zip(node.attr, node.args, strict=True) if a.op != kinds.CONST)
+    all_minus = all(is_negative(c) for c in node.attr)
+    return OPERATION * signs + scaled + MINUS * all_minus
