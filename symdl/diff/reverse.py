@@ -13,12 +13,14 @@ from typing import Any
 
 from symdl.diff.local import Local, local_partial
 from symdl.diff.recurrences import Joint, Recurrences
-from symdl.diff.rewrite import cancelled
+from symdl.diff.shorten import Shortener
+from symdl.diff.shorten.table import AT_ADJOINTS
 from symdl.expr.tensor import Expr
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
 from symdl.graph.node import CONST, INPUT, LET, MUL, RECUR, Node, Size
 from symdl.graph.walk import consumers, depends_on, topological
+from symdl.steps.step import Rule
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Record:
     edges: list[Edge]
     parts: list[Term]
     found: Term  # the adjoint as the chain rule gives it
-    total: Term  # the same, with what cancels cancelled
+    rewrites: list[tuple[Rule, Term]]  # what was rewritten in it, and how it read after each
     adjoint: Term  # the same, or the name it was given
     joints: list[Joint] = field(default_factory=list)  # what recurrences among the users give
 
@@ -79,6 +81,8 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = 
     relevant = depends_on(order, targets)
     uses = consumers(order)
     result = Sweep(out)
+    forward = frozenset(order)
+    shortener = Shortener(AT_ADJOINTS, lambda n: n.op == LET or n in forward)
     recurrences = Recurrences(result.adjoints, relevant, name)
     for v in reversed(order):
         if v not in relevant:
@@ -89,9 +93,10 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = 
         if v is out.node:
             parts.append(_seed(out))
         found = build.add([1] * len(parts), parts)
-        total = cancelled(found)
+        rewrites = [(rule, after[0]) for rule, after in shortener.at(found)]
+        total = rewrites[-1][1] if rewrites else found
         adjoint = _named(out, v, total, name, _relevant_args(v, relevant))
-        result.records.append(Record(v, edges, parts, found, total, adjoint, joints))
+        result.records.append(Record(v, edges, parts, found, rewrites, adjoint, joints))
         result.adjoints[v] = adjoint
     return result
 
