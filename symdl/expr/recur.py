@@ -69,7 +69,9 @@ def recur(name: Any, init: Any, body: Callable[..., Any], length: Any, *, revers
         letters = found
     for n, start, expr in zip(names, starts, after, strict=True):
         if expr.shape != start.shape:
-            raise ShapeError(f"recur {n}: the state has the shape {show_shape(start.shape)}, and a step gives {describe(expr)}, of shape {show_shape(expr.shape)}")
+            raise ShapeError(
+                f"recur {n}: the state has the shape {show_shape(start.shape)}, and a step gives {describe(expr)}, of shape {show_shape(expr.shape)}"
+            )
     axes = tuple((*letters, *(("axis", k) for k in range(start.ndim))) for start in starts)
     shapes = tuple((*letters.values(), *start.shape) for start in starts)
     inits = tuple(_on_axes(start) for start in starts)
@@ -136,7 +138,7 @@ def position(expr: Expr, key: Any) -> Expr | None:
         if (key.start is None or _is(key.start, 0)) and (_is(key.stop, -1) or _is(key.stop, length)):
             return part(expr, "after" if down else "before")
         return None
-    if _is(key, 0) and down or (_is(key, -1) or _is(key, length)) and not down:
+    if (_is(key, 0) and down) or ((_is(key, -1) or _is(key, length)) and not down):
         return part(expr, "final")
     return None
 

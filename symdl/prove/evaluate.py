@@ -18,6 +18,7 @@ from symdl.graph.node import Node, Size
 from symdl.graph.static import static_values
 from symdl.graph.walk import topological
 from symdl.prove.functions import Functions, exact
+from symdl.prove.recurrences import Known, exact_part, exact_positions
 from symdl.prove.stop import Clock, TooLarge, Unreadable
 from symdl.prove.value import MAX_ENTRIES, Value, spread
 
@@ -55,6 +56,7 @@ class Evaluator:
         self.directions = list(directions)
         self.done: dict[Node, Value] = {}
         self._sizes: dict[Any, int] = {}
+        self._recurrences = Known()
 
     def size(self, value: Size) -> int:
         if isinstance(value, int):
@@ -116,6 +118,9 @@ class Evaluator:
             return self.inputs[node.attr.name]
         if node.op == kinds.PARTIAL:
             return self._partial(node)
+        if node.op == kinds.RECUR:
+            found = self._recurrences.positions(node, lambda: exact_positions(self, node, [self.done[a] for a in node.args]))
+            return exact_part(self, node, found)
         return self._operation(node, [self.done[a] for a in node.args])
 
     def _operation(self, node: Node, args: list[Value]) -> Value:
@@ -157,6 +162,9 @@ class Evaluator:
         if len(spreads) > 1:
             spreads = [self._full(a, [self.size(s) for s in node.shape]) for a in spreads]
         return self.algebra.apply(node.attr, spreads)
+
+    def _op_recur(self, node: Node, args: list[Value]) -> Value:
+        return exact_part(self, node, exact_positions(self, node, args))
 
     def _op_let(self, node: Node, args: list[Value]) -> Value:
         return self._spread(node, args, node.rank)[0]
@@ -263,7 +271,7 @@ class Evaluator:
             raise TooLarge("a local partial would not fit")
         fixed = _constant(leaf)
         blocks = []
-        step = max(1, BLOCK // (int(np.prod([self.size(s) for s in outer.sizes()])) * leaf.val.shape[-1]))
+        step = max(1, BLOCK // (int(np.prod([self.size(s) for s in (outer.shape if outer.op == kinds.RECUR else outer.sizes())])) * leaf.val.shape[-1]))
         for first in range(0, count, step):
             self.clock.look()
             directions = range(first, min(first + step, count))
@@ -290,7 +298,7 @@ def _makes(node: Node) -> bool:
     """Whether evaluating the node may ask the ring for exp, log, an angle, a root or a sign."""
     if node.op == kinds.PARTIAL:
         return _makes(node.args[0])
-    if node.op in (kinds.FN, kinds.REDUCE, kinds.MATRIX):
+    if node.op in (kinds.FN, kinds.REDUCE, kinds.MATRIX, kinds.RECUR):
         return True
     if node.op == kinds.POW and isinstance(node.attr, Fraction):
         return True  # roots are counted

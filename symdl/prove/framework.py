@@ -15,6 +15,7 @@ from symdl.graph.node import Node
 from symdl.graph.walk import topological
 from symdl.prove.definitions import by_definition
 from symdl.prove.numeric import Walker, bind_sizes
+from symdl.prove.recurrences import Known, in_torch, torch_part
 from symdl.prove.tape import Tape, _indexer
 
 
@@ -59,6 +60,19 @@ class _Torch:
         self.done: dict[Node, Any] = {}
         self.leaves: dict[str, Any] = {}
         self.functions = _functions(torch)
+        self._recurrences = Known()
+
+    def beside(self, leaves: Mapping[str, Any]) -> _Torch:
+        """A walker of the same kind with these tensors as inputs."""
+        other = _Torch({}, self.sizes)
+        other.leaves = dict(leaves)
+        return other
+
+    def value(self, expr: Expr) -> Any:
+        """The value of an expression."""
+        for node in topological([expr.node]):
+            self.done[node] = self.make(node, [self.done[a] for a in node.args])
+        return self.view(expr)
 
     def view(self, expr: Expr) -> Any:
         letters = sorted(expr.open, key=str)
@@ -90,6 +104,8 @@ class _Torch:
             return self.constant(np.arange(self.sizes.size(node.shape[0]), dtype=float))
         if node.op == kinds.MATRIX:
             return {"inv": self.torch.linalg.inv, "det": self.torch.linalg.det, "logdet": self.torch.logdet}[node.attr](args[0])
+        if node.op == kinds.RECUR:
+            return torch_part(self, node, self._recurrences.positions(node, lambda: in_torch(self, node, args)))
         alls = [self.sizes.size(s) for s in node.sizes()]
         looked = [self.look(a, m, len(alls)) for a, m in zip(args, node.maps, strict=True)]
         over = tuple(range(node.rank, len(alls)))

@@ -16,6 +16,7 @@ from symdl.graph.node import Node, Size
 from symdl.graph.number import to_sympy
 from symdl.graph.walk import topological
 from symdl.prove.definitions import on_tape
+from symdl.prove.recurrences import Known, on_tape, tape_part
 from symdl.prove.tape import FUNCTIONS, Tape, Var
 
 Arrays = Mapping[str, Any]
@@ -54,6 +55,7 @@ class Walker:
         self.done: dict[Node, Var] = {}
         self.leaves: dict[str, Var] = {}
         self._sizes: dict[Any, int] = {}
+        self._recurrences = Known()
 
     def size(self, size: Size) -> int:
         if isinstance(size, int):
@@ -102,6 +104,8 @@ class Walker:
             return tape.matrix(node.attr, args[0])
         if node.op == kinds.PARTIAL:
             return tape.var(self._partial(node))
+        if node.op == kinds.RECUR:
+            return tape_part(self, node, self._recurrences.positions(node, lambda: on_tape(self, node, args)))
         alls = [self.size(s) for s in node.sizes()]
         if node.op == kinds.MUL:
             return self._product(node, args, alls)
