@@ -115,6 +115,7 @@ _clip = function(
     (Kink("min", "min", "1 (the bound counts as inside, as torch.clamp takes it)"), Kink("max", "max", "1 (the same)")),
     {"min": None, "max": None},
 )
+clip: Any = _clip.sympy
 
 _hardsigmoid = function(
     "hardsigmoid",

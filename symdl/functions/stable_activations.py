@@ -90,3 +90,14 @@ def hardshrink(z: Array, lambd: Array = 0.5) -> Array:
 
 def softshrink(z: Array, lambd: Array = 0.5) -> Array:
     return np.where(np.asarray(z) > lambd, z - lambd, np.where(np.asarray(z) < -lambd, z + lambd, 0.0 * z))
+
+
+def huber(z: Array, delta: Array = 1.0) -> Array:
+    """z^2/2 up to delta, then the tangent."""
+    inside = np.minimum(np.abs(z), delta)
+    return inside * (np.abs(z) - 0.5 * inside)
+
+
+def xlogx(z: Array) -> Array:
+    """z*log(z), 0 at 0."""
+    return z * np.log(np.where(np.asarray(z) == 0, 1.0, z))

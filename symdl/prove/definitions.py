@@ -161,7 +161,7 @@ def _scaled(slope: Any, shape: tuple[int, ...]) -> Callable[[Any], Any]:
     return lambda g: _reduced(g * slope, shape)
 
 
-def on_tape(name: str, args: Sequence[Var], tape: Tape) -> Var:
+def defined_on_tape(name: str, args: Sequence[Var], tape: Tape) -> Var:
     """A function of the table by its definition, as one operation of the tape."""
     shape = np.broadcast_shapes(*(a.value.shape for a in args))
     inner = tape.beside()

@@ -15,7 +15,7 @@ from symdl.graph import node as kinds
 from symdl.graph.node import Node, Size
 from symdl.graph.number import to_sympy
 from symdl.graph.walk import topological
-from symdl.prove.definitions import on_tape
+from symdl.prove.definitions import defined_on_tape
 from symdl.prove.recurrences import Known, on_tape, tape_part
 from symdl.prove.tape import FUNCTIONS, Tape, Var
 
@@ -127,7 +127,7 @@ class Walker:
             raise UnsupportedError(f"the tape has no operation for a node of kind {node.op!r}")
         if node.attr in FUNCTIONS:
             return self.tape.apply(node.attr, args)
-        return on_tape(node.attr, args, self.tape)
+        return defined_on_tape(node.attr, args, self.tape)
 
     def _product(self, node: Node, args: list[Var], alls: list[int]) -> Var:
         looked, labels = [], []
