@@ -1,0 +1,49 @@
+"""Functions that losses are made of: the hinge, Huber's function, and z log z with its limit at 0.
+
+Sources: Huber 1964 (robust estimation of a location parameter); Cover and Thomas, section 2.1 (0 log 0 = 0).
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symdl.functions import stable_activations as stable
+from symdl.functions.activations import positive
+from symdl.functions.entry import Kink, function
+from symdl.functions.rectifiers import clip
+from symdl.functions.stable import relu as _relu_numpy
+
+_hinge = function(
+    "hinge",
+    "derivative of the hinge",
+    lambda z: sp.Piecewise((0, z < 0), (z, True)),
+    lambda z: 1 - positive(-z),
+    _relu_numpy,
+    r"\operatorname{hinge}",
+    (Kink(0.0, "0", "1 (from above: the margin's bound counts as violated, as PyTorch's losses take it; the ReLU takes 0)"),),
+)
+
+_huber = function(
+    "huber",
+    "derivative of Huber's function",
+    lambda z, d: sp.Piecewise((z**2 / 2, sp.Abs(z) <= d), (d * (sp.Abs(z) - d / 2), True)),
+    (lambda z, d: clip(z, -d, d), lambda z, d: (sp.Abs(z) - d) * positive(sp.Abs(z) - d)),
+    stable.huber,
+    r"\operatorname{Huber}",
+    (Kink("|z| = delta", "delta**2/2", "z (differentiable; the second derivative jumps, and counts the bound as inside)"),),
+    {"delta": 1},
+)
+
+_xlogx = function(
+    "xlogx",
+    "derivative of z log z",
+    lambda z: sp.Piecewise((0, sp.Eq(z, 0)), (z * sp.log(z), True)),
+    lambda z: 1 + sp.log(z),
+    stable.xlogx,
+    r"\operatorname{xlogx}",
+    (Kink(0.0, "0 (the limit)", "-oo (from above)"),),
+    domain="z >= 0",
+    at_number=lambda z: sp.S.Zero if z in (0, 1) else None,
+)
+
+ENTRIES = (_hinge, _huber, _xlogx)
