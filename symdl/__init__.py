@@ -86,7 +86,33 @@ from symdl.errors import (
 )
 from symdl.computational_graph import Graph
 from symdl.lower.api import evaluate, lambdify
-from symdl.pipeline import derive, grad, hessian, hvp, jacobian, run_page, train, value_and_grad, verify_page
+from symdl.model.attention import attention_weights, masked_softmax, multi_head_attention, scaled_dot_product_attention
+from symdl.model.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from symdl.model.dropout import dropout
+from symdl.model.layers import dense, network
+from symdl.model.linear import bilinear, embedding, linear
+from symdl.model.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm, standardize
+from symdl.model.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    global_avg_pool,
+    global_max_pool,
+    max_pool1d,
+    max_pool2d,
+)
+from symdl.model.recurrent import gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
+from symdl.model.transformer import (
+    attention_parameters,
+    decoder_parameters,
+    encoder_parameters,
+    transformer_decoder_layer,
+    transformer_encoder_layer,
+)
+from symdl.pipeline import derive, grad, hessian, hvp, jacobian, jvp, run_page, train, value_and_grad, verify_page, vjp
 from symdl.steps.page import Page
 from symdl.steps.verdict import Report, Verdict
 from symdl.prove.claims import check

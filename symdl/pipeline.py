@@ -11,11 +11,10 @@ import sympy as sp
 
 from symdl.diff import derive as differentiator
 from symdl.diff.targets import Targets
-from symdl.errors import DataError, NameError_, ShapeError, SymdlError, UnsupportedError
-from symdl.expr.from_sympy import lower_limit
-from symdl.expr.ops import sum_
-from symdl.expr.tensor import Expr, as_expr, describe, tensor
-from symdl.expr.to_sympy import to_sympy
+from symdl.errors import DataError, SymdlError
+from symdl.expr.in_kind import Kind
+from symdl.expr.tensor import Expr
+from symdl.higher import Blocks, hessian, hvp, jacobian, jvp, key_of, scalar, several, some, vjp
 from symdl.steps.page import Claim, Fact, Page
 from symdl.steps.page import Derived as DerivedBlock
 from symdl.steps.step import Derivation
@@ -32,10 +31,10 @@ class Derived(Derivation):
     views: Mapping[str, tuple[str, Callable[[Expr], Expr]]] = {}
 
     def __getitem__(self, key: Any) -> Any:
-        if _key(key) in self.views:  # an element or a transpose: a look at the whole gradient
-            name, look = self.views[_key(key)]
+        if key_of(key) in self.views:  # an element or a transpose: a look at the whole gradient
+            name, look = self.views[key_of(key)]
             return self.in_kind(look(self.gradients[name]))
-        return self.in_kind(super().__getitem__(_key(key)))
+        return self.in_kind(super().__getitem__(key_of(key)))
 
     def verify(self) -> Report:
         """Prove every step and every gradient, and check the gradients against numeric backprop."""
@@ -72,14 +71,6 @@ class Derived(Derivation):
     __repr__ = __str__
 
 
-def _key(key: Any) -> str:
-    if isinstance(key, str):
-        return key
-    if isinstance(key, Expr) and key.name:
-        return str(key.name)
-    return str(key)
-
-
 def derive(loss: Any, wrt: Any) -> Derived:
     """Derive the gradient of a scalar, step by step.
 
@@ -99,71 +90,32 @@ def derive(loss: Any, wrt: Any) -> Derived:
     NameError_, ShapeError
         When a name does not occur in the loss, or the loss is no scalar.
     """
-    expr = as_expr(loss)
-    asked = list(wrt) if isinstance(wrt, (list, tuple)) else [wrt]
-    if not asked:
-        raise NameError_("there is nothing to differentiate by: name at least one tensor")
-    start = lower_limit(loss) if isinstance(loss, sp.Basic) else 0
-    found = Targets(expr, start)
+    expr = scalar(loss, "the gradient")
+    targeted = some(several(wrt) or list(wrt)) if isinstance(wrt, (list, tuple, sp.Tuple, sp.MatrixBase)) else [wrt]
+    kind = Kind.of(loss, *targeted)
+    found = Targets(expr, kind.start)
     targets: dict[str, Expr] = {}
     views: dict[str, tuple[str, Callable[[Expr], Expr]]] = {}
-    for one in asked:
+    for one in targeted:
         whole, name, look = found.find(one)
         targets[name] = whole
         if look is not None:
-            views[_key(one)] = name, look
+            views[key_of(one)] = name, look
     plain = differentiator.derivation(expr, targets)
     derived = Derived(**{f: getattr(plain, f) for f in plain.__dataclass_fields__})
     derived.views = views
-    if isinstance(loss, sp.Basic):
-        derived.in_kind = lambda gradient: to_sympy(gradient, start)
+    derived.in_kind = kind.answer
     return derived
 
 
 def grad(loss: Any, wrt: Any) -> Any:
-    """The gradient of a scalar: of the parameter's shape; for a list, a dict by name."""
+    """The gradient of a scalar: of the parameter's shape; for a list, a dict by name; for an explicit Matrix of symbols, such a Matrix."""
     derived = derive(loss, wrt)
-    if isinstance(wrt, (list, tuple)):
-        return {_key(one): derived[one] for one in wrt}
+    if isinstance(wrt, (list, tuple, sp.Tuple)):
+        return {key_of(one): derived[one] for one in wrt}
+    if isinstance(wrt, sp.MatrixBase):
+        return sp.ImmutableMatrix(*wrt.shape, [derived[one] for one in wrt])
     return derived[wrt]
-
-
-def jacobian(value: Any, wrt: Any) -> Any:
-    """d value / d wrt, of shape value.shape + wrt.shape."""
-    expr = as_expr(value)
-    whole, _, look = Targets(expr).find(wrt)
-    if look is not None:
-        raise UnsupportedError(f"jacobian by {describe(as_expr(wrt))}: differentiate by the whole tensor and index the result")
-    result = differentiator.jacobian(expr, whole)
-    return to_sympy(result, lower_limit(value)) if isinstance(value, sp.Basic) else result
-
-
-def hessian(loss: Any, wrt: Any) -> Any:
-    """Second derivatives of a scalar, of shape wrt.shape + wrt.shape."""
-    expr = as_expr(loss)
-    if expr.shape or expr.open:
-        raise ShapeError(f"{describe(expr)} is not a scalar: a Hessian is of a scalar")
-    whole = Targets(expr).find(wrt).whole
-    result = differentiator.jacobian(differentiator.jacobian(expr, whole), whole)
-    return to_sympy(result, lower_limit(loss)) if isinstance(loss, sp.Basic) else result
-
-
-def hvp(loss: Any, wrt: Any, v: Any) -> Any:
-    """Hessian-vector product: the gradient of (gradient . v), of wrt's shape; the Hessian is never built.
-
-    Parameters
-    ----------
-    v : Expr, or a name for a new tensor of wrt's shape
-    """
-    expr = as_expr(loss)
-    whole = Targets(expr).find(wrt).whole
-    direction = tensor(v, *whole.shape) if isinstance(v, str) else as_expr(v)
-    if direction.shape != whole.shape:
-        raise ShapeError(f"hvp: {describe(direction)} must have the shape of {describe(whole)}")
-    slope = grad(expr, whole) * direction
-    along = sum_(slope) if slope.shape else slope
-    result = differentiator.jacobian(along, whole)
-    return result.sympy if isinstance(loss, sp.Basic) else result
 
 
 def value_and_grad(loss: Any, wrt: Any, backend: str = "auto") -> Callable[..., tuple[float, dict[str, Any]]]:
@@ -236,6 +188,7 @@ def run_page(page: Page, lang: str = "en") -> int:
 
 
 __all__ = [
+    "Blocks",
     "Derived",
     "Report",
     "SymdlError",
@@ -245,8 +198,10 @@ __all__ = [
     "hessian",
     "hvp",
     "jacobian",
+    "jvp",
     "run_page",
     "train",
     "value_and_grad",
     "verify_page",
+    "vjp",
 ]

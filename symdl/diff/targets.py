@@ -16,11 +16,11 @@ from symdl.graph.walk import topological
 
 
 class Target(NamedTuple):
-    """A whole tensor, its name, and how to look at the gradient by it (None: as it is)."""
+    """A whole tensor, its name, and how to look at the gradient by it (None: as it is), or at a Jacobian: look(jacobian, axes before)."""
 
     whole: Expr
     name: str
-    look: Callable[[Expr], Expr] | None = None
+    look: Callable[..., Expr] | None = None
 
 
 class Targets:
@@ -66,7 +66,7 @@ class Targets:
         whole, name = of_node(expr.node), str(expr.node.name)
         if expr.map == whole.map and not expr.open:
             return Target(whole, name)
-        return Target(whole, name, lambda gradient: look(gradient, expr))
+        return Target(whole, name, lambda gradient, before=0: look(gradient, expr, before))
 
     def _by_name(self, name: str) -> Expr:
         if name not in self._named:
@@ -80,15 +80,17 @@ class Targets:
         if isinstance(one, sp.IndexedBase):
             return Target(whole, name)
         element = whole[tuple(i - self._start if i.is_number else i for i in one.indices)]
-        return Target(whole, name, lambda gradient: look(gradient, element))
+        return Target(whole, name, lambda gradient, before=0: look(gradient, element, before))
 
 
-def look(gradient: Expr, like: Expr) -> Expr:
-    """The gradient by a view (element, transpose) of a tensor, from the gradient by the whole."""
+def look(gradient: Expr, like: Expr, before: int = 0) -> Expr:
+    """The gradient by a view (element, transpose) of a tensor, from the gradient by the whole, whose axes come after ``before`` others."""
     if len(set(like.map)) < len(like.map) or len(like.map) != like.node.rank:
         raise UnsupportedError(f"cannot differentiate by {describe(like)}: an element stands there twice")
     keys = tuple(e if isinstance(e, LETTER) else (~e if e < 0 else slice(None)) for e in like.map)
-    element = gradient[keys] if keys else gradient
+    element = gradient[(slice(None),) * before + keys] if keys else gradient
     axes = [e for e in like.map if type(e) is int and e >= 0]
     order = [axes.index(k) for k in range(len(axes))]
-    return element.transpose(*order) if order and order != sorted(order) else element
+    if order == sorted(order):
+        return element
+    return element.transpose(*range(before), *[before + k for k in order])

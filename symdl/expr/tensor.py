@@ -78,6 +78,16 @@ class Expr:
 
         return to_sympy(self)
 
+    @property
+    def sympy_matrix(self) -> Any:
+        """The SymPy matrix expression: MatMul, Transpose, Trace, HadamardProduct, ...; a vector is a column, a scalar a scalar.
+
+        Raises UnsupportedError for what SymPy's matrices have no word for (more than two axes, open index letters).
+        """
+        from symdl.expr.to_sympy_matrices import to_matrices
+
+        return to_matrices(self)
+
     def _sympy_(self) -> sp.Expr:
         return self.sympy
 

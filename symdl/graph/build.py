@@ -246,6 +246,8 @@ def sum_out_deltas(factors: list[Term], deltas: list[Delta], sums: dict[Label, S
         else:
             # Neither is summed: the delta stays, and the factors speak of one of the two.
             old, new = (b, a) if is_fixed(a) else (a, b)
+            if size == 1:  # one position: nothing to choose
+                continue
             kept.append(Delta(old, new, size))
             factors = [rename(t, {old: new}) for t in factors]
             queue = [rename_delta(d, {old: new}) for d in queue]

@@ -20,7 +20,7 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto") -> Callable[..., Any]
 
     Parameters
     ----------
-    args : tensor, SymPy Symbol or IndexedBase, name, or a (nested) list of these
+    args : tensor, SymPy Symbol, IndexedBase or MatrixSymbol, name, or a (nested) list of these
         What the function takes, in this order. A symbolic size may be among them.
     exprs : expression, or a (nested) list or tuple, or a SymPy matrix of scalars
         What it gives: an expression of symdl or of SymPy.
@@ -148,6 +148,8 @@ def _argument(arg: Any) -> tuple[str, tuple[Any, ...] | None]:
         return arg, None
     if isinstance(arg, sp.IndexedBase):
         return str(arg.label), None
+    if isinstance(arg, sp.MatrixSymbol):
+        return arg.name, as_expr(arg).shape
     if isinstance(arg, sp.Symbol):
         return arg.name, None if is_dim(arg) else ()
     if isinstance(arg, Expr):

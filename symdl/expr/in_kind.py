@@ -1,0 +1,98 @@
+"""The kind of a question: what is asked in plain SymPy is answered in plain SymPy, what is asked in its matrices in its matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy as sp
+
+from symdl.errors import UnsupportedError
+from symdl.expr.from_sympy import lower_limit
+from symdl.expr.tensor import Expr, as_expr
+from symdl.expr.to_sympy import to_sympy
+from symdl.expr.to_sympy_matrices import to_matrices
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a question was asked, and so how it is answered.
+
+    Attributes
+    ----------
+    plain : bool
+        In plain SymPy.
+    start : SymPy expression
+        Where its indices start.
+    matrices : dict
+        Name -> MatrixSymbol, of those that stand in it.
+    """
+
+    plain: bool = False
+    start: Any = 0
+    matrices: dict[str, sp.MatrixSymbol] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, *questions: Any) -> Kind:
+        """The kind of a question, by all its parts; anything of symdl's own in it makes it symdl's."""
+        if not questions or not isinstance(questions[0], (sp.Basic, sp.MatrixBase)):
+            return cls()
+        symbols = {m for q in questions if isinstance(q, (sp.Basic, sp.MatrixBase)) for m in q.atoms(sp.MatrixSymbol)}
+        return cls(True, lower_limit(questions[0]), {m.name: m for m in symbols})
+
+    def meet(self, expr: Expr) -> None:
+        """Take a tensor that was made for the question, a direction given by name, among the matrices."""
+        if self.matrices and expr.ndim == 2 and expr.name:
+            self.matrices[expr.name] = sp.MatrixSymbol(expr.name, *expr.shape)
+
+    def answer(self, expr: Expr) -> Any:
+        """The answer in the question's words.
+
+        Of matrices: a scalar, or a matrix; where the answer has more than two axes those of size 1 are dropped (the Jacobian of a column by
+        a column is a matrix), and what SymPy's matrices cannot say is the element, with the letters i, j, k, ... on its axes.
+        """
+        if not self.plain:
+            return expr
+        if not self.matrices:
+            return to_sympy(expr, self.start)
+        expr = _few_axes(expr)
+        try:
+            if expr.open or expr.ndim > 2:
+                return self._elements(expr)
+            return to_matrices(expr, self.matrices)
+        except UnsupportedError:
+            return self._elements(expr)
+
+    def _elements(self, expr: Expr) -> Any:
+        """Index notation, on elements of the user's matrices."""
+        shown = to_sympy(expr, self.start)
+        shown = shown.replace(lambda e: isinstance(e, sp.Sum), _without_single)
+        own = {e for e in shown.atoms(sp.Indexed) if str(e.base.label) in self.matrices}
+        return shown.xreplace({e: self.matrices[str(e.base.label)][e.indices] for e in own})
+
+
+def _without_single(total: sp.Sum) -> Any:
+    """A sum without the indices that have one position."""
+    body, limits = total.function, []
+    for letter, low, high in total.limits:
+        if low == high:
+            body = body.subs(letter, low)
+        else:
+            limits.append((letter, low, high))
+    return sp.Sum(body, *limits) if limits else body
+
+
+def _few_axes(expr: Expr) -> Expr:
+    if expr.ndim <= 2:
+        return expr
+    return expr[tuple(0 if n == 1 else slice(None) for n in expr.shape)]
+
+
+def asked(question: Any, scalar: bool = False) -> Expr:
+    """The expression that a question is about; with ``scalar``, a SymPy matrix of one element is that element."""
+    expr = as_expr(question)
+    if scalar and expr.shape == (1, 1) and isinstance(question, (sp.Basic, sp.MatrixBase)):
+        from symdl.expr.ops import trace
+
+        return trace(expr)
+    return expr
