@@ -72,6 +72,16 @@ def adaptive_avg_pool2d(x: Any, size: Any) -> Expr:
     return _adaptive_average("adaptive_avg_pool2d", 2, x, size)
 
 
+def adaptive_max_pool1d(x: Any, size: Any) -> Expr:
+    """Maxima over windows that share the last axis evenly, torch.nn.functional.adaptive_max_pool1d. See :func:`adaptive_avg_pool1d`."""
+    return _adaptive_maximum("adaptive_max_pool1d", 1, x, size)
+
+
+def adaptive_max_pool2d(x: Any, size: Any) -> Expr:
+    """Maxima over windows that share the last two axes evenly, torch.nn.functional.adaptive_max_pool2d. See :func:`adaptive_avg_pool1d`."""
+    return _adaptive_maximum("adaptive_max_pool2d", 2, x, size)
+
+
 def global_avg_pool(x: Any, axes: int = 2) -> Expr:
     """The mean over the last axes, which go."""
     value = as_expr(x)
@@ -167,28 +177,54 @@ def filled(seen: Expr, inside: Expr, axes: Sequence[int]) -> Expr:
     return where(inside, seen, lower)
 
 
-def _adaptive_average(layer: str, nd: int, x: Any, size: Any) -> Expr:
-    value = as_expr(x)
-    need(value.ndim >= nd, layer, [value], f"it needs {nd} axes to pool over")
-    done = value
-    for k, out in enumerate(tuple_of(size, nd, layer, "the size")):
-        axis = value.ndim - nd + k
-        if out == 1:
-            done = mean(done, axis=axis, keepdims=True)
-            continue
-        n, count = value.shape[axis], as_size(out, f"{layer}: the size")
-        each = sp.cancel(sp.sympify(n) / sp.sympify(count))
-        if each.is_integer and each.is_positive:  # windows side by side
-            width = plain(each)
-            done = mean(window(done, width, axis, width, out=count), axis=axis + 1)
+def _shares(layer: str, nd: int, x: Expr, size: Any) -> list[tuple[Size, Size | None, Expr | None]]:
+    """For each of the last axes: how many windows; their width where all are as wide; else which elements are in which, (windows, elements)."""
+    need(x.ndim >= nd, layer, [x], f"it needs {nd} axes to pool over")
+    found: list[tuple[Size, Size | None, Expr | None]] = []
+    for n, given in zip(x.shape[x.ndim - nd :], tuple_of(size, nd, layer, "the size"), strict=True):
+        count = as_size(given, f"{layer}: the size")
+        width = sp.cancel(sp.sympify(n) / sp.sympify(count))
+        if width.is_integer and width.is_positive:
+            found.append((count, plain(width), None))
             continue
         i, q = position(count)[:, None], position(n)[None, :]
         # floor(i*n/count) <= q < ceil((i + 1)*n/count), in whole numbers.
         begun = elementwise("positive", as_expr(sp.sympify(count)) * (q + 1) - as_expr(sp.sympify(n)) * i)
         not_over = elementwise("positive", as_expr(sp.sympify(n)) * (i + 1) - as_expr(sp.sympify(count)) * q)
-        inside = begun * not_over
-        weights = inside / sum_(inside, axis=1, keepdims=True)
-        order = [k for k in range(done.ndim) if k != axis]
-        moved = done.transpose(*order, axis) @ weights.T
-        done = moved.transpose(*range(axis), done.ndim - 1, *range(axis, done.ndim - 1))
+        found.append((count, None, begun * not_over))
+    return found
+
+
+def _to_end(x: Expr, axis: int) -> Expr:
+    return x.transpose(*(k for k in range(x.ndim) if k != axis), axis)
+
+
+def _from_end(x: Expr, axis: int) -> Expr:
+    return x.transpose(*range(axis), x.ndim - 1, *range(axis, x.ndim - 1))
+
+
+def _adaptive_average(layer: str, nd: int, x: Any, size: Any) -> Expr:
+    value = as_expr(x)
+    shares = _shares(layer, nd, value, size)
+    if all(count == 1 for count, _, _ in shares):
+        return mean(value, axis=tuple(range(value.ndim - nd, value.ndim)), keepdims=True)
+    done = value
+    for axis, (count, width, inside) in enumerate(shares, start=value.ndim - nd):
+        if inside is not None:
+            done = _from_end(_to_end(done, axis) @ (inside / sum_(inside, axis=1, keepdims=True)).T, axis)
+        else:
+            done = mean(window(done, width, axis, width, out=count), axis=axis + 1)
+    return done
+
+
+def _adaptive_maximum(layer: str, nd: int, x: Any, size: Any) -> Expr:
+    """Axis by axis: the largest of the largest. (Of windows that overlap, a tie is then shared by rows first.)"""
+    value = as_expr(x)
+    done = value
+    for axis, (count, width, inside) in enumerate(_shares(layer, nd, value, size), start=value.ndim - nd):
+        if inside is not None:
+            rows = _to_end(done, axis)[..., None, :]
+            done = _from_end(max_(filled(rows, inside, (-1,)), axis=-1), axis)
+        else:
+            done = max_(window(done, width, axis, width, out=count), axis=axis + 1)
     return done

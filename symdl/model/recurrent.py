@@ -10,6 +10,7 @@ from typing import Any
 
 from symdl.errors import UnsupportedError
 from symdl.expr.ops import sigmoid, tanh
+from symdl.expr.recur import last, recur
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.expr.windows import stack
 from symdl.model.layers import Activation, activate
@@ -92,45 +93,63 @@ def _gates(layer: str, count: int, x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: A
     return parts[0], parts[1]
 
 
-def rnn(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None, activation: Activation = "tanh") -> tuple[Expr, Expr]:
+def rnn(
+    x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None, activation: Activation = "tanh", name: str = "h", unroll: bool = False
+) -> tuple[Expr, Expr]:
     """A recurrent layer over a sequence, torch.nn.RNN with one layer: the states (T, ..., h) after every step, and the last one.
 
     Parameters
     ----------
     x : Expr, shape (T, ..., p)
-        Time first.
+        Time first; T may be a symbol.
     h : Expr, shape (..., h)
         The state before the first step.
     W_ih, W_hh, b_ih, b_hh, activation
         As in :func:`rnn_cell`.
+    name : str
+        What the states are called.
+    unroll : bool
+        Write every step out instead of one recurrence; T must be a whole number then.
     """
-    (states,), (last,) = _sequence("rnn", x, (h,), lambda x_t, s: (rnn_cell(x_t, s[0], W_ih, W_hh, b_ih, b_hh, activation),))
+    (states,), (last,) = _sequence("rnn", x, (h,), lambda x_t, s: (rnn_cell(x_t, s[0], W_ih, W_hh, b_ih, b_hh, activation),), (name,), unroll)
     return states, last
 
 
-def gru(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None) -> tuple[Expr, Expr]:
+def gru(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None, name: str = "h", unroll: bool = False) -> tuple[Expr, Expr]:
     """Gated recurrent units over a sequence, torch.nn.GRU with one layer; see :func:`rnn` and :func:`gru_cell`."""
-    (states,), (last,) = _sequence("gru", x, (h,), lambda x_t, s: (gru_cell(x_t, s[0], W_ih, W_hh, b_ih, b_hh),))
+    (states,), (last,) = _sequence("gru", x, (h,), lambda x_t, s: (gru_cell(x_t, s[0], W_ih, W_hh, b_ih, b_hh),), (name,), unroll)
     return states, last
 
 
-def lstm(x: Any, state: tuple[Any, Any], W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None) -> tuple[Expr, tuple[Expr, Expr]]:
+def lstm(
+    x: Any,
+    state: tuple[Any, Any],
+    W_ih: Any,
+    W_hh: Any,
+    b_ih: Any = None,
+    b_hh: Any = None,
+    names: tuple[str, str] = ("h", "c"),
+    unroll: bool = False,
+) -> tuple[Expr, tuple[Expr, Expr]]:
     """Long short-term memory over a sequence, torch.nn.LSTM with one layer: the hidden states, and the last pair (h, c); see :func:`lstm_cell`."""
-    states, last = _sequence("lstm", x, tuple(state), lambda x_t, s: lstm_cell(x_t, (s[0], s[1]), W_ih, W_hh, b_ih, b_hh))
+    states, last = _sequence("lstm", x, tuple(state), lambda x_t, s: lstm_cell(x_t, (s[0], s[1]), W_ih, W_hh, b_ih, b_hh), names, unroll)
     return states[0], (last[0], last[1])
 
 
 Step = Callable[[Expr, tuple[Any, ...]], tuple[Expr, ...]]
 
 
-def _sequence(layer: str, x: Any, state: tuple[Any, ...], step: Step) -> tuple[list[Expr], tuple[Expr, ...]]:
-    """The states after every step, stacked, and the last ones."""
+def _sequence(layer: str, x: Any, state: tuple[Any, ...], step: Step, names: tuple[str, ...], unroll: bool) -> tuple[list[Expr], list[Expr]]:
+    """The states after every step, and the last ones."""
     value = as_expr(x)
     need(value.ndim >= 2, layer, [value], "x must have the shape (T, ..., p), time first")
     length = value.shape[0]
+    if not unroll:
+        found = recur(names, state, lambda s, t: step(value[t], s), length)
+        return [s[1:] for s in found], [last(s) for s in found]
     if not isinstance(length, int):
-        raise UnsupportedError(f"{layer} of {describe(value)}: the number of steps must be a whole number")
+        raise UnsupportedError(f"{layer} of {describe(value)}: {length} steps cannot be written out; leave out unroll, or give a whole number of them")
     states = [tuple(map(as_expr, state))]
     for t in range(length):
         states.append(step(value[t], states[-1]))
-    return [stack([s[k] for s in states[1:]]) for k in range(len(state))], states[-1]
+    return [stack([s[k] for s in states[1:]]) for k in range(len(state))], list(states[-1])
