@@ -167,3 +167,10 @@ def test_a_hash_does_not_change_with_what_is_collected():
         table[step.before] = table[step.after] = True
     gc.collect()
     assert all(step.before in table and step.after in table for step in d.steps)
+
+
+def test_minus_a_long_sum():
+    terms = [sd.tensor(f"x{k}") for k in range(20)]
+    total = sum(terms, sd.zeros())
+    assert -(-total) == total
+    assert (-total).inputs == total.inputs

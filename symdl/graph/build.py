@@ -153,7 +153,7 @@ def _product_of(coef: Number, factors: list[Term], kept: list[Delta], sums: dict
         only = factors[0]
         if coef == 1:
             return only
-        if only.node.op == kinds.ADD and coef == -1:
+        if only.node.op == kinds.ADD and coef == -1 and len(only.node.args) <= FLATTEN_LIMIT:
             return add([-1], [only])
     return product(coef, factors, kept, sums)
 
