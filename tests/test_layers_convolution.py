@@ -100,7 +100,7 @@ def test_conv_transpose_is_the_gradient_of_the_convolution():
     values = arrays(rng, w=(4, 3, 3), g=(2, 4, 3))
     by_x = sd.grad(sd.sum(sd.conv1d(x, w, stride=2, dilation=1, padding=0) * g), x)
     back = sd.conv_transpose1d(g, w, stride=2, output_padding=1)
-    assert close(sd.evaluate(by_x, **values, x=np.zeros((2, 3, 8))), sd.evaluate(back, **values))
+    assert close(sd.evaluate(by_x, **values), sd.evaluate(back, **values))
 
 
 # --- pooling ------------------------------------------------------------------------------------------------------

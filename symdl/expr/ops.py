@@ -87,9 +87,6 @@ def _reduction(kind: str) -> Callable[..., Expr]:
     def apply(value: Any, *over: Any, axis: Any = None, keepdims: bool = False) -> Expr:
         expr = fitted(as_expr(value), over)
         summed, place, shape = _selected(expr, over, axis, kind)
-        missing = [label for label in summed if label not in build.rename(expr.term, place).map]
-        if missing:
-            raise UnsupportedError(f"{kind} of {describe(expr)}: the value does not depend on the index it runs over")
         term = build.reduce_(kind, build.rename(expr.term, place), summed)
         letters = {s: n for s, n in expr.open.items() if s not in summed}
         return _keepdims(expr, Expr(term, shape, letters), axis, kind, keepdims)

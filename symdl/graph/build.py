@@ -343,6 +343,12 @@ def _fold(name: str, values: list[Number]) -> Any:
 
 def reduce_(kind: str, term: Term, summed: Mapping[Label, Size]) -> Term:
     """logsumexp or max over labels."""
+    absent = [label for label in summed if label not in term.map]
+    if absent:
+        # The same value again and again: it is the maximum, and logsumexp counts it.
+        inner = reduce_(kind, term, {label: size for label, size in summed.items() if label not in absent})
+        counted = mul(1, [], (), {label: summed[label] for label in absent})
+        return inner if kind == "max" else add([1, 1], [inner, fn("log", [counted])])
     if not summed:
         return term
     renumber = Renumber(summed)
