@@ -13,14 +13,12 @@ from typing import Any
 
 from symdl.functions import TABLE
 from symdl.graph import node as kinds
-from symdl.graph import windows
+from symdl.graph import scalars, windows
 from symdl.graph.canonical import Renumber, canonical, finish, pair
 from symdl.graph.labels import Delta, Label, Term, axis_sizes, fresh, inner_deltas, inner_terms, is_fixed, rename, rename_delta
 from symdl.graph.node import Definition, InputInfo, Node, Product, Reduction, Size, intern
 from symdl.graph.number import Number, is_negative, number, plus, power, times, to_sympy
-
-#: A sum or product inside another is opened up to this many terms, so that building a long chain stays linear.
-FLATTEN_LIMIT = 8
+from symdl.graph.scalars import FLATTEN_LIMIT, INDICATORS, INVERSE, nested
 
 
 def constant(value: Any) -> Term:
@@ -31,6 +29,13 @@ def constant(value: Any) -> Term:
 def position(size: Size, label: Label = 0) -> Term:
     """The positions 0, 1, ..., size - 1 of an axis, as numbers."""
     return constant(0) if size == 1 else Term(intern(kinds.POSITION, shape=(size,)), (label,))
+
+
+def _all_scalar(terms: Sequence[Term]) -> bool:
+    for term in terms:  # noqa: SIM110  (asked at every step of every calculation)
+        if term.map:
+            return False
+    return True
 
 
 def _opened(term: Term) -> Term:
@@ -45,6 +50,9 @@ def input_node(info: InputInfo, shape: tuple[Size, ...]) -> Node:
 
 def add(coefs: Sequence[Number], terms: Sequence[Term]) -> Term:
     """Sum of coefficient x term, broadcast over labels."""
+    quick = scalars.add(coefs, [t.node for t in terms]) if _all_scalar(terms) else None
+    if quick is not None:
+        return Term(quick, ())
     collected: dict[Term, Number] = {}
     offset: Number = 0
     for coef, term in zip(coefs, terms, strict=True):
@@ -102,6 +110,9 @@ def mul(
     summed : mapping
         Label -> its size, for every label that is summed over.
     """
+    quick = scalars.mul(coef, [t.node for t in terms]) if not (deltas or summed) and _all_scalar(terms) else None
+    if quick is not None:
+        return Term(quick, ())
     sums = dict(summed or {})
     coef, factors, pending = _open_products(coef, terms, list(deltas), sums)
     reduced = sum_out_deltas(factors, pending, sums)
@@ -281,9 +292,12 @@ def _merge_powers(coef: Number, factors: list[Term]) -> tuple[Number, list[Term]
 
 def pow_(base: Term, exponent: Number) -> Term:
     """base**exponent for a constant exponent."""
+    exponent = number(exponent)
+    quick = None if base.map else scalars.pow_(base.node, exponent)
+    if quick is not None:
+        return Term(quick, ())
     base = _opened(base)
     node = base.node
-    exponent = number(exponent)
     if exponent == 1:
         return base
     if exponent == 0:
@@ -293,9 +307,9 @@ def pow_(base: Term, exponent: Number) -> Term:
     if type(exponent) is int:
         if node.op == kinds.POW:
             return pow_(inner_terms(base)[0], times(node.attr, exponent))
-        if node.op == kinds.FN and node.attr in _INDICATORS and exponent > 0:
+        if node.op == kinds.FN and node.attr in INDICATORS and exponent > 0:
             return base
-        if node.op == kinds.MUL and not node.attr.summed and (exponent > 0 or not node.attr.deltas):
+        if node.op == kinds.MUL and not node.attr.summed and not nested(node) and (exponent > 0 or not node.attr.deltas):
             labels = dict(enumerate(base.map))
             return mul(
                 power(node.attr.coef, exponent),
@@ -312,12 +326,15 @@ def _unary(op: str, term: Term, attr: Any) -> Term:
 
 def fn(name: str, terms: Sequence[Term]) -> Term:
     """An elementwise function of the table applied to terms that broadcast."""
+    quick = scalars.fn(name, [t.node for t in terms]) if _all_scalar(terms) else None
+    if quick is not None:
+        return Term(quick, ())
     terms = [_opened(t) for t in terms]
     if all(t.node.op == kinds.CONST for t in terms):
         folded = _fold(name, [t.node.attr for t in terms])
         if folded is not None:
             return constant(folded)
-    inverse = _INVERSE.get(name)
+    inverse = INVERSE.get(name)
     if inverse is not None and terms[0].node.op == kinds.FN and terms[0].node.attr == inverse:
         return inner_terms(terms[0])[0]
     renumber = Renumber()
@@ -325,14 +342,6 @@ def fn(name: str, terms: Sequence[Term]) -> Term:
         renumber.see(term.map)
     made = finish(kinds.FN, list(terms), renumber, name)
     return mul(1, [made]) if name == "iszero" else made
-
-
-#: Functions that are 0 or 1: equal to their powers.
-_INDICATORS = frozenset(["iszero", "positive"])
-
-
-#: log(exp(x)) = x everywhere; exp(log(x)) = x where the left side is defined.
-_INVERSE = {"log": "exp", "exp": "log"}
 
 
 def _fold(name: str, values: list[Number]) -> Any:

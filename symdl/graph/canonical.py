@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from symdl.graph.labels import Delta, Label, Term, axis_sizes, is_fixed
-from symdl.graph.node import intern
+from symdl.graph.node import intern, plain_maps
 
 #: Orders of equal factors tried for the canonical form (A*A.T and the like); beyond it the order given stands.
 TIE_LIMIT = 24
@@ -97,7 +97,7 @@ def finish(
 ) -> Term:
     """Intern the node: labels become numbers, and the answer's map the caller's labels in that order."""
     if not renumber.free and not renumber.summed:  # scalars, the common case in large graphs
-        maps = tuple(t.map for t in terms)
+        maps = plain_maps(len(terms)) if not any(t.map for t in terms) else tuple(t.map for t in terms)
         return Term(intern(op, tuple(t.node for t in terms), maps, (), attr), ())
     sizes = axis_sizes(*terms)
     for delta in deltas:

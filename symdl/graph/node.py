@@ -127,8 +127,26 @@ class Node:
         return f"#{self.serial} {self.op}({inside}) {self.attr!r} shape {self.shape}"
 
 
-_interned: weakref.WeakValueDictionary[tuple, Node] = weakref.WeakValueDictionary()
+class _Reference(weakref.ref):  # type: ignore[type-arg]
+    """A weak reference that knows where it stands in the table."""
+
+    __slots__ = ("key",)
+
+    key: tuple[Any, ...]
+
+
+_table: dict[tuple, _Reference] = {}
 _serials = itertools.count()
+_new = Node.__new__
+
+#: The maps of scalars, by the number of arguments: nearly all nodes of a large graph share these.
+PLAIN_MAPS = tuple(((),) * k for k in range(65))
+
+
+def _forget(reference: _Reference) -> None:
+    """Nobody holds the node any more: its place in the table is given up, unless a new node has it."""
+    if _table.get(reference.key) is reference:
+        del _table[reference.key]
 
 
 def intern(
@@ -140,11 +158,20 @@ def intern(
 ) -> Node:
     """The one node with these contents. Knows no algebra: see :mod:`symdl.graph.build`."""
     key = (op, args, maps, shape, attr)
-    found = _interned.get(key)
-    if found is not None:
-        return found
-    node = Node.__new__(Node)
+    reference = _table.get(key)
+    if reference is not None:
+        found: Node | None = reference()
+        if found is not None:
+            return found
+    node = _new(Node)
     node.op, node.args, node.maps, node.shape, node.attr = key
     node.serial = next(_serials)
-    _interned[key] = node
+    reference = _Reference(node, _forget)
+    reference.key = key
+    _table[key] = reference
     return node
+
+
+def plain_maps(count: int) -> tuple[tuple[int, ...], ...]:
+    """The maps of ``count`` scalar arguments."""
+    return PLAIN_MAPS[count] if count < len(PLAIN_MAPS) else ((),) * count

@@ -18,17 +18,17 @@ def topological(roots: Iterable[Node], stop: Callable[[Node], bool] = lambda nod
     """
     order: list[Node] = []
     done: set[Node] = set()
-    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(list(roots))]
+    stack: list[Node] = list(roots)
+    stack.reverse()
     while stack:
-        node, expanded = stack.pop()
-        if node in done:
-            continue
-        if expanded or not node.args or stop(node):
+        node = stack[-1]
+        if node not in done:
+            if node.args and not done.issuperset(node.args) and not stop(node):
+                stack.extend([arg for arg in reversed(node.args) if arg not in done])
+                continue
             done.add(node)
             order.append(node)
-            continue
-        stack.append((node, True))
-        stack.extend((arg, False) for arg in reversed(node.args) if arg not in done)
+        stack.pop()
     return order
 
 
@@ -46,7 +46,7 @@ def depends_on(order: Iterable[Node], targets: Iterable[Node]) -> set[Node]:
     """Those nodes of a topological order from which some target can be reached, targets included."""
     reach = set(targets)
     for node in order:
-        if node not in reach and any(arg in reach for arg in node.args):
+        if not reach.isdisjoint(node.args):
             reach.add(node)
     return reach
 
