@@ -119,6 +119,8 @@ _relu = _activation(
     (Kink(0.0, "0", "0 (as PyTorch takes it)"),),
 )
 
+relu: Any = _relu.sympy
+
 _silu = _activation(
     "silu",
     lambda z: sigmoid(z) * (1 + z * (1 - sigmoid(z))),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symdl.functions import stable_activations as stable
-from symdl.functions.activations import positive
+from symdl.functions.activations import positive, relu
 from symdl.functions.entry import Kink, function
 from symdl.functions.rectifiers import clip
 from symdl.functions.stable import relu as _relu_numpy
@@ -26,8 +26,8 @@ _hinge = function(
 _huber = function(
     "huber",
     "derivative of Huber's function",
-    lambda z, d: sp.Piecewise((z**2 / 2, sp.Abs(z) <= d), (d * (sp.Abs(z) - d / 2), True)),
-    (lambda z, d: clip(z, -d, d), lambda z, d: (sp.Abs(z) - d) * positive(sp.Abs(z) - d)),
+    lambda z, d: sp.Piecewise((d * (-z - d / 2), z < -d), (d * (z - d / 2), z > d), (z**2 / 2, True)),  # in clip's order
+    (lambda z, d: clip(z, -d, d), lambda z, d: relu(z - d) + relu(-z - d)),
     stable.huber,
     r"\operatorname{Huber}",
     (Kink("|z| = delta", "delta**2/2", "z (differentiable; the second derivative jumps, and counts the bound as inside)"),),

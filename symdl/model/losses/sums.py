@@ -1,14 +1,14 @@
-"""Losses: scalars to be made small. All are sums over samples, as the textbooks write them; divide by N for a mean."""
+"""Losses as sums over samples, as the textbooks write them; divide by N for a mean."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from symdl.errors import ShapeError
-from symdl.expr.ops import cross_entropy, least_squares, logsumexp, softplus, sum_
+from symdl.expr.ops import least_squares, logsumexp, softplus, sum_
 from symdl.expr.tensor import Expr, as_expr, describe
 
-__all__ = ["binary_cross_entropy_of_logits", "cross_entropy", "cross_entropy_of_logits", "least_squares"]
+__all__ = ["binary_cross_entropy_of_logits", "cross_entropy_of_logits", "least_squares"]
 
 
 def cross_entropy_of_logits(z: Any, target: Any) -> Expr:

@@ -1,0 +1,94 @@
+"""Losses that ask for a margin between scores. Names and defaults are those of torch.nn.functional; targets are +1 and -1, or classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symdl.errors import DomainError, ShapeError
+from symdl.expr.ops import mean, relu, softplus, sum_
+from symdl.expr.tensor import Expr, as_expr, describe
+from symdl.expr.windows import equal, iszero, position, where
+from symdl.functions import TABLE
+from symdl.model.losses.common import equal_shapes, last_axis, reduced, same_shape
+
+_hinge, _positive = (TABLE[name].sympy for name in ("hinge", "positive"))
+
+
+def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: Any = 0, reduction: str = "mean") -> Expr:
+    """max(0, -target*(input1 - input2) + margin); target +1: the first shall be ranked higher."""
+    a, b, y = same_shape("margin_ranking_loss", input1, input2, target)
+    return reduced("margin_ranking_loss", _hinge(margin - y * (a - b)), reduction)
+
+
+def hinge_embedding_loss(input: Any, target: Any, margin: Any = 1, reduction: str = "mean") -> Expr:
+    """input where target is 1, max(0, margin - input) where it is -1 (Hadsell et al. 2006, with distances)."""
+    x, y = same_shape("hinge_embedding_loss", input, target)
+    return reduced("hinge_embedding_loss", where(y, x, _hinge(margin - x)), reduction)
+
+
+def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Expr:
+    """log(1 + exp(-target*input)), targets +1 and -1: the logistic loss."""
+    x, y = same_shape("soft_margin_loss", input, target)
+    return reduced("soft_margin_loss", softplus(-y * x), reduction)
+
+
+def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Expr:
+    """The mean over classes of softplus(input) - target*input: one logistic loss a class.
+
+    Parameters
+    ----------
+    input, target : Expr, shape (..., classes)
+        Targets are 0 and 1.
+    weight : Expr, shape (classes,), optional
+    """
+    x, y = same_shape("multilabel_soft_margin_loss", input, target)
+    last_axis("multilabel_soft_margin_loss", x)
+    losses = softplus(x) - y * x
+    return reduced("multilabel_soft_margin_loss", mean(losses if weight is None else losses * weight, axis=-1), reduction)
+
+
+def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: Any = 1, weight: Any = None, reduction: str = "mean") -> Expr:
+    """1/C Sum over i other than c of w[c]*max(0, margin - x[c] + x[i])^p (Crammer and Singer 2001).
+
+    Parameters
+    ----------
+    input : Expr, shape (N, C) or (C,)
+    target : Expr, shape (N,) or ()
+        The class c of each sample, a whole number from 0.
+    p : 1 or 2
+    weight : Expr, shape (C,), optional
+    """
+    x, c = as_expr(input), as_expr(target)
+    if x.ndim not in (1, 2) or not equal_shapes(c, sum_(x, axis=-1)):
+        raise ShapeError(f"multi_margin_loss of {describe(x)} and {describe(c)}: scores of shape (N, C) and classes of shape (N,) are needed")
+    if p not in (1, 2):
+        raise DomainError(f"multi_margin_loss: p is {p}, and must be 1 or 2")
+    chosen = equal(position(x.shape[-1]), c[..., None])
+    own = sum_(x * chosen, axis=-1)[..., None]
+    losses = relu(margin - own + x) ** p * (1 - chosen)
+    if weight is not None:
+        losses = losses * sum_(as_expr(weight) * chosen, axis=-1)[..., None]
+    return reduced("multi_margin_loss", mean(losses, axis=-1), reduction)
+
+
+def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Expr:
+    """1/C Sum over labels j and all i that are none of max(0, 1 - (x[j] - x[i])).
+
+    Parameters
+    ----------
+    input : Expr, shape (N, C) or (C,)
+    target : Expr, of the same shape
+        The labels of each sample first, then -1; what stands behind the first negative number is not read.
+    """
+    x, labels = same_shape("multilabel_margin_loss", input, target)
+    if x.ndim not in (1, 2) or labels.ndim != x.ndim:
+        raise ShapeError(f"multilabel_margin_loss of {describe(x)} and {describe(labels)}: scores of shape (N, C) and labels of the same shape are needed")
+    place = position(x.shape[-1])
+    later = _positive(place[None, :] - place[:, None])  # [j, q]: q stands behind j
+    ended = sum_(_positive(-labels)[..., None, :] * (1 - later), axis=-1)
+    read = iszero(ended)  # no label so far is negative
+    is_label = read[..., :, None] * equal(labels[..., :, None], place)  # [j, i]
+    other = iszero(sum_(is_label, axis=-2))
+    own = sum_(is_label * x[..., None, :], axis=-1)
+    losses = relu(1 - own[..., :, None] + x[..., None, :]) * read[..., :, None] * other[..., None, :]
+    return reduced("multilabel_margin_loss", sum_(losses, axis=(-2, -1)) / x.shape[-1], reduction)

@@ -1,0 +1,140 @@
+"""Losses of real targets: distances, and likelihoods of counts and of normal variables. Names and defaults are those of torch.nn.functional."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from symdl.errors import DomainError, ShapeError
+from symdl.expr.activations import clamp
+from symdl.expr.ops import abs_, exp, log, sum_
+from symdl.expr.tensor import Expr, as_expr, describe
+from symdl.expr.windows import where
+from symdl.functions import TABLE
+from symdl.model.losses.common import check_reduction, equal_shapes, reduced, same_shape
+
+_huber, _xlogx = (TABLE[name].sympy for name in ("huber", "xlogx"))
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Expr:
+    """|input - target|. Where the two are equal the derivative is 0.
+
+    Parameters
+    ----------
+    input, target : Expr, of the same shape
+    reduction : {"mean", "sum", "none"}
+    weight : Expr, optional
+        Of the same shape; the mean is then weighted.
+    """
+    x, y = same_shape("l1_loss", input, target)
+    return _weighted("l1_loss", abs_(x - y), weight, reduction)
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Expr:
+    """(input - target)^2; parameters as those of ``l1_loss``."""
+    x, y = same_shape("mse_loss", input, target)
+    return _weighted("mse_loss", (x - y) ** 2, weight, reduction)
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: Any = 1, weight: Any = None) -> Expr:
+    """d^2/2 where |d| <= delta, else delta*(|d| - delta/2), for d = input - target (Huber 1964).
+
+    Parameters
+    ----------
+    delta : positive number or scalar Expr
+    weight : Expr, optional
+        Of the same shape; the mean divides by the number of elements all the same.
+    """
+    _positive("huber_loss", "delta", delta)
+    x, y = same_shape("huber_loss", input, target)
+    losses = _huber(x - y, delta)
+    return reduced("huber_loss", losses if weight is None else losses * same_shape("huber_loss", x, weight)[1], reduction)
+
+
+def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: Any = 1) -> Expr:
+    """d^2/(2 beta) where |d| < beta, else |d| - beta/2: Huber's loss divided by beta; for beta = 0 the L1 loss (Girshick 2015)."""
+    if isinstance(beta, (int, float)) and beta == 0:
+        return l1_loss(input, target, reduction)
+    _positive("smooth_l1_loss", "beta", beta)
+    x, y = same_shape("smooth_l1_loss", input, target)
+    return reduced("smooth_l1_loss", _huber(x - y, beta) / as_expr(beta), reduction)
+
+
+def poisson_nll_loss(input: Any, target: Any, log_input: bool = True, full: bool = False, eps: Any = 1e-8, reduction: str = "mean") -> Expr:
+    """Negative log-likelihood of counts, without log(target!).
+
+    Parameters
+    ----------
+    input : Expr
+        The logarithm of the rate; the rate itself when ``log_input`` is False.
+    target : Expr, of the same shape
+    full : bool
+        Add Stirling's approximation of log(target!) where target > 1.
+    eps : number
+        Added to the rate inside the logarithm when ``log_input`` is False.
+    """
+    x, y = same_shape("poisson_nll_loss", input, target)
+    losses = exp(x) - y * x if log_input else x - y * log(x + eps)
+    if full:
+        # Inside the logarithm only what is used: a target of 0 has none.
+        count = clamp(y, min=1)
+        losses = losses + where(y - 1, _xlogx(count) - count + log(2 * sp.pi * count) / 2, 0)
+    return reduced("poisson_nll_loss", losses, reduction)
+
+
+def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps: Any = 1e-6, reduction: str = "mean") -> Expr:
+    """(log v + (input - target)^2/v)/2 with v = max(var, eps): the negative log-likelihood of a normal variable (Nix and Weigend 1994).
+
+    Below eps the derivative by var is 0; PyTorch passes the derivative by v on to var there.
+
+    Parameters
+    ----------
+    var : Expr
+        Of the shape of the input, or without its last axis, or with one axis of size 1; or a number.
+    full : bool
+        Add log(2 pi)/2.
+    """
+    x, y = same_shape("gaussian_nll_loss", input, target)
+    v = as_expr(var)
+    if v.ndim == x.ndim - 1 and v.shape == x.shape[:-1] and v.shape:
+        v = v[..., None]
+    ones = v.ndim == x.ndim and all(m == n or m == 1 for m, n in zip(v.shape, x.shape, strict=True))
+    if v.shape and not ones and not equal_shapes(x, v):
+        raise ShapeError(f"gaussian_nll_loss of {describe(x)}: the variance {describe(as_expr(var))} must have its shape, or lack the last axis")
+    v = clamp(v, min=eps)
+    losses = (log(v) + (x - y) ** 2 / v) / 2
+    return reduced("gaussian_nll_loss", losses + log(2 * sp.pi) / 2 if full else losses, reduction)
+
+
+def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Expr:
+    """target*(log target - input), where the input holds log-probabilities; 0 where target is 0 (Kullback and Leibler 1951).
+
+    Parameters
+    ----------
+    input, target : Expr, of the same shape
+    reduction : {"mean", "batchmean", "sum", "none"}
+        "batchmean" divides by the size of the first axis, which is the divergence proper; "mean" divides by the number of elements.
+    log_target : bool
+        The target holds log-probabilities too.
+    """
+    check_reduction("kl_div", reduction, ("mean", "batchmean", "sum", "none"))
+    x, y = same_shape("kl_div", input, target)
+    losses = exp(y) * (y - x) if log_target else _xlogx(y) - y * x
+    if reduction != "batchmean":
+        return reduced("kl_div", losses, reduction)
+    return sum_(losses) / x.shape[0] if x.shape else losses
+
+
+def _weighted(loss: str, losses: Expr, weight: Any, reduction: str) -> Expr:
+    if weight is None:
+        return reduced(loss, losses, reduction)
+    w = as_expr(weight)
+    if not equal_shapes(losses, w):
+        raise ShapeError(f"{loss}: the weight {describe(w)} must have the shape of the input")
+    return reduced(loss, losses * w, reduction, sum_(w) if w.shape else w)
+
+
+def _positive(loss: str, name: str, value: Any) -> None:
+    if isinstance(value, (int, float)) and not value > 0:
+        raise DomainError(f"{loss}: {name} is {value}, and must be positive")
