@@ -11,6 +11,7 @@ import sympy as sp
 from symdl.errors import NameError_, UnsupportedError
 from symdl.expr.dims import LETTER
 from symdl.expr.tensor import Expr, as_expr, describe, of_node
+from symdl.graph.labels import is_fixed
 from symdl.graph.node import INPUT, LET
 from symdl.graph.walk import topological
 
@@ -85,7 +86,8 @@ class Targets:
 
 def look(gradient: Expr, like: Expr, before: int = 0) -> Expr:
     """The gradient by a view (element, transpose) of a tensor, from the gradient by the whole, whose axes come after ``before`` others."""
-    if len(set(like.map)) < len(like.map) or len(like.map) != like.node.rank:
+    moving = [e for e in like.map if not is_fixed(e)]
+    if len(set(moving)) < len(moving) or len(like.map) != like.node.rank:
         raise UnsupportedError(f"cannot differentiate by {describe(like)}: an element stands there twice")
     keys = tuple(e if isinstance(e, LETTER) else (~e if e < 0 else slice(None)) for e in like.map)
     element = gradient[(slice(None),) * before + keys] if keys else gradient

@@ -19,7 +19,7 @@ from symdl.expr.ops import sum_
 from symdl.expr.tensor import Expr, elementwise, join_letters
 from symdl.functions import BY_CLASS
 from symdl.graph import build
-from symdl.graph.node import InputInfo
+from symdl.graph.node import InputInfo, Size
 
 
 def from_sympy(value: Any) -> Expr:
@@ -58,9 +58,10 @@ class Reading:
             self.known[part] = self._convert(part)
         return self.known[value]
 
-    def inside(self, body: Any, given: Mapping[Any, Expr], elementwise: bool = False) -> Expr:
-        """A body that is read with values for its bound symbols. In that of a lambda (``elementwise``) these may be tensors."""
-        return Reading(body, given, self.ranges, elementwise).read(body)
+    def inside(self, body: Any, given: Mapping[Any, Expr], elementwise: bool = False, letters: Mapping[Any, Size] | None = None) -> Expr:
+        """A body that is read with values for its bound symbols, which may be tensors (``elementwise``), or with letters of its own."""
+        ranges = self.ranges.also(letters) if letters else self.ranges
+        return Reading(body, given, ranges, elementwise).read(body)
 
     @cached_property
     def _sizes(self) -> set[Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
+from sympy.matrices.expressions import FunctionMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symdl.errors import ShapeError, UnsupportedError
@@ -27,21 +29,32 @@ def plain_size(value: Any) -> Size:
 
 def separated(value: Any) -> Any:
     """The expression with bound letters renamed where one stands for several things: Sum(x[i], ...)*Sum(w[i], ...) over axes of two sizes."""
-    if not isinstance(value, sp.Basic) or not value.has(sp.Sum, sp.Product):
+    if not isinstance(value, sp.Basic):
         return value
+    if value.has(FunctionMatrix):
+        value = value.replace(lambda e: isinstance(e, FunctionMatrix), _with_own_letters)
     limits: dict[Any, set[Any]] = {}
     for total in value.atoms(sp.Sum, sp.Product):
         for limit in total.limits:
             limits.setdefault(limit[0], set()).add(limit[1:])
-    free = value.free_symbols
+    free = value.free_symbols if limits else set()
     several = {letter for letter, found in limits.items() if len(found) > 1 or letter in free}
     if not several:
         return value
 
     def renamed(total: Any) -> Any:
-        return total.xreplace({limit[0]: sp.Dummy(str(limit[0]), integer=True) for limit in total.limits if limit[0] in several})
+        return total.xreplace({limit[0]: _own(limit[0]) for limit in total.limits if limit[0] in several})
 
     return value.replace(lambda e: isinstance(e, (sp.Sum, sp.Product)) and any(limit[0] in several for limit in e.limits), renamed)
+
+
+def _own(letter: Any) -> sp.Dummy:
+    return sp.Dummy(str(letter), integer=True)
+
+
+def _with_own_letters(part: FunctionMatrix) -> FunctionMatrix:
+    own = {letter: _own(letter) for letter in part.lamda.variables}
+    return FunctionMatrix(*part.shape, sp.Lambda(tuple(own.values()), part.lamda.expr.xreplace(own)))
 
 
 class Ranges:
@@ -113,6 +126,12 @@ class Ranges:
                     if size is not None and self._axes.setdefault((element.base, axis), size) != size:
                         known = self._axes[element.base, axis]
                         raise ShapeError(f"{element}: the index {index} runs over {size}, another on that axis over {known}; give {element.base} a shape")
+
+    def also(self, letters: Mapping[Any, Size]) -> Ranges:
+        """The same, with letters whose ranges are known otherwise."""
+        made = copy.copy(self)
+        made.sizes = self.sizes | dict(letters)
+        return made
 
     def axis(self, element: sp.Indexed) -> list[Size]:
         """The sizes of the axes of an element's tensor."""

@@ -21,7 +21,7 @@ from sympy.matrices.expressions import (
     ZeroMatrix,
 )
 from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
-from sympy.tensor.array.expressions.array_expressions import _ArrayExpr
+from sympy.tensor.array.expressions.array_expressions import _ArrayExpr, _CodegenArrayAbstract
 
 from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr import ops
@@ -142,11 +142,11 @@ def _explicit(reading: Reading, part: Any, args: list[Expr]) -> Expr:
 
 
 def _by_function(reading: Reading, part: FunctionMatrix, args: list[Expr]) -> Expr:
-    """Element (i, j) is a function of i and j as numbers."""
-    rows, columns = map(plain_size, part.shape)
-    i, j = part.lamda.variables
-    given = {i: Expr(build.position(rows), (rows,))[:, None], j: Expr(build.position(columns), (columns,))[None, :]}
-    return reading.inside(part.lamda.expr, given, elementwise=True) * ops.ones(rows, columns)
+    """Element (i, j) is an expression in i and j, which are letters, each of this matrix alone, and may stand as numbers too."""
+    letters, shape = part.lamda.variables, tuple(map(plain_size, part.shape))
+    body = reading.inside(part.lamda.expr, {}, letters=dict(zip(letters, shape, strict=True)))
+    kept = {letter: size for letter, size in body.open.items() if letter not in letters}
+    return Expr(build.rename(body.term, {letter: axis for axis, letter in enumerate(letters)}), shape, kept)
 
 
 def _slice(reading: Reading, part: MatrixSlice, args: list[Expr]) -> Expr:
@@ -203,8 +203,11 @@ MATRICES: dict[type, Word] = {
 
 
 #: SymPy class -> why it has no reading.
-NOT_READ: dict[type, str] = {
-    _ArrayExpr: "SymPy's array expressions (ArrayTensorProduct, PermuteDims, ...) are not read; write it with matrices, or with Indexed and Sum",
+NOT_READ: dict[Any, str] = {
+    (
+        _ArrayExpr,
+        _CodegenArrayAbstract,
+    ): "SymPy's array expressions (ArrayTensorProduct, PermuteDims, ...) are not read: use matrices, or Indexed and Sum",
     sp.NDimArray: "arrays of more than two axes are not read; write the elements with Indexed and Sum",
     sp.MatrixExpr: "this matrix expression is not read; sums, products, powers, inverse, transpose, applyfunc, Hadamard, Kronecker and diagonal matrices are",
 }

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
+from sympy.matrices.expressions import FunctionMatrix
 
 from symdl.errors import UnsupportedError
 from symdl.expr.from_sympy import lower_limit
 from symdl.expr.tensor import Expr, as_expr
-from symdl.expr.to_sympy import to_sympy
+from symdl.expr.to_sympy import opened, to_sympy
 from symdl.expr.to_sympy_matrices import to_matrices
 
 
@@ -49,7 +50,8 @@ class Kind:
         """The answer in the question's words.
 
         Of matrices: a scalar, or a matrix; where the answer has more than two axes those of size 1 are dropped (the Jacobian of a column by
-        a column is a matrix), and what SymPy's matrices cannot say is the element, with the letters i, j, k, ... on its axes.
+        a column is a matrix). What SymPy's matrices have no word for is a FunctionMatrix of the element in index notation; with more than two
+        axes it is the element, with the letters i, j, k, ... on them.
         """
         if not self.plain:
             return expr
@@ -65,10 +67,12 @@ class Kind:
 
     def _elements(self, expr: Expr) -> Any:
         """Index notation, on elements of the user's matrices."""
-        shown = to_sympy(expr, self.start)
+        element, letters = opened(expr)
+        shown = to_sympy(element, self.start)
         shown = shown.replace(lambda e: isinstance(e, sp.Sum), _without_single)
         own = {e for e in shown.atoms(sp.Indexed) if str(e.base.label) in self.matrices}
-        return shown.xreplace({e: self.matrices[str(e.base.label)][e.indices] for e in own})
+        shown = shown.xreplace({e: self.matrices[str(e.base.label)][e.indices] for e in own})
+        return FunctionMatrix(*expr.shape, sp.Lambda(letters, shown)) if expr.ndim == 2 else shown
 
 
 def _without_single(total: sp.Sum) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 import sympy as sp
 
 from symdl.errors import UnsupportedError
-from symdl.expr.tensor import Expr, as_expr
+from symdl.expr.in_kind import asked
+from symdl.expr.tensor import Expr
 from symdl.functions import BY_CLASS, TABLE
 
 _positive = TABLE["positive"].sympy
@@ -25,7 +26,7 @@ def ready(value: Any) -> Expr:
         value = _without_cases(_without_derivatives(value))
         if value.has(sp.nan, sp.zoo):
             raise UnsupportedError(f"{value!s:.60} is undefined")
-    return as_expr(value)
+    return asked(value, scalar=True)
 
 
 def _without_derivatives(value: sp.Basic) -> Any:
