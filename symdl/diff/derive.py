@@ -33,7 +33,7 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
     names = Names(order, loss.node, depends_on(order, targets))
     swept = reverse.sweep(loss, targets, names.adjoint)
     found = {name: swept.adjoint(e.node) for name, e in wrt.items()}
-    rewriting = _rewriting(found, order)
+    rewriting = _rewriting(found, order, swept)
     gradients = {name: after[-1][1] if after else found[name] for name, after in rewriting.items()}
     return Derivation(
         loss,
@@ -49,14 +49,15 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
 
 def jacobian(out: Expr, by: Expr) -> Expr:
     """d out / d by, of shape out.shape + by.shape; ``by`` is a whole tensor."""
-    found = reverse.sweep(out, [by.node]).adjoint(by.node)
-    after = _rewriting({"": found}, topological([out.node]))[""]
+    swept = reverse.sweep(out, [by.node])
+    found = swept.adjoint(by.node)
+    after = _rewriting({"": found}, topological([out.node]), swept)[""]
     return after[-1][1] if after else found
 
 
-def _rewriting(found: dict[str, Expr], forward: list[Node]) -> dict[str, list[tuple[Rule, Expr]]]:
+def _rewriting(found: dict[str, Expr], forward: list[Node], swept: reverse.Sweep) -> dict[str, list[tuple[Rule, Expr]]]:
     """By name: what makes the gradient shorter, rewrite by rewrite."""
-    steps = finished([g.term for g in found.values()], forward)
+    steps = finished([g.term for g in found.values()], forward, swept.shortener)
     return {name: [(rule, Expr(terms[k], g.shape, g.open)) for rule, terms in steps] for k, (name, g) in enumerate(found.items())}
 
 

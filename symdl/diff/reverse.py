@@ -50,6 +50,7 @@ class Sweep:
     """The result of a sweep: adjoints and the record of how they came about, from the output backwards."""
 
     out: Expr
+    shortener: Shortener
     records: list[Record] = field(default_factory=list)
     adjoints: dict[Node, Term] = field(default_factory=dict)
 
@@ -80,9 +81,7 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = 
     order = topological([out.node])
     relevant = depends_on(order, targets)
     uses = consumers(order)
-    result = Sweep(out)
-    forward = frozenset(order)
-    shortener = Shortener(AT_ADJOINTS, lambda n: n.op == LET or n in forward)
+    result = Sweep(out, Shortener(AT_ADJOINTS, frozenset(order).__contains__))
     recurrences = Recurrences(result.adjoints, relevant, name)
     for v in reversed(order):
         if v not in relevant:
@@ -93,7 +92,7 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = 
         if v is out.node:
             parts.append(_seed(out))
         found = build.add([1] * len(parts), parts)
-        rewrites = [(rule, after[0]) for rule, after in shortener.at(found)]
+        rewrites = [(rule, after[0]) for rule, after in result.shortener.at(found)]
         total = rewrites[-1][1] if rewrites else found
         adjoint = _named(out, v, total, name, _relevant_args(v, relevant))
         result.records.append(Record(v, edges, parts, found, rewrites, adjoint, joints))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from symdl.diff.shorten.length import Lengths
+from symdl.diff.shorten.length import length
 from symdl.diff.shorten.pieces import own
 from symdl.graph import build
 from symdl.graph.build import Term
@@ -59,7 +59,6 @@ class Shortener:
         for rewrite in rewrites:
             for op in rewrite.ops:
                 self._by_op.setdefault(op, []).append(rewrite)
-        self._lengths = Lengths()
         self._settled: set[Node] = set()
         self._found: dict[tuple[Rewrite, Node], Term | None] = {}
 
@@ -101,7 +100,7 @@ class Shortener:
         key = rewrite, node
         if key not in self._found:
             term = rewrite.apply(node)
-            if term is not None and (term.node is node or self._lengths.of(term.node) - self._lengths.of(node) > rewrite.slack):
+            if term is not None and (term.node is node or length(term.node) - length(node) > rewrite.slack):
                 term = None if term.node is not node or term.map == own(node).map else term
             self._found[key] = term
         return self._found[key]

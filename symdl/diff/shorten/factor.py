@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdl.diff.shorten.engine import Rewrite
 from symdl.diff.shorten.facts import is_symmetric
-from symdl.diff.shorten.length import Lengths
+from symdl.diff.shorten.length import length
 from symdl.diff.shorten.pieces import Pieces, addends, base, own, pieces
 from symdl.graph import build
 from symdl.graph import node as kinds
@@ -43,13 +43,11 @@ def factor_out(node: Node) -> Term | None:
     if not 2 <= len(node.args) <= MAX_TERMS:
         return None
     products = [pieces(t) for t in _scaled(node)]
-    lengths = Lengths()
-    best, least = None, lengths.of(node)
+    best, least = None, length(node)
     for tensor in _candidates(products):
         for candidate in _factored(products, tensor):
-            length = lengths.of(candidate.node)
-            if length < least:
-                best, least = candidate, length
+            if length(candidate.node) < least:
+                best, least = candidate, length(candidate.node)
     return best
 
 

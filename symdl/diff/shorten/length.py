@@ -6,8 +6,11 @@ Names, transposes, diagonals and broadcasts cost nothing; a minus in front costs
 
 from __future__ import annotations
 
+import weakref
+
 import sympy as sp
 
+from symdl.expr.arrays import softmax_of
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.graph.number import Number, is_negative
@@ -19,43 +22,44 @@ OPERATION, MINUS = 4, 1
 ENDLESS = 10**15
 
 
-class Lengths:
-    """Lengths of nodes, each worked out once."""
+_known: weakref.WeakKeyDictionary[Node, int] = weakref.WeakKeyDictionary()
 
-    def __init__(self) -> None:
-        self._known: dict[Node, int] = {}
 
-    def of(self, root: Node) -> int:
-        if root not in self._known:
-            for node in topological([root], stop=lambda n: n in self._known or n.op == kinds.LET):
-                if node not in self._known:
-                    self._known[node] = min(ENDLESS, self._make(node))
-        return self._known[root]
+def length(root: Node) -> int:
+    """The length of the formula that a node is."""
+    if root not in _known:
+        for node in topological([root], stop=lambda n: n in _known or n.op == kinds.LET):
+            if node not in _known:
+                _known[node] = min(ENDLESS, _make(node))
+    return _known[root]
 
-    def _make(self, node: Node) -> int:
-        if node.op in (kinds.INPUT, kinds.CONST, kinds.LET):
-            return 0
-        if node.op == kinds.MUL:
-            return self._product(node)
-        inside = sum(self._known[a] for a in node.args)
-        if node.op == kinds.ADD:
-            return inside + _addition(node)
-        return inside + OPERATION
 
-    def _product(self, node: Node) -> int:
-        inside, above, below = 0, len(node.attr.deltas), 0
-        for arg in node.args:
-            if arg.op == kinds.POW and is_negative(arg.attr):
-                below += 1
-                inside += self._known[arg] - (OPERATION if arg.attr == -1 else 0)
-            else:
-                above += 1
-                inside += self._known[arg]
-        number = _coefficient(node.attr.coef)
-        signs = above + below - 1 + (not above and number <= MINUS)
-        if node.attr.summed and above + below == 1:
-            signs += 1
-        return inside + OPERATION * signs + number
+def _make(node: Node) -> int:
+    if node.op in (kinds.INPUT, kinds.CONST, kinds.LET):
+        return 0
+    if node.op == kinds.MUL:
+        return _product(node)
+    inside = sum(_known[a] for a in node.args)
+    if node.op == kinds.ADD:
+        return inside + _addition(node)
+    soft = softmax_of(node)
+    return inside + OPERATION if soft is None else OPERATION + _known[soft[0].node]
+
+
+def _product(node: Node) -> int:
+    inside, above, below = 0, len(node.attr.deltas), 0
+    for arg in node.args:
+        if arg.op == kinds.POW and is_negative(arg.attr):
+            below += 1
+            inside += _known[arg] - (OPERATION if arg.attr == -1 else 0)
+        else:
+            above += 1
+            inside += _known[arg]
+    number = _coefficient(node.attr.coef)
+    signs = above + below - 1 + (not above and number <= MINUS)
+    if node.attr.summed and above + below == 1:
+        signs += 1
+    return inside + OPERATION * signs + number
 
 
 def _coefficient(coef: Number) -> int:
