@@ -69,7 +69,8 @@ class Names:
     def adjoint(self, node: Node, wish: str | None = None) -> str:
         """What the adjoint of a node is called: as is wished, or delta1 for z1, dC_da1 for a1."""
         own = self.label(node)
-        wished = wish or "delta" + own[1:] if own[0] == "z" and own[1:].isdigit() | (own == "z") else f"d{self.loss}_d{own}"
+        error_term = own[0] == "z" and own[1:].isdigit() | (own == "z")
+        wished = wish or ("delta" + own[1:] if error_term else f"d{self.loss}_d{own}")
         name = wished
         while self._taken.get(name, node) is not node:
             name += "_"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from symdl.expr.layout import Call, Derivative, Index, Name, Num, Power, Transpose, Tree, product, total
+from symdl.expr.recur_view import whole_of
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.labels import Label, Term, fresh, is_fixed
@@ -158,7 +159,7 @@ class Arrays:
             return None
 
     def operand(self, root: Node) -> Operand:
-        for node in topological([root], stop=lambda n: n in self._known or n in self._names):
+        for node in topological([root], stop=lambda n: n in self._known or n in self._names or n.op == kinds.RECUR):
             if node not in self._known:
                 try:
                     self._known[node] = self._named(node) if node in self._names else self._make(node)
@@ -186,6 +187,18 @@ class Arrays:
     def _input(self, node: Node) -> Operand:
         own = tuple(range(node.rank))
         return complete(own, {own: Form(0, Name(node.rank, str(node.name)))})
+
+    def _recurrence(self, node: Node) -> Operand:
+        """a, a[:-1], a[1:] or a[-1] of all states a."""
+        attr = node.attr
+        whole = whole_of(node)
+        tree: Tree = Name(whole.rank, self._names.get(whole) or str(attr.names[attr.state]))
+        if attr.part == "final":
+            tree = Index(node.rank, tree, (0 if attr.down else -1,))
+        elif attr.part != "all":
+            tree = Index(node.rank, tree, (":-1" if (attr.part == "before") != attr.down else "1:",))
+        own = tuple(range(node.rank))
+        return complete(own, {own: Form(0, tree)})
 
     def _const(self, node: Node) -> Operand:
         return Operand((), {(): Form(0, Num(0, node.attr))})
@@ -278,6 +291,7 @@ _MAKERS: dict[str, Any] = {
     kinds.FN: Arrays._fn,
     kinds.REDUCE: Arrays._reduce,
     kinds.MATRIX: Arrays._matrix,
+    kinds.RECUR: Arrays._recurrence,
     kinds.PARTIAL: Arrays._partial,
 }
 

@@ -14,6 +14,7 @@ import sympy as sp
 from symdl.expr.arrays import Arrays, NotExpressible, complement, raised, softmax_of
 from symdl.expr.dims import indices
 from symdl.expr.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Product, Tree, by_name, product, total, trailing
+from symdl.expr.recur_view import place_in, whole_of
 from symdl.expr.solved import equation_sides, index_expression, written_indices
 from symdl.expr.tensor import Expr
 from symdl.expr.to_sympy import Reader
@@ -128,7 +129,7 @@ class Elements:
         return self._readers[node].read(node, at)
 
     def _arguments(self, node: Node, at: tuple[Any, ...]) -> list[tuple[Node, tuple[Any, ...]]]:
-        if node.op == kinds.MATRIX or (node.op == kinds.FN and node.attr == "iszero"):
+        if node.op in (kinds.MATRIX, kinds.RECUR) or (node.op == kinds.FN and node.attr == "iszero"):
             return []
         labels = self._labels(node, at)
         return [(a, tuple(e if e < 0 else labels[e] for e in m)) for a, m in node.terms()]
@@ -154,6 +155,9 @@ class Elements:
             return Over(0, node.attr.kind, parts[0], self._dummies(node, at))
         if node.op == kinds.PARTIAL:
             return Derivative(0, *parts)
+        if node.op == kinds.RECUR:
+            whole = whole_of(node)
+            return self._element(Name(whole.rank, self._names.get(whole) or str(whole.name)), place_in(node, at))
         return parts[0] if node.op == kinds.LET else self._matrix(node, at)
 
     def _element(self, tree: Tree, at: tuple[Any, ...]) -> Tree:

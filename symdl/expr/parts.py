@@ -17,7 +17,7 @@ LONG, DEEP, SHARED = 400, 60, 24
 
 def parts(root: Node) -> dict[Node, str]:
     """Node -> name, arguments first, for the parts in which to write an expression; empty when one piece will do."""
-    order = topological([root])
+    order = topological([root], stop=lambda n: n.op == kinds.RECUR)
     length, depth = _measure(order, {})
     if length[root] <= INLINE and depth[root] <= DEEP:
         return {}
@@ -27,7 +27,7 @@ def parts(root: Node) -> dict[Node, str]:
     length, depth = {}, {}
     for node in order:
         length[node], depth[node] = _size(node, length, depth)
-        if node is root or node.op in (kinds.INPUT, kinds.CONST):
+        if node is root or node.op in (kinds.INPUT, kinds.CONST, kinds.RECUR):
             continue
         shared = len({u for u, _ in users[node]}) > 1 and length[node] >= SHARED
         if shared or length[node] >= LONG or depth[node] >= DEEP or (node.op == kinds.LET and node.attr.role == "let"):
@@ -58,6 +58,8 @@ def _size(node: Node, length: dict[Node, int], depth: dict[Node, int]) -> tuple[
     """About how many characters, and how deeply nested."""
     if node.op in (kinds.INPUT, kinds.CONST):
         return len(str(node.name or node.attr)), 0
+    if node.op == kinds.RECUR:
+        return len(node.attr.names[node.attr.state]) + 4, 0
     own = {kinds.LET: 0, kinds.FN: len(str(node.attr)) + 2}.get(node.op, 4)
     return sum(length[a] + 3 for a in node.args) + own, max((depth[a] for a in node.args), default=0) + (node.op != kinds.LET)
 

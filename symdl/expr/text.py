@@ -17,6 +17,7 @@ from symdl.expr.arrays import Arrays
 from symdl.expr.elements import Elements
 from symdl.expr.layout import Call, Derivative, Element, Index, Kronecker, MatMul, Name, Num, Over, Power, Product, Sum, Transpose, Tree, fold
 from symdl.expr.parts import parts, with_bodies
+from symdl.expr.recur_text import definitions, named_in_steps, named_states
 from symdl.expr.tensor import Expr
 from symdl.functions import BY_CLASS
 from symdl.graph.labels import Term
@@ -46,13 +47,30 @@ def text(expr: Expr, names: Mapping[Node, str] | None = None) -> str:
     if names is not None:
         return _one(expr, with_bodies(names))
     named = parts(expr.node)
-    if not named:
+    states = named_states(expr.node, named)
+    named |= named_in_steps(expr.node) if states else {}
+    if not named and not states:
         return _one(expr, {})
-    lines = [_one(expr, named) + " with"]
-    for node, name in named.items():
-        body, letters = _definition(node, named)
+    lines = [_one(expr, named | states) + " with", *(f"  {line}" for line in recurrence_lines(expr.node, named | states))]
+    for node, name in parts(expr.node).items():
+        body, letters = _definition(node, named | states)
         lines.append(f"  {name}{letters} = {body}")
     return "\n".join(lines)
+
+
+def recurrence_lines(root: Node, names: Mapping[Node, str]) -> list[str]:
+    """The recurrences under a node as lines of text; ``names`` holds the names of their states."""
+    lines = []
+    for left, right, steps in definitions(root, names):
+        tail = f",  {steps}" if steps else ""
+        if isinstance(right, Expr):
+            reader = Elements(right, names)
+            element, letters = reader.open(right)
+            at = "".join(f", {s}" for s in letters) + "]"
+            lines.append(f"{left[:-1]}{at} = {write(reader.tree(element.node, element.map))}{tail}")
+        else:
+            lines.append(f"{left} = {write(right)}{tail}")
+    return lines
 
 
 def _one(expr: Expr, names: Mapping[Node, str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.expr.dims import indices
+from symdl.expr.recur_view import At, place_in, whole_of
 from symdl.expr.solved import equation_sides, index_expression, solved_indices
 from symdl.expr.tensor import Expr
 from symdl.functions import TABLE
@@ -97,7 +98,7 @@ class Reader:
         return {k: s for k, s in solved_indices(node).items() if s.inside}
 
     def _arguments(self, node: Node, at: tuple[Any, ...]) -> list[tuple[Node, tuple[Any, ...]]]:
-        if node.op == kinds.MATRIX or (node.op == kinds.FN and node.attr == "iszero"):
+        if node.op in (kinds.MATRIX, kinds.RECUR) or (node.op == kinds.FN and node.attr == "iszero"):
             return []
         labels = self._labels(node, at)
         return [(a, tuple(e if e < 0 else labels[e] for e in m)) for a, m in node.terms()]
@@ -123,6 +124,8 @@ class Reader:
             return self._reduction(node, at, args[0])
         if node.op == kinds.LET:
             return args[0]
+        if node.op == kinds.RECUR:
+            return _state(node, at, self._index)
         if node.op == kinds.PARTIAL:
             return sp.Function("partial")(args[0], args[1])  # SymPy has no derivative by an expression
         return _matrix_element(node, tuple(map(self._index, at)))
@@ -153,6 +156,14 @@ class Reader:
         if node.attr.kind == "logsumexp":
             return sp.log(sp.Sum(sp.exp(body), *limits))
         return sp.Function("Max_over")(body, *[sp.Tuple(*limit) for limit in limits])
+
+
+def _state(node: Node, at: tuple[Any, ...], index: Any) -> sp.Expr:
+    """An element of the states of a recurrence, by name: ``symdl.recurrences`` says what the name stands for."""
+    whole = whole_of(node)
+    start = index(~0)
+    places = [e.position + start if isinstance(e, At) else index(e) for e in place_in(node, at)]
+    return sp.IndexedBase(str(whole.name), shape=whole.shape)[tuple(places)]
 
 
 def _matrix_element(node: Node, at: tuple[Any, ...]) -> sp.Expr:

@@ -188,7 +188,7 @@ def with_arguments(node: Node, args: Sequence[Term]) -> Term:
 def close(made: Opened) -> System:
     """The recurrence in canonical form."""
     states = [hole(s, shape) for s, shape in enumerate(made.shapes)]
-    closer = _Closer(dict(zip(made.previous, states, strict=True)), len(states))
+    closer = StepFree(dict(zip(made.previous, states, strict=True)), len(states))
     bodies = [closer.without(term, {made.step}) for term in made.bodies]
     placed_bodies = []
     for term, labels in zip(bodies, made.axes, strict=True):
@@ -214,7 +214,7 @@ def close(made: Opened) -> System:
 Key = tuple[Node, frozenset[int]]
 
 
-class _Closer:
+class StepFree:
     """Takes the step's axis off everything that depends on the states; all else becomes an argument."""
 
     def __init__(self, states: dict[Node, Node], first: int) -> None:
