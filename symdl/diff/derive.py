@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symdl.diff import reverse
+from symdl.diff.fused import fused
 from symdl.diff.lines import lines
 from symdl.diff.naming import Names
 from symdl.diff.shorten.finish import finished
@@ -12,7 +13,7 @@ from symdl.errors import ShapeError
 from symdl.expr.tensor import Expr, describe
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
-from symdl.graph.walk import depends_on, topological
+from symdl.graph.walk import consumers, depends_on, topological
 from symdl.steps.step import Derivation, Rule
 
 
@@ -30,7 +31,8 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
         raise ShapeError(f"{describe(loss)} is not a scalar: sum it first, or use sd.jacobian")
     targets = [e.node for e in wrt.values()]
     order = topological([loss.node])
-    names = Names(order, loss.node, depends_on(order, targets))
+    relevant = depends_on(order, targets)
+    names = Names(order, loss.node, relevant - fused(order, consumers(order), relevant)[1])
     swept = reverse.sweep(loss, targets, names.adjoint)
     found = {name: swept.adjoint(e.node) for name, e in wrt.items()}
     rewriting = _rewriting(found, order, swept)

@@ -31,7 +31,7 @@ def lines(swept: Sweep, names: Names, wrt: dict[str, Expr], rewriting: Mapping[s
     for record in swept.records:
         name = by_node.get(record.node) or names.of.get(record.node)
         of = f"d{names.loss}/d{name or names.label(record.node)}"
-        if record.edges:
+        if record.edges or record.joints:
             pending += _steps(swept, names, record, of)
         if record.node in by_node:
             pending += _rewriting(swept, record, rewriting[by_node[record.node]], of)
@@ -57,19 +57,21 @@ def _steps(swept: Sweep, names: Names, record: Record, of: str) -> list[Step]:
     v, out = record.node, swept.out
     users = list(dict.fromkeys(e.user for e in record.edges))
     steps = [_local_step(names, u, v, [e for e in record.edges if e.user is u]) for u in users]
-    formal = [_formal(swept.adjoints[u], u, v) for u in users]
-    carried = [_carried_out(swept.adjoints[e.user], e) for e in record.edges]
+    through = list(dict.fromkeys(u for joint in record.joints for u in joint.users))
+    formal = [_formal(swept.adjoints[u], u, v) for u in (*users, *through)]
+    carried = [_carried_out(swept.adjoints[e.user], e) for e in record.edges] + [joint.term for joint in record.joints]
+    rule = record.joints[0].rule if record.joints else CHAIN
     total = as_adjoint(out, v, record.found)
     before = as_adjoint(out, v, build.formal_sum(formal))
     uncollapsed = as_adjoint(out, v, build.formal_sum(carried))
     if any(e.local.deltas for e in record.edges):
-        steps.append(Step(CHAIN, before, uncollapsed, of))
+        steps.append(Step(rule, before, uncollapsed, of))
         steps.append(Step(DELTA, uncollapsed, total, of))
     else:
-        steps.append(Step(CHAIN, before, total, of))
-    for rule, after in record.rewrites:
+        steps.append(Step(rule, before, total, of))
+    for shorter, after in record.rewrites:
         rewritten = as_adjoint(out, v, after)
-        steps.append(Step(rule, total, rewritten, of))
+        steps.append(Step(shorter, total, rewritten, of))
         total = rewritten
     return [s for s in steps if s.before != s.after]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from symdl.diff.fused import WHOLE, fused, softmax_partials
 from symdl.diff.local import Local, local_partial
 from symdl.diff.recurrences import Joint, Recurrences
 from symdl.diff.shorten import Shortener
@@ -80,13 +81,13 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = 
     targets = set(targets)
     order = topological([out.node])
     relevant = depends_on(order, targets)
-    uses = consumers(order)
+    uses, hidden = fused(order, consumers(order), relevant)
     result = Sweep(out, Shortener(AT_ADJOINTS, frozenset(order).__contains__))
     recurrences = Recurrences(result.adjoints, relevant, name)
     for v in reversed(order):
-        if v not in relevant:
+        if v not in relevant or v in hidden:
             continue
-        edges = [Edge(u, p, local_partial(u, p)) for u, p in uses[v] if u in result.adjoints and u.op != RECUR]
+        edges = [Edge(u, p, local) for u, p in uses[v] if u in result.adjoints and u.op != RECUR for local in _locals(u, p)]
         joints = recurrences.contributions(uses[v])
         parts = [_contribution(result.adjoints[e.user], e) for e in edges] + [j.term for j in joints]
         if v is out.node:
@@ -94,16 +95,22 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = 
         found = build.add([1] * len(parts), parts)
         rewrites = [(rule, after[0]) for rule, after in result.shortener.at(found)]
         total = rewrites[-1][1] if rewrites else found
-        adjoint = _named(out, v, total, name, _relevant_args(v, relevant))
+        adjoint = _named(out, v, total, name, _relevant_args(v, relevant, hidden))
         result.records.append(Record(v, edges, parts, found, rewrites, adjoint, joints))
         result.adjoints[v] = adjoint
     return result
 
 
-def _relevant_args(v: Node, relevant: set[Node]) -> int:
+def _locals(u: Node, position: int) -> list[Local]:
+    return softmax_partials(u) if position == WHOLE else [local_partial(u, position)]
+
+
+def _relevant_args(v: Node, relevant: set[Node], hidden: set[Node]) -> int:
     # A named result hands its adjoint to its body as it is: the name goes to the adjoint of the result, not of the body.
     while v.op == LET:
         v = v.args[0]
+    if v.args and v.args[0] in hidden:
+        return 2  # the adjoint of a softmax stands in both parts of its derivative
     return sum(a in relevant for a in v.args)
 
 

@@ -72,12 +72,12 @@ def _settle(pending: Pending, size: Any) -> Any:
 
 def current(expr: Expr) -> Expr:
     """The expression with the pending sizes that are settled by now."""
-    found = {s: known(s) for size in expr.open.values() for s in getattr(size, "free_symbols", ()) if isinstance(s, Pending) and s.settled is not None}
+    found: dict[Any, Any] = {s: known(s) for size in expr.open.values() for s in getattr(size, "free_symbols", ()) if isinstance(s, Pending) and s.settled is not None}
     inner = {s for size in expr.node.sizes() for s in getattr(size, "free_symbols", ()) if isinstance(s, Pending) and s.settled is not None}
     found |= {s: known(s) for s in inner}
     if not found:
         return expr
-    letters = {k: found.get(n, n) for k, n in expr.open.items()}  # type: ignore[call-overload]
+    letters = {k: found.get(n, n) for k, n in expr.open.items()}
     term = resized(expr.term, found)
     return Expr(Term(term.node, term.map), expr.shape, letters)
 

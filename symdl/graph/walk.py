@@ -51,6 +51,13 @@ def depends_on(order: Iterable[Node], targets: Iterable[Node]) -> set[Node]:
     return reach
 
 
+def between(outer: Node, inner: Node) -> list[Node]:
+    """The nodes from inner (left out) to outer that depend on inner, arguments first."""
+    order = topological([outer], stop=lambda node: node is inner)
+    reach = depends_on(order, [inner])
+    return [node for node in order if node in reach and node is not inner]
+
+
 def consumers(order: Iterable[Node]) -> dict[Node, list[tuple[Node, int]]]:
     """For every node, who uses it and as which argument."""
     found: dict[Node, list[tuple[Node, int]]] = {}

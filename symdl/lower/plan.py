@@ -143,7 +143,8 @@ class _Planner:
         found = equation_of(Term(term.node, tuple(place.get(e, e) for e in term.map)))
         if found is None:
             return None
-        return Equation({k: round(self._values.real(c)) for k, c in found.coefs.items()}, round(self._values.real(found.offset)))
+        coefs: dict[Any, int] = {k: round(self._values.real(c)) for k, c in found.coefs.items()}
+        return Equation(coefs, round(self._values.real(found.offset)))
 
     def _args(self, node: Node) -> list[Factor]:
         return [self._placed(a, m) for a, m in node.terms()]

@@ -16,7 +16,7 @@ from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
 from symdl.graph.node import Node, Size
 from symdl.graph.static import static_values
-from symdl.graph.walk import topological
+from symdl.graph.walk import between, topological
 from symdl.prove.functions import Functions, exact
 from symdl.prove.recurrences import Known, exact_part, exact_positions
 from symdl.prove.stop import Clock, TooLarge, Unreadable
@@ -262,6 +262,15 @@ class Evaluator:
                     rows[i] = [alg.add([1, -1], [x, alg.times(factor, y)]) for x, y in zip(rows[i], rows[k], strict=True)]
         return _assemble([row[n:] for row in rows], self.algebra.ring), determinant
 
+    def _varied(self, outer: Node, inner: Node, varied: Value) -> Value:
+        """outer with inner's value replaced: the single operation, or all between where inner is no argument of it (a softmax)."""
+        if inner in outer.args:
+            return self._operation(outer, [varied if a is inner else _constant(self.done[a]) for a in outer.args])
+        known = {inner: varied}
+        for node in between(outer, inner):
+            known[node] = self._operation(node, [known[a] if a in known else _constant(self.done[a]) for a in node.args])
+        return known[outer]
+
     def _partial(self, node: Node) -> Value:
         """d args[0] / d args[1]: the single operation, its argument's entries varied one by one."""
         outer, inner = node.args
@@ -276,7 +285,7 @@ class Evaluator:
             self.clock.look()
             directions = range(first, min(first + step, count))
             varied = self.unit_directions(fixed, 0, directions)
-            slope = self._operation(outer, [varied if a is inner else _constant(self.done[a]) for a in outer.args])
+            slope = self._varied(outer, inner, varied)
             dot = slope.dot if slope.dot is not None else self.algebra.ring.zeros((*slope.shape, len(directions)))
             blocks.append(np.broadcast_to(dot, (*slope.shape, len(directions), dot.shape[-1])))
         whole = np.concatenate(blocks, axis=-2)

@@ -14,7 +14,7 @@ from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
 from symdl.graph.node import Node, Size
 from symdl.graph.number import to_sympy
-from symdl.graph.walk import topological
+from symdl.graph.walk import between, topological
 from symdl.prove.definitions import defined_on_tape
 from symdl.prove.recurrences import Known, on_tape, tape_part
 from symdl.prove.tape import FUNCTIONS, Tape, Var
@@ -151,7 +151,10 @@ class Walker:
         outer, inner = node.args
         walker = Walker(Tape(), self.values, self.sizes)
         leaf = walker.tape.var(self.done[inner].value)
-        out = walker.make(outer, [leaf if a is inner else walker.tape.var(self.done[a].value) for a in outer.args])
+        known = {inner: leaf}
+        for step in [outer] if inner in outer.args else between(outer, inner):
+            known[step] = walker.make(step, [known[a] if a in known else walker.tape.var(self.done[a].value) for a in step.args])
+        out = known[outer]
         return _rows(walker.tape, out, [leaf])[0]
 
 
