@@ -67,7 +67,7 @@ def gather(x: Any, index: Any, axis: int = 0) -> Expr:
     return taken(whole, k, at, at.shape)
 
 
-def window(x: Any, size: Any, axis: int = -1, stride: int = 1, dilation: int = 1, padding: Any = 0, out: Any = None) -> Expr:
+def window(x: Any, size: Any, axis: int = -1, stride: Any = 1, dilation: Any = 1, padding: Any = 0, out: Any = None) -> Expr:
     """Sliding windows: axis ``axis`` of size n becomes two axes, (windows, size).
 
     Element [.., i, u, ..] is x[.., stride*i + dilation*u - padding, ..], and 0 outside the range.
@@ -78,7 +78,7 @@ def window(x: Any, size: Any, axis: int = -1, stride: int = 1, dilation: int = 1
     size : int or dim
         Elements of a window.
     axis : int
-    stride, dilation : int
+    stride, dilation : int or size
     padding : int or size
         Zeros before the first element, and after the last.
     out : size, optional
@@ -243,7 +243,9 @@ def _groups(x: Expr, wanted: list[Size]) -> list[tuple[list[int], list[int]]]:
     groups: list[tuple[list[int], list[int]]] = []
     a = b = 0
     while a < x.ndim or b < len(wanted):
-        old, new, ratio = [], [], sp.S.One  # ratio: elements of the old axes over elements of the new ones
+        old: list[int] = []
+        new: list[int] = []
+        ratio: Any = sp.S.One  # elements of the old axes over elements of the new ones
         while True:
             if a < x.ndim and (not old or b == len(wanted) or sp.fraction(ratio)[0] == 1):
                 old.append(a)

@@ -96,12 +96,12 @@ def settled(factors: Sequence[Term], sums: dict[Label, Size]) -> Settled | None:
     deltas: list[Delta] = []
     kept: list[Affine] = []
     for part in parts:
-        found = _delta(part)
-        if found is False:
+        said = _delta(part)
+        if said is False:
             return None
-        if isinstance(found, Delta):
-            deltas.append(found)
-        elif found is None and part not in kept:
+        if isinstance(said, Delta):
+            deltas.append(said)
+        elif said is None and part not in kept:
             kept.append(part)
     return Settled([*rest, *opaque], deltas, kept)
 
