@@ -198,7 +198,13 @@ def test_facts_are_used():
     assert prove(sd.det(q), 1).verdict == "REFUTED"
     assert prove(sd.sum(onehot, axis=1), sd.ones(2)).proved
     assert prove(onehot**2, onehot).proved
-    assert prove(sd.sum(unit**2), 1).proved
+    assert prove(abs(unit), unit).proved and prove(sd.sqrt(unit**2), unit).proved
+    assert prove(unit, 1).verdict == "REFUTED"
+    share = sd.tensor("p", 2, 3, facts="simplex")
+    assert prove(sd.sum(share, axis=1), sd.ones(2)).proved
+    assert prove(share**2, share).verdict == "REFUTED"
+    positive = sd.tensor("P", 2, 2, facts=("symmetric", "positive"))
+    assert prove(abs(positive), positive.T).proved
     assert prove(sym, sym.T).proved
     assert prove(sd.det(diagonal), diagonal[0, 0] * diagonal[1, 1]).proved
     assert prove(A, A.T).verdict == "REFUTED"

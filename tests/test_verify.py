@@ -109,7 +109,10 @@ def test_samples_saturate_and_obey_facts():
         "c": ("posdef", lambda v: np.all(np.linalg.eigvalsh(v) > 0) and np.allclose(v, v.T)),
         "d": ("onehot", lambda v: set(v.ravel()) == {0.0, 1.0} and np.all(v.sum(axis=1) == 1)),
         "e": ("diagonal", lambda v: np.all(v == np.diag(np.diag(v)))),
-        "f": ("unit", lambda v: np.allclose((v**2).sum(axis=-1), 1)),
+        "f": ("unit", lambda v: np.all((v > 0) & (v < 1))),
+        "h": ("simplex", lambda v: np.allclose(v.sum(axis=-1), 1) and np.all(v > 0)),
+        "i": (("symmetric", "positive"), lambda v: np.all(v == v.T) and np.all(v > 0)),
+        "j": (("diagonal", "posdef"), lambda v: np.all(v == np.diag(np.diag(v))) and np.all(np.diag(v) > 0)),
         "g": ("symmetric", lambda v: np.all(v == v.T)),
     }
     nodes = [sd.tensor(name, 3, 3, facts=fact).node for name, (fact, _) in facts.items()]

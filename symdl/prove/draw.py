@@ -21,19 +21,22 @@ def draw(algebra: Functions, variable: Variable, shape: tuple[int, ...]) -> Valu
         return Value(algebra.ring.integers(np.asarray(variable.fixed)))
     if "onehot" in facts and placements(shape) <= MAX_PLACEMENTS:
         return _one_hot(algebra, shape)
-    if "posdef" in facts:
+    if "simplex" in facts and shape:
+        return _simplex(algebra, shape)
+    if "posdef" in facts and "diagonal" not in facts:
         root = _free(algebra, shape)
         return _matmul(algebra, root, _transpose(root))
     if "orthogonal" in facts and shape[0] <= 6:
         return _orthogonal(algebra, shape[0])
     if "diagonal" in facts:
         mask = Value(algebra.ring.integers(np.eye(shape[0], dtype=int)))
-        return algebra.times(_free(algebra, shape), mask)
+        return algebra.times(_free(algebra, shape, not facts.isdisjoint({"positive", "posdef"})), mask)
     if "symmetric" in facts:
-        free = _free(algebra, shape)
-        return algebra.add([1, 1], [free, _transpose(free)])
-    if "unit" in facts and shape:
-        return _unit(algebra, shape)
+        free = _free(algebra, shape, "positive" in facts)
+        whole = algebra.add([1, 1], [free, _transpose(free)])
+        return Value(whole.val, whole.dot, whole.bound, whole.slope, "positive" in facts)
+    if "unit" in facts:
+        return _between(algebra, shape)
     return _free(algebra, shape, "positive" in facts)
 
 
@@ -62,7 +65,7 @@ def _one_hot(algebra: Functions, shape: tuple[int, ...]) -> Value:
 
 def _transpose(a: Value) -> Value:
     dot = None if a.dot is None else np.swapaxes(a.dot, 0, 1)
-    return Value(np.swapaxes(a.val, 0, 1), dot, a.bound, a.slope)
+    return Value(np.swapaxes(a.val, 0, 1), dot, a.bound, a.slope, a.positive)
 
 
 def _matmul(algebra: Functions, a: Value, b: Value) -> Value:
@@ -71,19 +74,21 @@ def _matmul(algebra: Functions, a: Value, b: Value) -> Value:
     return algebra.total(algebra.times(left, right), (1,))
 
 
-def _unit(algebra: Functions, shape: tuple[int, ...]) -> Value:
-    """Vectors of length 1 along the last axis, by stereographic projection."""
+def _simplex(algebra: Functions, shape: tuple[int, ...]) -> Value:
+    """Positive entries that sum to 1 along the last axis."""
     if shape[-1] == 1:
-        return Value(algebra.ring.integers(np.ones(shape, dtype=int)))
-    free = _free(algebra, (*shape[:-1], shape[-1] - 1))
-    square = algebra.total(algebra.times(free, free), (len(shape) - 1,))
-    square = _reshape(square, (*square.shape, 1))
-    below = algebra.inverse(algebra.add([1, 1], [algebra.number(1), square]))
-    first = algebra.times(algebra.add([1, -1], [algebra.number(1), square]), below)
-    rest = algebra.times(algebra.times(algebra.number(2), free), below)
-    val = np.concatenate([first.val, rest.val], axis=-2)
-    dot = None if rest.dot is None else np.concatenate([first.dot, rest.dot], axis=-3)
-    return Value(val, dot, first.bound + rest.bound, first.slope + rest.slope)
+        return Value(algebra.ring.integers(np.ones(shape, dtype=int)), positive=True)
+    free = _free(algebra, shape, positive=True)
+    total = algebra.total(free, (len(shape) - 1,))
+    share = algebra.times(free, algebra.inverse(_reshape(total, (*total.shape, 1))))
+    return Value(share.val, share.dot, share.bound, share.slope, positive=True)
+
+
+def _between(algebra: Functions, shape: tuple[int, ...]) -> Value:
+    """Entries in (0, 1): a/(1 + a) for a > 0."""
+    free = _free(algebra, shape, positive=True)
+    share = algebra.times(free, algebra.inverse(algebra.add([1, 1], [algebra.number(1), free])))
+    return Value(share.val, share.dot, share.bound, share.slope, positive=True)
 
 
 def _orthogonal(algebra: Functions, n: int) -> Value:

@@ -77,8 +77,9 @@ def draw(variable: Variable, sizes: Mapping[Any, int], kind: str, scale: float, 
     if variable.whole is not None:
         return rng.choice(np.array(variable.whole.numbers(sizes), dtype=float), size=shape)
     fact = next((f for f in _WITH if f in variable.facts), None)
-    if fact is not None and shape:
-        return _WITH[fact](shape, rng, scale)
+    if fact is not None and (shape or fact == "unit"):
+        made = _WITH[fact](shape, rng, scale)
+        return np.abs(made) if _no_minus(variable.facts) else made
     value = scale * rng.normal(size=shape)
     if kind == "near zero" and shape:
         value = np.where(rng.random(size=shape) < 0.3, 1e-30, value)
@@ -87,6 +88,13 @@ def draw(variable: Variable, sizes: Mapping[Any, int], kind: str, scale: float, 
     if change == "far":
         return 4.0 + 16.0 * np.abs(rng.normal(size=shape))
     return np.abs(value) if change == "positive" or "positive" in variable.facts else np.asarray(value)
+
+
+def _no_minus(facts: frozenset[str]) -> bool:
+    """Facts that go together and leave no entry below zero."""
+    if "diagonal" in facts:
+        return not facts.isdisjoint({"positive", "posdef"})
+    return {"symmetric", "positive"} <= facts and "posdef" not in facts
 
 
 def _one_hot(shape: tuple[int, ...], rng: Any, scale: float) -> Any:
@@ -111,16 +119,21 @@ def _orthogonal(shape: tuple[int, ...], rng: Any, scale: float) -> Any:
     return np.linalg.qr(rng.normal(size=shape))[0]
 
 
-def _unit(shape: tuple[int, ...], rng: Any, scale: float) -> Any:
-    a = rng.normal(size=shape)
-    return a / np.linalg.norm(a, axis=-1, keepdims=True)
+def _between(shape: tuple[int, ...], rng: Any, scale: float) -> Any:
+    return np.asarray(rng.uniform(0.02, 0.98, size=shape))
+
+
+def _simplex(shape: tuple[int, ...], rng: Any, scale: float) -> Any:
+    a = rng.uniform(0.1, 1.0, size=shape)
+    return a / a.sum(axis=-1, keepdims=True)
 
 
 _WITH: dict[str, Callable[..., Any]] = {
     "onehot": _one_hot,
-    "posdef": _posdef,
+    "simplex": _simplex,
     "orthogonal": _orthogonal,
     "diagonal": _diagonal,
+    "posdef": _posdef,
     "symmetric": _symmetric,
-    "unit": _unit,
+    "unit": _between,
 }

@@ -190,7 +190,7 @@ def is_positive(node: Node, depth: int = DEPTH) -> bool:
     if depth == 0:
         return False
     if node.op == kinds.INPUT:
-        return has(node, *_IS_POSITIVE) or bool(getattr(node.attr.atom, "is_positive", False))
+        return (has(node, *_IS_POSITIVE) and not has(node, "diagonal", "onehot")) or bool(getattr(node.attr.atom, "is_positive", False))
     if node.op == kinds.CONST:
         return bool(to_sympy(node.attr).is_positive)
     if node.op == kinds.FN:
