@@ -9,6 +9,7 @@ from symdl.graph.node import Node
 from symdl.steps.step import Line, Rule, Step
 
 CHAIN = "chain rule"
+THROUGH = "backpropagation through the recurrence"
 
 #: A nameless result of more operations than this gets a name of its own when its derivative is shown.
 INLINE_LIMIT = 6
@@ -37,19 +38,26 @@ def groups_of(line: Line) -> list[Group]:
     local: list[Step] = []
     own: list[Step] = []
     for step in line.steps:
-        is_local = step.before.node.op == kinds.PARTIAL and step.rule.name != CHAIN
-        if is_local and own:
-            found.append(Group(_by(local[0]), tuple(local), tuple(own)))
+        through = step.rule.name == THROUGH
+        is_local = step.before.node.op == kinds.PARTIAL and step.rule.name != CHAIN and not through
+        if own and (is_local or through):
+            found.append(_group(local, own))
             local, own = [], []
         (local if is_local else own).append(step)
-    if local:
-        found.append(Group(_by(local[0]), tuple(local), tuple(own)))
+    if local or own:
+        found.append(_group(local, own))
     return found
 
 
-def _by(step: Step) -> Node:
-    """What a local partial differentiates by."""
-    return step.before.node.args[1]
+def _group(local: list[Step], own: list[Step]) -> Group:
+    """Local partials come first; backpropagation through a recurrence has none."""
+    partials = [local[0].before.node] if local else [n for n in (own[0].before.node, *_inside(own[0].before.node)) if n.op == kinds.PARTIAL]
+    return Group(partials[0].args[1], tuple(local), tuple(own))
+
+
+def _inside(node: Node) -> list[Node]:
+    """The terms of a sum, and the factors of these."""
+    return [*node.args, *(a for term in node.args for a in term.args)]
 
 
 def passes(group: Group) -> bool:

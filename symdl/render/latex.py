@@ -28,6 +28,7 @@ from symdl.expr.layout import (
     fold,
 )
 from symdl.expr.parts import parts, with_bodies
+from symdl.expr.recur_view import At
 from symdl.expr.tensor import Expr
 from symdl.expr.text import ATOM, POWER, PRODUCT, SIGN, SUM, fraction, layout
 from symdl.functions import TABLE
@@ -146,6 +147,8 @@ def _letter(index: Any) -> str:
     """An index letter, or a position counted from 1."""
     if isinstance(index, int):
         return str(index + 1)
+    if isinstance(index, At):
+        return sp.latex(sp.sympify(index.position) + 1)
     return "\\" + str(index) + " " if str(index) in GREEK else str(index)
 
 

@@ -16,6 +16,7 @@ from symdl.graph.node import Node, intern
 from symdl.graph.walk import topological
 from symdl.render.formula import Printer
 from symdl.render.groups import REPEAT_LIMIT, Group, groups_of, is_long, is_sum, passes
+from symdl.render.recurrences import Recurrences, rows
 from symdl.render.reading import Reading, Symbol
 from symdl.steps.step import Derivation, Line, Rule, Step
 
@@ -79,19 +80,22 @@ class _Writer:
         extra = self._extra_names()
         self._line_of = {line.node: line for line in d.lines}
         adjoints = self._named_adjoints()
-        names = {n: s for n, s in d.names.items() if n.op != kinds.INPUT} | adjoints | extra
+        steps = [e.node for step in d.steps for e in (step.before, step.after)]
+        self._recurrences = Recurrences([d.loss.node, *steps])
+        names = {n: s for n, s in d.names.items() if n.op != kinds.INPUT} | adjoints | extra | self._recurrences.names
         roots = [d.loss.node, *(g.node for g in d.gradients.values()), *(e.node for e in d.wrt.values())]
         derivatives = self._derivatives(adjoints)
         self._error_terms = {v for v, line in self._line_of.items() if line.adjoint.node in adjoints and line.adjoint.node not in derivatives}
         self._reading = Reading(names, roots, d.wrt, derivatives)
         self._extra = list(extra)
+        self._names = names
 
     def write(self) -> Outline:
         d, reading = self._d, self._reading
         made = Outline(reading.reference(d.loss.node), tuple(reading.reference(e.node) for e in d.wrt.values()), Printer(reading.letters))
         told = {*d.forward, *self._extra}
         named = [n for n in topological([d.loss.node]) if n in told]
-        made.given = [self._definition(n) for n in named]
+        made.given = [*self._recurrences_in([d.loss.node]), *(self._definition(n) for n in named)]
         for line, groups in self._groups:
             made.backward += self._line(line, groups)
         made.gradients = [self._gradient(name, g) for name, g in d.gradients.items()]
@@ -143,6 +147,15 @@ class _Writer:
         whole, name = self._reading.definition(node), self._reading.reference(node)
         return Block((self._at(name),), (Row(self._at(whole)),), (name, whole))
 
+    def _recurrences_in(self, roots: list[Node]) -> list[Block]:
+        """Definitions of the recurrences that have not been told yet."""
+        shown = self._reading.shown
+        return [
+            Block((self._at(shown(left)),), (Row(self._at(shown(right)), (rule,)),))
+            for made in self._recurrences.new(roots)
+            for left, right, rule in rows(made, self._names)
+        ]
+
     def _line(self, line: Line, groups: list[Group]) -> list[Block]:
         blocks: list[Block] = []
         folded: list[Rule] = []
@@ -152,6 +165,7 @@ class _Writer:
                 folded += group.rules
                 continue
             blocks += [self._local(step) for step in group.local] if self._every else []
+            blocks += self._recurrences_in([s.after.node for s in group.own])
             block = self._block(group, folded, line if group.node is line.node else None)
             blocks += [block] if block else []
             folded = []
@@ -184,7 +198,7 @@ class _Writer:
         if v in self._error_terms:
             left.insert(0, self._error_term(v))
         whole = reading.in_order(reading.shown(steps[-1].after, v), v)
-        return Block(tuple(self._at(e) for e in left), _distinct(rows), (left[0], whole) if line and whole.shape else None)
+        return Block(tuple(self._at(e) for e in left), _distinct(rows), (left[0], whole) if line and whole.shape and left[0] != whole else None)
 
     def _error_term(self, v: Node) -> Expr:
         """delta of a node, in the node's reading order."""

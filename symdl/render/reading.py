@@ -159,7 +159,7 @@ class Reading:
         return self._frozen[root]
 
     def _stops(self, node: Node) -> bool:
-        return node in self.names or node in self._derivatives or node in self._let_of or node in self._frozen
+        return node.op == kinds.RECUR or node in self.names or node in self._derivatives or node in self._let_of or node in self._frozen
 
     def _symbol(self, symbol: Symbol) -> Term:
         """The derivative by its name, with the axes of the node that it stands for as labels."""
@@ -173,6 +173,8 @@ class Reading:
             return self._symbol(self._derivatives[node])
         if node in self.names:
             return Term(self.stand_in(node), self.order(node))
+        if node.op == kinds.RECUR:
+            return Term(node, tuple(range(node.rank)))
         let = self._let_of.get(node)
         if let is not None:
             # After y = sigma(z), a sigma(z) in a derivative is y.
