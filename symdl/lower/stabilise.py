@@ -20,6 +20,8 @@ from symdl.graph.node import Node, Size, intern
 from symdl.graph.number import is_negative, plus, times
 from symdl.graph.rebuild import placed, rebuild
 from symdl.graph.walk import topological
+from symdl.lower.behind import argument, arguments, inside
+from symdl.lower.masks import join_masks, masked_exponent
 
 #: sigmoid(-z) and softplus(-z) as functions of z: names of the machine room, so that z is not computed twice.
 COSIGMOID = "cosigmoid"
@@ -75,25 +77,6 @@ def rebuild_here(node: Node, args: Sequence[Term]) -> Term:
     return rebuild(node, args)
 
 
-def _inside(term: Term) -> Term:
-    """The term behind names."""
-    while term.node.op == kinds.LET:
-        term = placed(Term(term.node.args[0], term.node.maps[0]), term.map)
-    return term
-
-
-def _argument(term: Term, name: str) -> Term | None:
-    """z when the term is name(z), by whatever name it is known."""
-    inner = _inside(term)
-    if inner.node.op == kinds.FN and inner.node.attr == name:
-        return placed(Term(inner.node.args[0], inner.node.maps[0]), inner.map)
-    return None
-
-
-def _terms(term: Term) -> list[Term]:
-    return [placed(Term(a, m), term.map) for a, m in term.node.terms()]
-
-
 def _apply(name: str, z: Term) -> Term:
     """name(z), without the table's algebra."""
     labels = tuple(dict.fromkeys(e for e in z.map if not build.is_fixed(e)))
@@ -115,16 +98,16 @@ def _add(term: Term) -> Term:
     if len(node.args) != 2 or node.args[1].op != kinds.CONST or plus(node.attr[0], times(node.attr[1], node.args[1].attr)) != 0:
         return term
     scale = times(-1, node.attr[0])
-    first = _terms(term)[0]
-    z = _argument(first, "sigmoid")
+    first = arguments(term)[0]
+    z = argument(first, "sigmoid")
     if z is not None:
         return build.mul(scale, [_apply(COSIGMOID, z)])
-    z = _argument(first, COSIGMOID)
+    z = argument(first, COSIGMOID)
     if z is not None:
         return build.mul(scale, [_apply("sigmoid", z)])
-    inner = _inside(first)
+    inner = inside(first)
     if inner.node.op == kinds.POW and inner.node.attr == 2:
-        z = _argument(_terms(inner)[0], "tanh")
+        z = argument(arguments(inner)[0], "tanh")
         if z is not None:
             double = build.mul(2, [z])
             slope = build.mul(times(4, scale), [_apply("sigmoid", double), _apply(COSIGMOID, double)])
@@ -136,10 +119,10 @@ def _add(term: Term) -> Term:
 
 def _one_plus_exp(term: Term) -> Term | None:
     """w when the term is 1 + exp(w)."""
-    inner = _inside(term)
+    inner = inside(term)
     node = inner.node
     if node.op == kinds.ADD and node.attr == (1, 1) and node.args[1].op == kinds.CONST and node.args[1].attr == 1:
-        return _argument(_terms(inner)[0], "exp")
+        return argument(arguments(inner)[0], "exp")
     return None
 
 
@@ -151,25 +134,26 @@ class _SumExp(NamedTuple):
 
 
 def _sum_exp(term: Term) -> _SumExp | None:
-    inner = _inside(term)
+    inner = inside(term)
     node = inner.node
-    if node.op != kinds.MUL or len(node.args) != 1 or not node.attr.summed or node.attr.deltas or node.attr.coef != 1:
+    if node.op != kinds.MUL or not node.attr.summed or node.attr.deltas or node.attr.coef != 1:
         return None
     names = {node.rank + k: build.fresh() for k in range(len(node.attr.summed))}
     labels = dict(enumerate(inner.map)) | names
-    z = _argument(build.rename(Term(node.args[0], node.maps[0]), labels), "exp")
+    factors = [build.rename(Term(a, m), labels) for a, m in node.terms()]
+    z = argument(factors[0], "exp") if len(factors) == 1 else masked_exponent(factors)
     return None if z is None else _SumExp(z, dict(zip(names.values(), node.attr.summed, strict=True)))
 
 
 def _fn(term: Term) -> Term:
     name = term.node.attr
     if name == "sigmoid":
-        return _sigmoid(_terms(term)[0])
+        return _sigmoid(arguments(term)[0])
     if name != "log":
         return term
-    inner = _terms(term)[0]
+    inner = arguments(term)[0]
     for function, opposite in (("sigmoid", COSOFTPLUS), (COSIGMOID, "softplus")):
-        z = _argument(inner, function)
+        z = argument(inner, function)
         if z is not None:
             return build.mul(-1, [_apply(opposite, z)])
     w = _one_plus_exp(inner)
@@ -184,7 +168,7 @@ def _pow(term: Term) -> Term:
     exponent = term.node.attr
     if not is_negative(exponent):
         return term
-    base = _terms(term)[0]
+    base = arguments(term)[0]
     w = _one_plus_exp(base)
     if w is not None:
         return build.pow_(_sigmoid(build.mul(-1, [w])), times(-1, exponent))
@@ -199,7 +183,7 @@ def _mul(term: Term) -> Term:
     node = term.node
     labels = [*term.map, *(build.fresh() for _ in node.attr.summed)]
     factors = [placed(Term(a, m), labels) for a, m in node.terms()]
-    joined = _join_logistic(factors) or _join_softmax(factors)
+    joined = _join_logistic(factors) or _join_softmax(factors) or join_masks(factors)
     if joined is None:
         return term
     sizes = node.sizes()
@@ -216,13 +200,13 @@ def _again(term: Term) -> Term:
 def _join_logistic(factors: list[Term]) -> list[Term] | None:
     """exp(w) * sigmoid(-w)**k = sigmoid(w) * sigmoid(-w)**(k - 1), for either sign of w."""
     for k, factor in enumerate(factors):
-        w = _argument(factor, "exp")
+        w = argument(factor, "exp")
         if w is None:
             continue
         wanted, gives = _sigmoid(build.mul(-1, [w])), _sigmoid(w)
         for j, other in enumerate(factors):
-            base, exponent = (other, 1) if other.node.op != kinds.POW else (_terms(other)[0], other.node.attr)
-            if _inside(base) == wanted and type(exponent) is int and exponent >= 1:
+            base, exponent = (other, 1) if other.node.op != kinds.POW else (arguments(other)[0], other.node.attr)
+            if inside(base) == wanted and type(exponent) is int and exponent >= 1:
                 rest = [f for n, f in enumerate(factors) if n not in (j, k)]
                 return [*rest, gives, *([build.pow_(base, exponent - 1)] if exponent > 1 else [])]
     return None
@@ -236,7 +220,7 @@ def _join_softmax(factors: list[Term]) -> list[Term] | None:
             continue
         count, log_sum = found
         for j, other in enumerate(factors):
-            z = _argument(other, "exp")
+            z = argument(other, "exp")
             if j == k or z is None or z.node is not log_sum.node.args[0]:
                 continue
             rest = [f for n, f in enumerate(factors) if n not in (j, k)]
@@ -247,11 +231,11 @@ def _join_softmax(factors: list[Term]) -> list[Term] | None:
 
 def _minus_logsumexp(term: Term) -> tuple[int, Term] | None:
     """k and L when the term is exp(-k*L), L a logsumexp."""
-    w = _argument(term, "exp")
+    w = argument(term, "exp")
     if w is None or w.node.op != kinds.MUL or len(w.node.args) != 1 or w.node.attr.summed:
         return None
     coef = w.node.attr.coef
-    inner = _terms(w)[0]
+    inner = arguments(w)[0]
     good = type(coef) is int and coef < 0 and inner.node.op == kinds.REDUCE and inner.node.attr.kind == "logsumexp"
     return (-coef, inner) if good else None
 

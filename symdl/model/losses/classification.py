@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import sympy as sp
-
 from symdl.errors import DomainError, ShapeError
 from symdl.expr import ops
-from symdl.expr.activations import clamp, log_softmax
-from symdl.expr.ops import log, logsumexp, softplus, sum_
+from symdl.expr.activations import log_softmax
+from symdl.expr.ops import logsumexp, softplus, sum_
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.expr.windows import equal, position
+from symdl.functions import TABLE
 from symdl.model.losses.common import check_reduction, equal_shapes, last_axis, reduced, same_shape
 from symdl.model.shapes import along, same_size
 
 #: PyTorch keeps logarithms of probabilities above -100.
-LEAST = sp.exp(-100)
+_log = TABLE["clamped_log"].sympy
 
 
 def cross_entropy(input: Any, target: Any, weight: Any = None, ignore_index: int | None = None, reduction: str | None = None, label_smoothing: Any = 0) -> Expr:
@@ -98,7 +97,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
         Broadcasts to the input.
     """
     x, y = same_shape("binary_cross_entropy", input, target)
-    losses = -(y * log(clamp(x, min=LEAST)) + (1 - y) * log(clamp(1 - x, min=LEAST)))
+    losses = -(y * _log(x) + (1 - y) * _log(1 - x))
     return reduced("binary_cross_entropy", _weighed("binary_cross_entropy", losses, weight), reduction)
 
 
