@@ -22,12 +22,18 @@ from symdl.graph import build
 from symdl.graph.node import InputInfo, Size
 
 
-def from_sympy(value: Any) -> Expr:
+def from_sympy(value: Any, context: Any = None) -> Expr:
     """The Expr of a plain SymPy expression.
 
     Sums may start anywhere; an index that runs over a whole axis is shifted to start at 0, and all such sums must start at the same place. Sums over a
     part of an axis, indices that are computed (``x[i + 1]``, 0 outside the axis) and indices that stand as numbers are read by positions.
     Matrix expressions have two axes, column vectors too; their elements count from 0.
+
+    Parameters
+    ----------
+    value : SymPy expression
+    context : SymPy expression, optional
+        Where it belongs: sizes of tensors without a shape, and where indices start, are known from there too.
 
     Raises
     ------
@@ -36,8 +42,12 @@ def from_sympy(value: Any) -> Expr:
     ShapeError
         When shapes or ranges of indices do not go together.
     """
-    value = separated(value.as_immutable() if isinstance(value, sp.MatrixBase) else value)
-    return Reading(value).read(value)
+    value = value.as_immutable() if isinstance(value, sp.MatrixBase) else value
+    if context is None:
+        value = separated(value)
+        return Reading(value).read(value)
+    both = separated(sp.Tuple(value, context))
+    return Reading(both[0], ranges=Ranges(both)).read(both[0])
 
 
 def lower_limit(value: sp.Basic) -> Any:

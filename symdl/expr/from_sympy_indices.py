@@ -203,8 +203,10 @@ def delta(reading: Reading, part: sp.KroneckerDelta) -> Expr:
     if all(plain) and i.is_number and j.is_number:
         return Expr(build.constant(1 if i == j else 0))
     size = ranges.sizes.get(i, ranges.sizes.get(j))
+    if size is None and part.delta_range:
+        size = plain_size(part.delta_range[1] - part.delta_range[0] + 1)
     if size is None:
-        raise ShapeError(f"{part}: the range of its indices is not known")
+        raise ShapeError(f"{part}: the range of its indices is not known; give it as KroneckerDelta({i}, {j}, (0, n - 1))")
     if not all(plain) or ranges.sizes.get(i, size) != ranges.sizes.get(j, size):
         return ops.elementwise("iszero", reading.inside(i, {}) - reading.inside(j, {}))
     if is_letter(i) and is_letter(j):

@@ -9,7 +9,8 @@ import sympy as sp
 from sympy.matrices.expressions import FunctionMatrix
 
 from symdl.errors import UnsupportedError
-from symdl.expr.from_sympy import lower_limit
+from symdl.expr.from_sympy import from_sympy, lower_limit
+from symdl.expr.ops import trace
 from symdl.expr.tensor import Expr, as_expr
 from symdl.expr.to_sympy import opened, to_sympy
 from symdl.expr.to_sympy_matrices import to_matrices
@@ -92,11 +93,14 @@ def _few_axes(expr: Expr) -> Expr:
     return expr[tuple(0 if n == 1 else slice(None) for n in expr.shape)]
 
 
-def asked(question: Any, scalar: bool = False) -> Expr:
-    """The expression that a question is about; with ``scalar``, a SymPy matrix of one element is that element."""
-    expr = as_expr(question)
-    if scalar and expr.shape == (1, 1) and isinstance(question, (sp.Basic, sp.MatrixBase)):
-        from symdl.expr.ops import trace
+def asked(question: Any, scalar: bool = False, context: Any = None) -> Expr:
+    """The expression that a question is about; with ``scalar``, a SymPy matrix of one element is that element.
 
+    ``context`` is plain SymPy that it belongs to, from which the sizes of its tensors may be known.
+    """
+    if not isinstance(question, (sp.Basic, sp.MatrixBase)):
+        return as_expr(question)
+    expr = from_sympy(question, context if isinstance(context, sp.Basic) else None)
+    if scalar and expr.shape == (1, 1):
         return trace(expr)
     return expr

@@ -14,8 +14,14 @@ from symdl.functions import BY_CLASS, TABLE
 _positive = TABLE["positive"].sympy
 
 
-def ready(value: Any) -> Expr:
+def ready(value: Any, context: Any = None) -> Expr:
     """The Expr of what the user gave; SymPy's derivatives are carried out by SymPy itself, on definitions.
+
+    Parameters
+    ----------
+    value : Expr, number, or SymPy expression
+    context : the same
+        What it is compared with: plain SymPy may know the sizes of tensors, and where indices start, from there.
 
     Raises
     ------
@@ -26,7 +32,7 @@ def ready(value: Any) -> Expr:
         value = _without_cases(_without_derivatives(value))
         if value.has(sp.nan, sp.zoo):
             raise UnsupportedError(f"{value!s:.60} is undefined")
-    return asked(value, scalar=True)
+    return asked(value, scalar=True, context=context)
 
 
 def _without_derivatives(value: sp.Basic) -> Any:

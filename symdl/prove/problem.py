@@ -90,6 +90,7 @@ class Equality:
         self.nodes = topological([lhs.node, rhs.node])
         self.variables = variables(self.nodes)
         self.dims = dims_of([lhs, rhs])
+        self.looks = [lhs.term, rhs.term]
 
     def sides(self, algebra: Functions, inputs: Mapping[str, Value], sizes: Mapping[Any, int], clock: Clock, entry: Any = None) -> tuple[Any, Any]:
         """Both sides as arrays of one shape, points last (not during a discovery); ``entry`` is a hint, the element that matters."""
@@ -121,6 +122,7 @@ class Gradient:
         self.nodes = topological([loss.node, claim.node, wrt.node])
         self.variables = variables(self.nodes)
         self.dims = dims_of([loss, claim, wrt])
+        self.looks = [loss.term, claim.term, wrt.term]
         name = wrt.node.name
         self.targets = [n for n in self.nodes if n is wrt.node or (n.op == kinds.INPUT == wrt.node.op and n.name == name)]
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import sympy as sp
 
+from symdl.graph.labels import Term, is_fixed
 from symdl.graph.node import Node
 
 
-def size_choices(dims: list[sp.Symbol], nodes: Iterable[Node], shape: tuple[Any, ...]) -> list[dict[sp.Symbol, int]]:
-    """Small concrete sizes: unlike ones, all ones, unlike ones the other way round; large enough for fixed positions."""
+def size_choices(dims: list[sp.Symbol], nodes: Iterable[Node], shape: tuple[Any, ...], looks: Iterable[Term] = ()) -> list[dict[sp.Symbol, int]]:
+    """Small concrete sizes: unlike ones, all ones, unlike ones the other way round; large enough for fixed positions, those of ``looks`` included."""
     if not dims:
         return [{}]
-    least = _least(nodes)
+    least = _least([*looks, *(term for node in nodes for term in node.terms())], nodes)
     bases = ([2 + k % 2 for k in range(len(dims))], [1] * len(dims), [3 - k % 2 for k in range(len(dims))])
     chosen = []
     for base in bases:
@@ -41,14 +42,14 @@ def _badness(size: sp.Expr, sizes: Mapping[Any, int]) -> tuple[float, float, int
     return (max(0.0, 1.0 - float(value)), float(value) % 1.0, sum(sizes.values()))
 
 
-def _least(nodes: Iterable[Node]) -> dict[sp.Symbol, int]:
+def _least(terms: Iterable[tuple[Node, tuple[Any, ...]]], nodes: Iterable[Node]) -> dict[sp.Symbol, int]:
     """A fixed position c on an axis asks for a size above c."""
     least: dict[sp.Symbol, int] = {}
+    for arg, entries in terms:
+        for size, entry in zip(arg.shape, entries, strict=True):
+            if is_fixed(entry) and isinstance(size, sp.Symbol):
+                least[size] = max(least.get(size, 1), ~entry + 1)
     for node in nodes:
-        for arg, entries in node.terms():
-            for size, entry in zip(arg.shape, entries, strict=True):
-                if entry < 0 and isinstance(size, sp.Symbol):
-                    least[size] = max(least.get(size, 1), ~entry + 1)
         for a, b in node.attr.deltas if node.op == "mul" else ():
             size = node.sizes()[a if a >= 0 else b]
             if (a < 0 or b < 0) and isinstance(size, sp.Symbol):
