@@ -75,20 +75,32 @@ def _matmul(algebra: Functions, a: Value, b: Value) -> Value:
 
 
 def _simplex(algebra: Functions, shape: tuple[int, ...]) -> Value:
-    """Positive entries that sum to 1 along the last axis."""
-    if shape[-1] == 1:
-        return Value(algebra.ring.integers(np.ones(shape, dtype=int)), positive=True)
-    free = _free(algebra, shape, positive=True)
-    total = algebra.total(free, (len(shape) - 1,))
-    share = algebra.times(free, algebra.inverse(_reshape(total, (*total.shape, 1))))
-    return Value(share.val, share.dot, share.bound, share.slope, positive=True)
+    """Positive entries that sum to 1 along the last axis: the squares of unit vectors, so that they have roots."""
+    directions = _directions(algebra, shape)
+    square = algebra.times(directions, directions)
+    return Value(square.val, square.dot, square.bound, square.slope, positive=True)
 
 
 def _between(algebra: Functions, shape: tuple[int, ...]) -> Value:
-    """Entries in (0, 1): a/(1 + a) for a > 0."""
-    free = _free(algebra, shape, positive=True)
-    share = algebra.times(free, algebra.inverse(algebra.add([1, 1], [algebra.number(1), free])))
-    return Value(share.val, share.dot, share.bound, share.slope, positive=True)
+    """Entries in (0, 1): the first of two that sum to 1, so that x and 1 - x have roots."""
+    pair = _simplex(algebra, (*shape, 2))
+    dot = None if pair.dot is None else pair.dot[..., 0, :, :]
+    return Value(pair.val[..., 0, :], dot, pair.bound, pair.slope, positive=True)
+
+
+def _directions(algebra: Functions, shape: tuple[int, ...]) -> Value:
+    """Vectors of length 1 along the last axis, by stereographic projection."""
+    if shape[-1] == 1:
+        return Value(algebra.ring.integers(np.ones(shape, dtype=int)))
+    free = _free(algebra, (*shape[:-1], shape[-1] - 1))
+    square = algebra.total(algebra.times(free, free), (len(shape) - 1,))
+    square = _reshape(square, (*square.shape, 1))
+    below = algebra.inverse(algebra.add([1, 1], [algebra.number(1), square]))
+    first = algebra.times(algebra.add([1, -1], [algebra.number(1), square]), below)
+    rest = algebra.times(algebra.times(algebra.number(2), free), below)
+    val = np.concatenate([first.val, rest.val], axis=-2)
+    dot = None if rest.dot is None else np.concatenate([first.dot, rest.dot], axis=-3)
+    return Value(val, dot, first.bound + rest.bound, first.slope + rest.slope)
 
 
 def _orthogonal(algebra: Functions, n: int) -> Value:

@@ -197,20 +197,13 @@ def is_positive(node: Node, depth: int = DEPTH) -> bool:
         return node.attr in _POSITIVE_FUNCTIONS
     if node.op == kinds.ADD:
         weighted = [c == 1 if a.op == kinds.CONST else not is_negative(c) for c, a in zip(node.attr, node.args, strict=True)]
-        return _complement(node) or (all(weighted) and all(is_positive(a, depth - 1) for a in node.args))
+        return all(weighted) and all(is_positive(a, depth - 1) for a in node.args)
     if node.op == kinds.MUL:
         return bool(to_sympy(node.attr.coef).is_positive) and not node.attr.deltas and all(is_positive(a, depth - 1) for a in node.args)
     return node.op in (kinds.POW, kinds.LET) and is_positive(node.args[0], depth - 1)
 
 
 _POSITIVE_FUNCTIONS = frozenset({"exp", "sigmoid", "softplus", "cosh"})
-
-
-def _complement(node: Node) -> bool:
-    """1 - x for x in (0, 1)."""
-    shares = [a for c, a in zip(node.attr, node.args, strict=True) if c == -1 and (has(a, "unit") or (a.op == kinds.FN and a.attr == "sigmoid"))]
-    ones = [a for a in node.args if a.op == kinds.CONST and a.attr == 1]
-    return len(node.args) == 2 and len(shares) == 1 and len(ones) == 1
 
 
 def positive_function(node: Node) -> Term | None:
@@ -232,7 +225,7 @@ _AT_POSITIVE: dict[str, Callable[[Term], Term]] = {
 def positive_root(node: Node) -> Term | None:
     """(x**a)**b = x**(a b) for x > 0, where a b is simpler."""
     inner = node.args[0]
-    if inner.op != kinds.POW or not isinstance(node.attr, Fraction) or not is_positive(inner.args[0]):
+    if inner.op != kinds.POW or not isinstance(node.attr, Fraction) or inner.args[0].op == kinds.ADD or not is_positive(inner.args[0]):
         return None
     bottom, exponent = base(Term(inner, node.maps[0]))
     return build.pow_(bottom, to_sympy(exponent) * to_sympy(node.attr))
