@@ -1,4 +1,4 @@
-"""Functions that losses are made of: the hinge, Huber's function, and z log z with its limit at 0.
+"""Functions that losses are made of: the hinge, Huber's function, z log z with its limit at 0, and the logarithm cut off.
 
 Sources: Huber 1964 (robust estimation of a location parameter); Cover and Thomas, section 2.1 (0 log 0 = 0).
 """
@@ -10,6 +10,7 @@ import sympy as sp
 from symdl.functions import stable_activations as stable
 from symdl.functions.activations import positive, relu
 from symdl.functions.entry import Kink, function
+from symdl.functions.extremes import maximum
 from symdl.functions.rectifiers import clip
 from symdl.functions.stable import relu as _relu_numpy
 
@@ -46,4 +47,17 @@ _xlogx = function(
     at_number=lambda z: sp.S.Zero if z in (0, 1) else None,
 )
 
-ENTRIES = (_hinge, _huber, _xlogx)
+#: max(log z, m), by comparing z with exp(m): in floats 1 - x is compared without loss where x is near 1.
+_clamped_log = function(
+    "clamped_log",
+    "derivative of the logarithm cut off below",
+    lambda z, m: sp.Piecewise((sp.log(z), z > sp.exp(m)), (m, True)),
+    (lambda z, m: positive(z - sp.exp(m)) / maximum(z, sp.exp(m)), lambda z, m: 1 - positive(z - sp.exp(m))),
+    stable.clamped_log,
+    r"\operatorname{log}_{\geq}",
+    (Kink("exp(min)", "min", "0 (from below)"),),
+    {"min": -100},
+    at_number=lambda z, m: sp.S.Zero if z == 1 and m.is_negative else None,
+)
+
+ENTRIES = (_hinge, _huber, _xlogx, _clamped_log)

@@ -101,3 +101,8 @@ def huber(z: Array, delta: Array = 1.0) -> Array:
 def xlogx(z: Array) -> Array:
     """z*log(z), 0 at 0."""
     return z * np.log(np.where(np.asarray(z) == 0, 1.0, z))
+
+
+def clamped_log(z: Array, min: Array = -100.0) -> Array:
+    """max(log z, min)."""
+    return np.log(np.maximum(z, np.exp(min)))
