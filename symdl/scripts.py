@@ -33,7 +33,24 @@ def folder() -> Path:
 
 
 #: The order of the article, from one neuron to a trained network; scripts that are not named here come last.
-ORDER = ("unit_step", "sigmoid", "neuron", "least_squares", "receipt", "network", "cat", "gradient_descent", "textbooks")
+ORDER = (
+    "unit_step",
+    "sigmoid",
+    "neuron",
+    "least_squares",
+    "receipt",
+    "network",
+    "cat",
+    "gradient_descent",
+    "textbooks",
+    "sigmoid_powers",
+    "sigmoid_regression",
+    "softmax",
+    "logistic_regression",
+    "normalization",
+    "attention",
+    "gaussian",
+)
 
 
 def _place(path: Path) -> tuple[int, str]:
