@@ -169,8 +169,8 @@ def test_what_cannot_be_decided_is_unknown(name):
 
 def test_consistent_signs_that_are_not_noticed_do_not_refute():
     # relu(z) > 0 implies relu(z + 1) > 0, which the cases do not know; the truth is not REFUTED for it.
-    verdict = prove(sd.positive(z) * sd.positive(z + 1) if hasattr(sd, "positive") else sd.relu(sd.relu(z) + 1), sd.relu(z) + 1)
-    assert verdict.verdict != "REFUTED"
+    assert prove(sd.positive(z) * sd.positive(z + 1), sd.positive(z)).verdict != "REFUTED"
+    assert prove(sd.relu(sd.relu(z) + 1), sd.relu(z) + 1).verdict != "REFUTED"
 
 
 def test_singular_points_and_huge_powers_are_no_crash():

@@ -8,15 +8,17 @@ import sympy as sp
 
 from symdl.errors import NameError_, ShapeError, UnsupportedError
 from symdl.expr.dims import show_shape
+from symdl.expr.in_kind import Kind
 from symdl.expr.tensor import Expr, as_expr, describe, join_letters, of_node
 from symdl.graph.node import INPUT, LET
 from symdl.graph.walk import topological
 from symdl.prove.equal import TIME_BUDGET
+from symdl.prove.everysize.same import is_derivative
 from symdl.prove.plain import ready
 from symdl.prove.problem import Gradient
-from symdl.prove.settle import settle
+from symdl.prove.settle import confirmed, for_every_size, settle
 from symdl.prove.stop import Clock
-from symdl.steps.verdict import UNKNOWN, Verdict
+from symdl.steps.verdict import PROVED, UNKNOWN, Verdict
 
 
 def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET) -> Verdict:
@@ -49,8 +51,8 @@ def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET) 
     clock = Clock(time_budget)
     try:
         expr = ready(loss)
-        target = _target(expr, wrt)
-        claimed = _read(claim, expr) if isinstance(claim, str) else ready(claim)
+        target = _target(expr, wrt, Kind.of(loss).start)
+        claimed = _read(claim, expr) if isinstance(claim, str) else ready(claim, loss)
     except UnsupportedError as error:
         return Verdict(UNKNOWN, "reading the expression", detail=str(error))
     wanted = expr.shape + target.shape
@@ -60,7 +62,10 @@ def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET) 
             f"has the shape {show_shape(wanted)}"
         )
     join_letters([expr, target, claimed], "check")
-    return settle(Gradient(expr, target, claimed), clock)
+    problem = Gradient(expr, target, claimed)
+    if is_derivative(expr, target, claimed, problem.targets, Clock(time_budget / 4)) and confirmed(problem, clock):
+        return Verdict(PROVED, for_every_size(problem))
+    return settle(problem, clock)
 
 
 def named_parts(expr: Expr) -> dict[str, Expr]:
@@ -79,11 +84,11 @@ def _read(text: str, loss: Expr) -> Expr:
     return claimed
 
 
-def _target(loss: Expr, wrt: Any) -> Expr:
+def _target(loss: Expr, wrt: Any, start: Any) -> Expr:
     parts = named_parts(loss)
     if isinstance(wrt, (sp.Indexed, sp.IndexedBase)):
         whole = _known(parts, str(wrt.base.label if isinstance(wrt, sp.Indexed) else wrt.label))
-        return whole[wrt.indices] if isinstance(wrt, sp.Indexed) else whole
+        return whole[tuple(i - start if i.is_number else i for i in wrt.indices)] if isinstance(wrt, sp.Indexed) else whole
     if isinstance(wrt, str):
         return _known(parts, wrt)
     target = as_expr(wrt)

@@ -7,10 +7,12 @@ from typing import Any
 from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr.dims import show_shape
 from symdl.expr.tensor import Expr, describe, join_letters
+from symdl.prove.everysize.same import same
 from symdl.prove.expand import same_for_every_size
+from symdl.prove.induction import by_induction
 from symdl.prove.plain import ready
 from symdl.prove.problem import Equality
-from symdl.prove.settle import settle
+from symdl.prove.settle import confirmed, for_every_size, settle
 from symdl.prove.stop import Clock
 from symdl.steps.verdict import PROVED, UNKNOWN, Verdict
 
@@ -21,7 +23,7 @@ TIME_BUDGET = 10.0
 def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET) -> Verdict:
     """Decide whether two expressions are equal.
 
-    First by normal form, which holds for every size; else exactly at concrete sizes (several small ones where sizes are symbols): exponentials,
+    First by normal form (``everysize``), which holds for every size; else exactly at concrete sizes (several small ones where sizes are symbols): exponentials,
     logarithms and angles become generators of a field, and the difference is tested at random points modulo random primes (Schwartz 1980; Zippel
     1979). Jumps and kinks (relu, abs, step, max) are gone through by cases of sign, boundaries excluded. Equality is meant wherever both
     sides are defined as real numbers.
@@ -45,15 +47,20 @@ def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET) -> Verdict:
     """
     clock = Clock(time_budget)
     try:
-        left, right = ready(lhs), ready(rhs)
+        left, right = ready(lhs, rhs), ready(rhs, lhs)
     except UnsupportedError as error:
         return Verdict(UNKNOWN, "reading the expression", detail=str(error))
     check_shapes(left, right, "prove")
     if left == right:
         return Verdict(PROVED, "canonical form, for every size")
-    if same_for_every_size(left, right, Clock(time_budget / 4)):
-        return Verdict(PROVED, "normal form (products of sums multiplied out), for every size")
-    return settle(Equality(left, right), clock)
+    problem = Equality(left, right)
+    if same(left, right, Clock(time_budget / 4)) or same_for_every_size(left, right, Clock(time_budget / 8)):
+        if confirmed(problem, clock):
+            return Verdict(PROVED, for_every_size(problem))
+    found = by_induction(left, right, Clock(time_budget / 2), lambda a, b: prove(a, b, time_budget / 4))
+    if found is not None and confirmed(problem, clock):
+        return found
+    return settle(problem, clock)
 
 
 def check_shapes(left: Expr, right: Expr, operation: str) -> None:

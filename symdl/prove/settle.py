@@ -13,15 +13,15 @@ from symdl.errors import SymdlError
 from symdl.prove.samples import probes
 from symdl.prove.sizes import size_choices
 from symdl.prove.stop import Clock, Stop
-from symdl.prove.witness import Found, agrees_somewhere, refute
 from symdl.prove.whole import assignments
+from symdl.prove.witness import Found, agrees_somewhere, refute
 from symdl.prove.zerotest import Outcome, concrete, decide
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
 
 def settle(problem: Any, clock: Clock) -> Verdict:
     """Decide a problem; UNKNOWN says what was tried."""
-    choices = size_choices(problem.dims, problem.nodes, problem.shape)
+    choices = size_choices(problem.dims, problem.nodes, problem.shape, problem.looks)
     done: list[Outcome] = []
     every = True
     for sizes, fixed in _cases(problem, choices):
@@ -61,6 +61,25 @@ def _cases(problem: Any, choices: list[dict[sp.Symbol, int]]) -> Iterator[tuple[
             problem.variables.update({name: replace(known[name], fixed=value) for name, value in values.items()})
             yield sizes, every
     problem.variables.update(known)
+
+
+def confirmed(problem: Any, clock: Clock) -> bool:
+    """Whether the sides are both defined, and agree, at some real point: asked before an equality of normal forms counts."""
+    for sizes in size_choices(problem.dims, problem.nodes, problem.shape, problem.looks):
+        try:
+            if _agrees_in_floats(problem, sizes) or agrees_somewhere(problem, sizes, clock, (0,) * len(problem.shape)) is True:
+                return True
+        except Stop:
+            return False
+    return False
+
+
+def for_every_size(problem: Any) -> str:
+    """How an equality of normal forms is called."""
+    if not problem.dims:
+        return "normal form"
+    fixed = any(e < 0 for node in problem.nodes for m in node.maps for e in m)
+    return "normal form, for every size" + (" that has the positions named" if fixed else "")
 
 
 def _method(done: list[Outcome], choices: list[dict[sp.Symbol, int]]) -> str:

@@ -1,0 +1,245 @@
+"""The other functions (sin, cos, erf, arctan, the table's definitions) and matrix functions, as atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import sympy as sp
+
+from symdl.functions import BY_CLASS, TABLE
+from symdl.prove.everysize.atom import ONE, Atom, Poly, add_to, is_number, scaled, total_of, whole
+from symdl.prove.everysize.net import canonical_slots
+from symdl.prove.everysize.relations import heaviest
+from symdl.prove.everysize.tower import Tower
+from symdl.prove.stop import Undefined, Unreadable
+
+
+class Special(Tower):
+    """A tower with all functions of the table, and inverses and determinants."""
+
+    def __init__(self, clock: Any) -> None:
+        super().__init__(clock)
+        #: Atom of an inverse or determinant -> the size of its matrix.
+        self.matrix_sizes: dict[int, Any] = {}
+        self._primitives: dict[str, Callable[..., Poly]] = {
+            "exp": self.exp, "log": self.log, "sin": lambda x: self._odd("sin", x), "cos": self.cos, "arctan": lambda x: self._odd("arctan", x),
+            "erf": lambda x: self._odd("erf", x), "abs": lambda x: self.times(x, self.sign(x)), "sign": self.sign, "positive": self.step,
+            "step": self.step, "relu": lambda x: self.times(x, self.step(x)), "iszero": self.iszero, "where": self.where,
+        }  # fmt: skip
+        for kind, name in (("sin", "sin"), ("cos", "cos"), ("erf", "erf"), ("arctan", "arctan"), ("iszero", "iszero")):
+            self.makers[kind] = self._function_again(name)
+        self.makers["max"] = self._max_again
+
+    def _function_again(self, name: str) -> Callable[[Atom, Sequence[int]], Poly]:
+        return lambda atom, labels: self._primitives[name](self.reduced(self.place(dict(atom.data), dict(enumerate(labels)))))
+
+    # --- functions ------------------------------------------------------------------------------------------------
+
+    def apply(self, name: str, args: Sequence[Poly]) -> Poly:
+        """A function of the table, by its definition."""
+        primitive = self._primitives.get(name)
+        if primitive is not None:
+            return primitive(*args)
+        symbols, definition = _definition(name)
+        if definition is None:
+            raise Unreadable(f"the function {name} has no definition in simpler ones")
+        return self.formula(definition, dict(zip(symbols, args, strict=True)))
+
+    def _odd(self, kind: str, poly: Poly) -> Poly:
+        if not poly:
+            return {}
+        sign = 1
+        if self._backwards(poly):
+            poly, sign = scaled(poly, -1), -1
+        atom, labels = self.over(kind, poly)
+        if kind == "sin":
+            self._pythagoras(poly)
+        return scaled(self.factor(atom, labels), sign)
+
+    def cos(self, poly: Poly) -> Poly:
+        if not poly:
+            return dict(ONE)
+        if self._backwards(poly):
+            poly = scaled(poly, -1)
+        self._pythagoras(poly)
+        atom, labels = self.over("cos", poly)
+        return self.factor(atom, labels)
+
+    def _pythagoras(self, poly: Poly) -> None:
+        sin, at = self.over("sin", poly)
+        cos, there = self.over("cos", poly)
+        self.state((((sin.number, at), 2),), total_of([(1, dict(ONE)), (-1, self.factor(cos, there, 2))]))
+
+    def sign(self, poly: Poly) -> Poly:
+        return total_of([(1, self.step(poly)), (-1, self.step(scaled(poly, -1)))])
+
+    def iszero(self, poly: Poly) -> Poly:
+        value = is_number(poly)
+        if value is not None:
+            return {} if value else dict(ONE)
+        if self.positive(poly) or self.positive(scaled(poly, -1)) or self.generic(poly):
+            return {}
+        _, _, left = self.content(poly, True)
+        return self._indicator("iszero", scaled(left, -1) if self._backwards(left) else left)
+
+    def where(self, c: Poly, a: Poly, b: Poly) -> Poly:
+        return total_of([(1, b), (1, self.times(self.step(c), total_of([(1, a), (-1, b)])))])
+
+    def maximum(self, poly: Poly, bound: Sequence[int]) -> Poly:
+        """The largest over some labels: a name without relations."""
+        atom, labels = self.over("max", poly, tuple(bound))
+        return self.factor(atom, labels)
+
+    def _max_again(self, atom: Atom, labels: Sequence[int]) -> Poly:
+        terms, count = atom.data
+        bound = [self.fresh() for _ in range(count)]
+        return self.maximum(self.place(dict(terms), dict(enumerate([*bound, *labels]))), bound)
+
+    # --- SymPy -----------------------------------------------------------------------------------------------------
+
+    def formula(self, expr: Any, known: Mapping[Any, Poly]) -> Poly:
+        """A definition in symbols with known values."""
+        if expr in known:
+            return known[expr]
+        if not expr.free_symbols:
+            return self.constant(expr)
+        if isinstance(expr, sp.Piecewise):
+            return self._piecewise(expr, known)
+        if expr.is_Pow or isinstance(expr, sp.exp):
+            base, exponent = expr.as_base_exp()
+            if exponent.is_Rational and base is not sp.E:
+                return self.power(self.formula(base, known), whole(Fraction(int(exponent.p), int(exponent.q))))
+            power = self.formula(exponent, known)
+            return self.exp(power if base is sp.E else self.times(power, self.log(self.formula(base, known))))
+        args = [self.formula(a, known) for a in expr.args]
+        if expr.is_Add:
+            return total_of((1, a) for a in args)
+        if expr.is_Mul:
+            out = args[0]
+            for a in args[1:]:
+                out = self.times(out, a)
+            return out
+        name = BY_CLASS.get(type(expr))
+        if name is None:
+            raise Unreadable(f"{type(expr).__name__} has no reading here")
+        return self.apply(name, args)
+
+    def _piecewise(self, expr: sp.Piecewise, known: Mapping[Any, Poly]) -> Poly:
+        """Sum of branch x indicator, boundaries excluded."""
+        rest = dict(ONE)
+        total: Poly = {}
+        for branch, condition in expr.args:
+            here = self._holds(condition, known)
+            if branch is not sp.nan:
+                add_to(total, self.times(self.times(rest, here), self.formula(branch, known)))
+            rest = self.times(rest, total_of([(1, dict(ONE)), (-1, here)]))
+        return total
+
+    def _holds(self, condition: Any, known: Mapping[Any, Poly]) -> Poly:
+        if condition == sp.true:
+            return dict(ONE)
+        if condition == sp.false:
+            return {}
+        if isinstance(condition, (sp.And, sp.Or)):
+            parts = [self._holds(a, known) for a in condition.args]
+            flip = isinstance(condition, sp.Or)
+            out = dict(ONE)
+            for part in parts:
+                out = self.times(out, total_of([(1, dict(ONE)), (-1, part)]) if flip else part)
+            return total_of([(1, dict(ONE)), (-1, out)]) if flip else out
+        if isinstance(condition, (sp.Eq, sp.Ne)):
+            equal = self.iszero(self._gap(condition, known))
+            return equal if isinstance(condition, sp.Eq) else total_of([(1, dict(ONE)), (-1, equal)])
+        if isinstance(condition, (sp.Gt, sp.Ge, sp.Lt, sp.Le)):
+            above = scaled(self._gap(condition, known), 1 if isinstance(condition, (sp.Gt, sp.Le)) else -1)
+            strict = isinstance(condition, (sp.Gt, sp.Lt))
+            return self.step(above) if strict else total_of([(1, dict(ONE)), (-1, self.step(above))])
+        raise Unreadable(f"the condition {condition} has no reading here")
+
+    def _gap(self, condition: Any, known: Mapping[Any, Poly]) -> Poly:
+        return total_of([(1, self.formula(condition.lhs, known)), (-1, self.formula(condition.rhs, known))])
+
+    # --- matrices ----------------------------------------------------------------------------------------------------
+
+    def inverse(self, poly: Poly, row: int, column: int, size: Any) -> Poly:
+        """The inverse, at labels ``row`` and ``column``, of a matrix given at the same labels."""
+        diagonal = self._diagonal(poly, row, column)
+        if diagonal is not None:
+            return self.mul(self.power(diagonal, -1), self.delta(row, column))
+        if not poly:
+            raise Undefined("the inverse of zero")
+        scale, shared, left = self.content(poly, False)
+        common = {f: e for f, e in shared.items() if row not in f[1] and column not in f[1]}
+        matrix = self.mul(left, {tuple(sorted((f, e) for f, e in shared.items() if f not in common)): 1})
+        inverted = self._inverted(matrix)
+        out = self._inverse_atom(matrix, row, column, size) if inverted is None else inverted
+        return self.reduced(self.times(out, self.power({tuple(sorted(common.items())): scale}, -1)))
+
+    def _diagonal(self, poly: Poly, row: int, column: int) -> Poly | None:
+        """f where the polynomial is f*delta(row, column)."""
+        low, high = min(row, column), max(row, column)
+        out: Poly = {}
+        for mono, c in poly.items():
+            if not mono or mono[0][0] != (0, (low, high)):
+                return None
+            out[mono[1:]] = c
+        return out or None
+
+    def _inverse_atom(self, matrix: Poly, row: int, column: int, size: Any) -> Poly:
+        slotted = canonical_slots(matrix, (), {row, column}, self.place, self.atoms)
+        r = slotted.labels.index(row)
+        # Its entry at (i, j) is that of the inverse of the matrix given at (i, j): symmetric where the matrix is.
+        atom = self.intern("inv", 2, (slotted.terms, (r, 1 - r)), slotted.group)
+        self.matrix_sizes[atom.number] = size
+        self._relate_inverse(atom, dict(slotted.terms), r, 1 - r, size)
+        return self.factor(atom, slotted.labels)
+
+    def _relate_inverse(self, atom: Atom, matrix: Poly, r: int, c: int, size: Any) -> None:
+        """Sum over j of A[i, j]*inv[j, k] = delta(i, k) and the other way round, solved for one term of A."""
+        slots = tuple(range(atom.rank))
+        naming = [m for m in matrix if {label for f, _ in m for label in f[1]} == set(slots) and m[0][0][0] != 0]
+        if not naming:
+            return
+        lead = heaviest(self, {m: matrix[m] for m in naming})
+        i, j, k = atom.rank, atom.rank + 1, atom.rank + 2
+        for left in (True, False):
+            of = {r: i, c: j} if left else {r: j, c: k}
+            inverse = self.factor(atom, [({r: j, c: k} if left else {r: i, c: j}).get(s, s) for s in slots])
+            whole_sum = {m: self.sum_over(self.mul(self.place({m: 1}, of), inverse), j, size) for m in matrix}
+            (pattern, unit), *more = whole_sum[lead].items()
+            if more:
+                continue
+            value = self.delta(i, k)
+            for m, scale in matrix.items():
+                if m != lead:
+                    add_to(value, whole_sum[m], -scale)
+            self.state(pattern, scaled(value, 1 / (Fraction(matrix[lead]) * unit)))
+
+    def determinant(self, poly: Poly, row: int, column: int, size: Any) -> Poly:
+        """The determinant: a name, its reciprocal for an inverse."""
+        inverted = self._inverted(poly)
+        if inverted is not None:
+            return self.power(self.determinant(inverted, row, column, size), -1)
+        slotted = canonical_slots(poly, (), {row, column}, self.place, self.atoms)
+        atom = self.intern("det", 0, (slotted.terms, size))
+        self.matrix_sizes[atom.number] = size
+        return self.factor(atom, ())
+
+    def _inverted(self, poly: Poly) -> Poly | None:
+        """A where the polynomial is the inverse of A, at the same labels."""
+        if len(poly) != 1 or list(poly.values()) != [1]:
+            return None
+        (mono,) = poly
+        if len(mono) != 1 or mono[0][1] != 1 or self.atoms[mono[0][0][0]].kind != "inv":
+            return None
+        return self.place(dict(self.atoms[mono[0][0][0]].data[0]), dict(enumerate(mono[0][0][1])))
+
+
+@cache
+def _definition(name: str) -> tuple[tuple[Any, ...], Any]:
+    entry = TABLE[name]
+    symbols = tuple(sp.Dummy(f"z{k}", real=True) for k in range(entry.nargs))
+    return symbols, None if entry.definition is None else sp.sympify(entry.definition(*symbols))
