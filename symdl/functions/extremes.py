@@ -9,7 +9,6 @@ import sympy as sp
 
 from symdl.functions.activations import positive
 from symdl.functions.entry import Elementwise, Kink, function
-from symdl.functions.select import iszero
 
 _TIE = (Kink("a = b", "a", "1/2 by each"),)
 
@@ -18,7 +17,8 @@ def _extreme(name: str, word: str, sign: int, numpy: Any, latex: str) -> Element
     """``sign`` 1: the larger."""
 
     def share(mine: sp.Expr, other: sp.Expr) -> sp.Expr:
-        return positive(sign * (mine - other)) + iszero(mine - other) / 2
+        # 1, 1/2 or 0. Not with iszero, which is for whole numbers: the prover would take the inputs for class numbers.
+        return (1 + positive(sign * (mine - other)) - positive(sign * (other - mine))) / 2
 
     def definition(a: sp.Expr, b: sp.Expr) -> sp.Expr:
         return sp.Piecewise((a, sign * (a - b) > 0), (b, True))
