@@ -58,17 +58,20 @@ def _steps(swept: Sweep, names: Names, record: Record, of: str) -> list[Step]:
     users = list(dict.fromkeys(e.user for e in record.edges))
     steps = [_local_step(names, u, v, [e for e in record.edges if e.user is u]) for u in users]
     through = list(dict.fromkeys(u for joint in record.joints for u in joint.users))
-    formal = [_formal(swept.adjoints[u], u, v) for u in (*users, *through)]
-    carried = [_carried_out(swept.adjoints[e.user], e) for e in record.edges] + [joint.term for joint in record.joints]
-    rule = record.joints[0].rule if record.joints else CHAIN
+    formal = [_formal(swept.adjoints[u], u, v) for u in users]
+    joint = [j.term for j in record.joints]
+    carried = [_carried_out(swept.adjoints[e.user], e) for e in record.edges] + joint
     total = as_adjoint(out, v, record.found)
-    before = as_adjoint(out, v, build.formal_sum(formal))
+    before = as_adjoint(out, v, build.formal_sum(formal + joint))
+    if through:
+        whole = as_adjoint(out, v, build.formal_sum(formal + [_formal(swept.adjoints[u], u, v) for u in through]))
+        steps.append(Step(record.joints[0].rule, whole, before, of))
     uncollapsed = as_adjoint(out, v, build.formal_sum(carried))
     if any(e.local.deltas for e in record.edges):
-        steps.append(Step(rule, before, uncollapsed, of))
+        steps.append(Step(CHAIN, before, uncollapsed, of))
         steps.append(Step(DELTA, uncollapsed, total, of))
     else:
-        steps.append(Step(rule, before, total, of))
+        steps.append(Step(CHAIN, before, total, of))
     for shorter, after in record.rewrites:
         rewritten = as_adjoint(out, v, after)
         steps.append(Step(shorter, total, rewritten, of))

@@ -173,9 +173,7 @@ class Backward:
         batch = len(self._extra) + self._attr.batch
         inits = tuple(self._sources["final"])
         attr = self._attr
-        return close(
-            Opened(tuple(names), attr.length, not attr.down, batch, self._step, tuple(axes), shapes, tuple(self._seeds), inits, tuple(bodies))
-        )
+        return close(Opened(tuple(names), attr.length, not attr.down, batch, self._step, tuple(axes), shapes, tuple(self._seeds), inits, tuple(bodies)))
 
     def contribution(self, place: int) -> Term:
         """What the recurrence gives to the adjoint of its argument at ``place``, in adjoint labels."""
