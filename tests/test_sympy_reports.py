@@ -25,7 +25,7 @@ M3, F = sp.MatrixSymbol("M", 3, 3), sp.MatrixSymbol("F", 3, 3)
 k, b, l, s = sp.symbols("k b l s")
 i, j, q = sp.symbols("i j q", integer=True)
 h, e = sp.IndexedBase("h"), sp.IndexedBase("e")
-I = sp.Identity(n)  # noqa: E741
+I = sp.Identity(n)
 
 
 def square(z):
