@@ -25,7 +25,6 @@ from symdl.expr.ops import (
     logsumexp,
     max_ as max,
     mean,
-    norm,
     ones,
     outer,
     relu,
@@ -45,6 +44,7 @@ from symdl.expr.ops import (
     transpose,
     zeros,
 )
+from symdl.expr.matrices import cumsum, hadamard, kron, matrix_power, min_ as min, norm, std, tril, triu, var, vec
 from symdl.expr.functions import (
     celu,
     clip,

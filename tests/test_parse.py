@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import symdl as sd
 from symdl.expr.grammar import PRECEDENCE, to_postfix
-from symdl.expr.ops import kron
+from symdl.expr.matrices import kron
 from symdl.expr.parse import parse, parse_with
 from symdl.functions import TABLE
 
@@ -189,11 +189,9 @@ def test_a_slip_in_a_name_is_seen():
         parse("X @ weigths", X="n,p", weights="p")
 
 
-def test_kron_of_tensors_is_refused_with_a_mend():
-    with pytest.raises(sd.UnsupportedError, match="outer"):
-        parse("kron(A, B)", A="n,n", B="n,n")
-    with pytest.raises(sd.UnsupportedError):
-        kron(v, v)
+def test_kron_of_tensors_is_read():
+    assert parse("kron(A, B)", A="n,n", B="m,p").shape == kron(sd.tensor("A", *sd.dims("n n")), sd.tensor("B", *sd.dims("m p"))).shape
+    assert parse("kron(s, B)", B="m,p") == sd.tensor("s") * sd.tensor("B", *sd.dims("m p"))
 
 
 def test_shape_errors_name_both():

@@ -24,7 +24,7 @@ from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from sympy.tensor.array.expressions.array_expressions import _ArrayExpr, _CodegenArrayAbstract
 
 from symdl.errors import ShapeError, UnsupportedError
-from symdl.expr import ops
+from symdl.expr import matrices, ops
 from symdl.expr.dims import check_name
 from symdl.expr.from_sympy_cases import Word
 from symdl.expr.from_sympy_indices import plain_size
@@ -116,7 +116,7 @@ def _diagonal_matrix(reading: Reading, part: Any, args: list[Expr]) -> Expr:
 
 
 def _kronecker(reading: Reading, part: KroneckerProduct, args: list[Expr]) -> Expr:
-    return reduce(ops.kron, args)
+    return reduce(matrices.kron, args)
 
 
 def _dot(reading: Reading, part: DotProduct, args: list[Expr]) -> Expr:

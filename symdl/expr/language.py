@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from symdl.errors import ParseError
-from symdl.expr import activations, ops
+from symdl.expr import activations, matrices, ops
 from symdl.expr.tensor import Expr, constant_value, elementwise
 from symdl.functions import TABLE
 
@@ -28,7 +28,7 @@ class Function(NamedTuple):
 
 
 #: Options whose values are words.
-_WORDS = frozenset({"approximate", "reduction"})
+_WORDS = frozenset({"approximate", "reduction", "ord"})
 
 _REDUCING = frozenset({"axis", "keepdims"})
 
@@ -52,11 +52,20 @@ FUNCTIONS = MappingProxyType(
         "inv": Function(ops.inv),
         "transpose": Function(ops.transpose),
         "diag": Function(ops.diag),
-        "norm": Function(ops.norm),
+        "norm": Function(matrices.norm, 1, 2, options=frozenset({"ord", "axis", "keepdims"})),
+        "var": Function(matrices.var, options=frozenset({"axis", "keepdims", "ddof"})),
+        "std": Function(matrices.std, options=frozenset({"axis", "keepdims", "ddof"})),
+        "min": Function(matrices.min_, options=_REDUCING),
+        "matrix_power": Function(matrices.matrix_power, 2, 2),
+        "tril": Function(matrices.tril, 1, 2),
+        "triu": Function(matrices.triu, 1, 2),
+        "cumsum": Function(matrices.cumsum, options=frozenset({"axis"})),
+        "vec": Function(matrices.vec),
+        "hadamard": Function(matrices.hadamard, 2, 2),
         "sqrt": Function(ops.sqrt),
         "outer": Function(ops.outer, 2, 2),
         "dot": Function(ops.dot, 2, 2),
-        "kron": Function(ops.kron, 2, 2),
+        "kron": Function(matrices.kron, 2, 2),
         "cross_entropy": Function(ops.cross_entropy, 2, 2),
         "least_squares": Function(ops.least_squares, 2, 2),
         "eye": Function(ops.eye, sizes=True),
@@ -66,7 +75,18 @@ FUNCTIONS = MappingProxyType(
 )
 
 #: Other names for the same things.
-_ALSO = {"ln": "log", "tr": "trace", "inverse": "inv", "atan": "arctan", "logistic": "sigmoid", "average": "mean", "heaviside": "step", "identity": "eye"}
+_ALSO = {
+    "ln": "log",
+    "tr": "trace",
+    "inverse": "inv",
+    "atan": "arctan",
+    "logistic": "sigmoid",
+    "average": "mean",
+    "heaviside": "step",
+    "identity": "eye",
+    "variance": "var",
+    "mpow": "matrix_power",
+}
 
 
 def function(name: str) -> Function | None:
@@ -106,7 +126,7 @@ def apply(name: str, made: Function, args: list[Expr], options: dict[str, Any]) 
             raise ParseError(f"{name} has no option {option}=" + did_you_mean(option, made.options))
         if isinstance(value, str) and option not in _WORDS:
             raise ParseError(f"{name}: behind {option}= stands a number here; give an expression by its place, as in {name}(x, {value})")
-    if made.axis and len(args) == 2 and "axis" not in options:
+    if made.axis and made.most == 1 and len(args) == 2 and "axis" not in options:
         options = {**options, "axis": _axis(name, args.pop())}
     if not made.least <= len(args) <= made.most:
         counts = f"{made.least}" if made.least == made.most else f"{made.least} to {made.most}"

@@ -174,31 +174,9 @@ def dot(a: Any, b: Any) -> Expr:
     return multiply(left, right) if not left.shape or not right.shape else matmul(left, right)
 
 
-def kron(a: Any, b: Any) -> Expr:
-    """The Kronecker product; so far only with a scalar, as rows i*m + k need index arithmetic that the node table does not have.
-
-    Raises
-    ------
-    UnsupportedError
-        For two tensors.
-    """
-    left, right = as_expr(a), as_expr(b)
-    if left.shape and right.shape:
-        raise UnsupportedError(
-            f"kron of {describe(left)} and {describe(right)} is not supported: use outer(a, b) of vectors, or a[:, None, :, None]*b[None, :, None, :] "
-            "of matrices, which has the same elements on separate axes"
-        )
-    return multiply(left, right)
-
-
 def transpose(value: Any) -> Expr:
     """Axes in reverse order."""
     return as_expr(value).T
-
-
-def norm(value: Any) -> Expr:
-    """The Euclidean norm of a vector, the Frobenius norm of a matrix."""
-    return sqrt(sum_(as_expr(value) ** 2))
 
 
 def _matrix_function(kind: str) -> Callable[[Any], Expr]:
