@@ -170,5 +170,5 @@ _ANEW: Mapping[str, Callable[[Special, Poly], Poly]] = {
     "arctan": lambda ring, x: ring.apply("arctan", [x]),
     "erf": lambda ring, x: ring.apply("erf", [x]),
     "step": lambda ring, x: ring.step(x),
-    "iszero": lambda ring, x: ring.iszero(x),
+    "iszero": lambda ring, x: ring.equation(x),
 }

@@ -27,7 +27,7 @@ class Special(Tower):
         self._primitives: dict[str, Callable[..., Poly]] = {
             "exp": self.exp, "log": self.log, "sin": lambda x: self._odd("sin", x), "cos": self.cos, "arctan": lambda x: self._odd("arctan", x),
             "erf": lambda x: self._odd("erf", x), "abs": lambda x: self.times(x, self.sign(x)), "sign": self.sign, "positive": self.step,
-            "step": self.step, "relu": lambda x: self.times(x, self.step(x)), "iszero": self.iszero, "where": self.where,
+            "step": self.step, "relu": lambda x: self.times(x, self.step(x)), "iszero": self.equation, "where": self.where,
         }  # fmt: skip
         for kind, name in (("sin", "sin"), ("cos", "cos"), ("erf", "erf"), ("arctan", "arctan"), ("iszero", "iszero")):
             self.makers[kind] = self._function_again(name)
@@ -77,10 +77,15 @@ class Special(Tower):
         return total_of([(1, self.step(poly)), (-1, self.step(scaled(poly, -1)))])
 
     def iszero(self, poly: Poly) -> Poly:
+        """The condition x = 0 of a case of real numbers: it holds on a set of measure zero."""
+        return {} if is_number(poly) is None and self.generic(poly) else self.equation(poly)
+
+    def equation(self, poly: Poly) -> Poly:
+        """iszero of the graph: its inputs are class numbers and labels (see ``prove/whole.py``), which do satisfy it."""
         value = is_number(poly)
         if value is not None:
             return {} if value else dict(ONE)
-        if self.positive(poly) or self.positive(scaled(poly, -1)) or self.generic(poly):
+        if self.positive(poly) or self.positive(scaled(poly, -1)):
             return {}
         _, _, left = self.content(poly, True)
         return self._indicator("iszero", scaled(left, -1) if self._backwards(left) else left)
