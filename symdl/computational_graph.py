@@ -232,7 +232,7 @@ class Graph:
             swept = reverse.sweep(self._expr, [n for n in self._order if n.op == INPUT], _adjoint_name)
             for record in swept.records:
                 wanted["total", record.node] = reverse.as_adjoint(self._expr, record.node, record.adjoint)
-                for edge, part in zip(record.edges, record.parts, strict=False):  # the output's seed belongs to no edge
+                for edge, part in zip(record.edges, swept.parts(record), strict=True):
                     wanted["part", edge.user, edge.position] = reverse.as_adjoint(self._expr, record.node, part)
         found = self._evaluate(values, wanted)
         kinds = {kind: {key[1:]: v for key, v in found.items() if key[0] == kind} for kind in ("forward", "part", "total")}

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symdl as sd
+from symdl.diff import scalars as sweeping
 from symdl.errors import SymdlError
 from symdl.graph import build, scalars
 from symdl.graph import node as kinds
@@ -53,6 +54,49 @@ def test_the_short_way_gives_the_same_nodes(operations):
         general = _calculate(operations)
     assert len(quick) == len(general)
     assert all(a.node is b.node and a.map == b.map for a, b in zip(quick, general, strict=True))
+
+
+FUNCTIONS = ["exp", "log", "sin", "tanh", "sigmoid", "relu", "softplus", "gelu", "silu", "abs", "arctan"]
+STEPS = st.lists(st.tuples(st.sampled_from(["+", "-", "*", "/", "**", "let", *FUNCTIONS]), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=20)
+
+
+def _loss(steps):
+    """A random scalar calculation in sd.* operators; every result is used in the loss."""
+    found = [sd.tensor(f"x{k}") for k in range(4)]
+    for count, (what, k, m) in enumerate(steps):
+        a, b = found[-1 - k % min(6, len(found))], found[m % len(found)]
+        try:
+            if what in FUNCTIONS:
+                made = sd.abs(a) if what == "abs" else getattr(sd, what)(a)
+            elif what == "let":
+                made = sd.let(f"r{count}", a)
+            else:
+                made = {"+": a + b, "-": a - 2 * b, "*": a * b, "/": a / b if b != 0 else a, "**": a**2}[what]
+        except SymdlError:
+            continue
+        found.append(made)
+    total = found[4] * 1 if len(found) > 4 else found[0]
+    for one in found[5:]:
+        total = total + one
+    return total
+
+
+@settings(max_examples=50, deadline=None)
+@given(STEPS)
+def test_the_sweep_over_scalars_is_the_general_sweep(steps):
+    loss = _loss(steps)
+    names = [name for name in ("x0", "x1", "x2", "x3") if name in loss.inputs]
+    if not names:
+        return
+    quick = sd.derive(loss, names)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweeping, "concerns", lambda nodes: False)
+        general = sd.derive(loss, names)
+    for name in names:
+        assert quick[name].node is general[name].node
+    assert quick.names == general.names
+    assert [(line.of, line.adjoint) for line in quick.lines] == [(line.of, line.adjoint) for line in general.lines]
+    assert list(map(str, quick.steps)) == list(map(str, general.steps))
 
 
 def test_elements_of_tensors_go_the_general_way():

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from symdl.diff import reverse
-from symdl.diff.fused import fused
 from symdl.diff.lines import lines
 from symdl.diff.naming import Names
+from symdl.diff.route import route
 from symdl.diff.shorten.finish import finished
 from symdl.errors import ShapeError
 from symdl.expr.tensor import Expr, describe
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
-from symdl.graph.walk import consumers, depends_on, topological
+from symdl.graph.walk import topological
 from symdl.steps.step import Derivation, Rule
 
 
@@ -30,10 +30,10 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
     if loss.shape or loss.open:
         raise ShapeError(f"{describe(loss)} is not a scalar: sum it first, or use sd.jacobian")
     targets = [e.node for e in wrt.values()]
-    order = topological([loss.node])
-    relevant = depends_on(order, targets)
-    names = Names(order, loss.node, relevant - fused(order, consumers(order), relevant)[1])
-    swept = reverse.sweep(loss, targets, names.adjoint)
+    way = route(loss.node, targets)
+    order = way.order
+    names = Names(order, loss.node, way.relevant - way.hidden)
+    swept = reverse.sweep(loss, targets, names.adjoint, way)
     found = {name: swept.adjoint(e.node) for name, e in wrt.items()}
     rewriting = _rewriting(found, order, swept)
     gradients = {name: after[-1][1] if after else found[name] for name, after in rewriting.items()}
@@ -51,9 +51,10 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
 
 def jacobian(out: Expr, by: Expr) -> Expr:
     """d out / d by, of shape out.shape + by.shape; ``by`` is a whole tensor."""
-    swept = reverse.sweep(out, [by.node])
+    way = route(out.node, [by.node])
+    swept = reverse.sweep(out, [by.node], way=way)
     found = swept.adjoint(by.node)
-    after = _rewriting({"": found}, topological([out.node]), swept)[""]
+    after = _rewriting({"": found}, way.order, swept)[""]
     return after[-1][1] if after else found
 
 

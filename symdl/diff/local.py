@@ -22,7 +22,7 @@ from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Delta, Term
 from symdl.graph.node import Node, Size
-from symdl.graph.number import Number, plus
+from symdl.graph.number import Number, number, plus
 from symdl.graph.template import instantiate, placeholders
 from symdl.steps.step import Rule
 
@@ -105,8 +105,8 @@ def _pow(u: Node, position: int) -> Local:
 
 def _fn(u: Node, position: int) -> Local:
     args = [Term(a, m) for a, m in u.terms()]
-    factor = instantiate(_template(u.attr, position), args)
-    return Local(function_rule(u.attr), 1, [factor], axis_deltas(u, position))
+    coef, factors = slope_pieces(u.attr, position)
+    return Local(function_rule(u.attr), coef, [instantiate(f, args) for f in factors], axis_deltas(u, position))
 
 
 @cache
@@ -120,10 +120,13 @@ def function_rule(name: str) -> Rule:
 
 
 @cache
-def _template(name: str, position: int) -> sp.Expr:
-    """The derivative as a SymPy expression in placeholders; each function's is made once."""
+def slope_pieces(name: str, position: int) -> tuple[Number, tuple[sp.Expr, ...]]:
+    """The derivative of a function as a number and factors in placeholders; each function's is made once."""
     entry = TABLE[name]
-    return sp.sympify(entry.derivatives[position](*placeholders(entry.nargs)))
+    derivative = sp.sympify(entry.derivatives[position](*placeholders(entry.nargs)))
+    factors = sp.Mul.make_args(derivative)
+    coef = sp.Mul(*[f for f in factors if f.is_number])
+    return number(coef), tuple(f for f in factors if not f.is_number)
 
 
 def _logsumexp(u: Node, position: int) -> Local:

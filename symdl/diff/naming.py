@@ -54,11 +54,14 @@ class Names:
         named = set(self.of)
         let_bodies = {n.args[0] for n in named}
         layers = [n for n in nodes if n.op == FN and len(n.args) == 1 and n.attr not in _NO_LAYER and _composite(n.args[0])]
-        fresh_z = dict.fromkeys(n.args[0] for n in layers if n.args[0] not in named | let_bodies)
-        many = len(fresh_z) > 1
-        for k, z in enumerate(fresh_z, start=1):
+        functions: dict[Node, list[Node]] = {}
+        for n in layers:
+            if n.args[0] not in named and n.args[0] not in let_bodies:
+                functions.setdefault(n.args[0], []).append(n)
+        many = len(functions) > 1
+        for k, (z, users) in enumerate(functions.items(), start=1):
             self._free(f"z{k}" if many else "z", z)
-            activations = [n for n in layers if n.args[0] is z and n not in let_bodies]
+            activations = [n for n in users if n not in let_bodies]
             if len(activations) == 1:
                 self._free(f"a{k}" if many else "a", activations[0])
 

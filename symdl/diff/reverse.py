@@ -7,20 +7,22 @@ definitions, so that the gradient of a graph is a graph that shares its intermed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from symdl.diff.fused import WHOLE, fused, softmax_partials
+from symdl.diff import scalars
+from symdl.diff.fused import WHOLE, softmax_partials
 from symdl.diff.local import Local, local_partial
 from symdl.diff.recurrences import Joint, Recurrences
+from symdl.diff.route import Route, route
 from symdl.diff.shorten import Shortener
 from symdl.diff.shorten.table import AT_ADJOINTS
 from symdl.expr.tensor import Expr
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
-from symdl.graph.node import CONST, INPUT, LET, MUL, RECUR, Node, Size
-from symdl.graph.walk import consumers, depends_on, topological
+from symdl.graph.node import LET, RECUR, Node, Size
 from symdl.steps.step import Rule
 
 
@@ -39,21 +41,38 @@ class Record:
 
     node: Node
     edges: list[Edge]
-    parts: list[Term]
     found: Term  # the adjoint as the chain rule gives it
     rewrites: list[tuple[Rule, Term]]  # what was rewritten in it, and how it read after each
     adjoint: Term  # the same, or the name it was given
     joints: list[Joint] = field(default_factory=list)  # what recurrences among the users give
 
 
-@dataclass
 class Sweep:
-    """The result of a sweep: adjoints and the record of how they came about, from the output backwards."""
+    """The result of a sweep: adjoints and the record of how they came about, from the output backwards.
 
-    out: Expr
-    shortener: Shortener
-    records: list[Record] = field(default_factory=list)
-    adjoints: dict[Node, Term] = field(default_factory=dict)
+    Attributes
+    ----------
+    out : Expr
+    shortener : Shortener
+        What made the adjoints shorter.
+    adjoints : mapping
+        Node -> Term.
+    """
+
+    def __init__(self, out: Expr, shortener: Shortener, adjoints: Mapping[Node, Term], records: Callable[[], list[Record]]) -> None:
+        self.out = out
+        self.shortener = shortener
+        self.adjoints = adjoints
+        self._records = records
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """What was done at every node."""
+        return self._records()
+
+    def parts(self, record: Record) -> list[Term]:
+        """What each use of a node adds to its adjoint."""
+        return [_contribution(self.adjoints[e.user], e) for e in record.edges]
 
     def adjoint(self, node: Node) -> Expr:
         """d out / d node, of shape out.shape + node.shape; zeros where out does not depend on it."""
@@ -68,7 +87,7 @@ def as_adjoint(out: Expr, node: Node, term: Term) -> Expr:
     return Expr(build.rename(term, place), out.shape + node.shape, out.open)
 
 
-def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = lambda node, wished=None: None) -> Sweep:
+def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = lambda node, wished=None: None, way: Route | None = None) -> Sweep:
     """Differentiate ``out`` by the target nodes.
 
     Parameters
@@ -77,28 +96,46 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = 
     targets : iterable of Node
     name : callable
         What to call the adjoint of a node that is used more than once; None leaves it unnamed. A second argument is a wish.
+    way : Route
+        The way from the output to the targets, where it is known already.
     """
-    targets = set(targets)
-    order = topological([out.node])
-    relevant = depends_on(order, targets)
-    uses, hidden = fused(order, consumers(order), relevant)
-    result = Sweep(out, Shortener(AT_ADJOINTS, frozenset(order).__contains__))
-    recurrences = Recurrences(result.adjoints, relevant, name)
-    for v in reversed(order):
-        if v not in relevant or v in hidden:
+    way = way or route(out.node, targets)
+    shortener = Shortener(AT_ADJOINTS, frozenset(way.order).__contains__)
+
+    def rewritten(term: Term) -> list[tuple[Rule, Term]]:
+        return [(rule, after[0]) for rule, after in shortener.at(term)]
+
+    if way.scalar:
+        found = scalars.sweep(way.order, way.uses, name, rewritten)
+        return Sweep(out, shortener, scalars.Terms(found.adjoints), lambda: _scalar_records(out, way, found))
+    records: list[Record] = []
+    adjoints: dict[Node, Term] = {}
+    recurrences = Recurrences(adjoints, way.relevant, name)
+    for v in reversed(way.order):
+        if v not in way.relevant or v in way.hidden:
             continue
-        edges = [Edge(u, p, local) for u, p in uses[v] if u in result.adjoints and u.op != RECUR for local in _locals(u, p)]
-        joints = recurrences.contributions(uses[v])
-        parts = [_contribution(result.adjoints[e.user], e) for e in edges] + [j.term for j in joints]
+        edges = [Edge(u, p, local) for u, p in way.uses[v] if u in adjoints and u.op != RECUR for local in _locals(u, p)]
+        joints = recurrences.contributions(way.uses[v])
+        parts = [_contribution(adjoints[e.user], e) for e in edges] + [j.term for j in joints]
         if v is out.node:
             parts.append(_seed(out))
-        found = build.add([1] * len(parts), parts)
-        rewrites = [(rule, after[0]) for rule, after in result.shortener.at(found)]
-        total = rewrites[-1][1] if rewrites else found
-        adjoint = _named(out, v, total, name, _relevant_args(v, relevant, hidden))
-        result.records.append(Record(v, edges, parts, found, rewrites, adjoint, joints))
-        result.adjoints[v] = adjoint
-    return result
+        total = build.add([1] * len(parts), parts)
+        rewrites = rewritten(total)
+        adjoint = _named(out, v, rewrites[-1][1] if rewrites else total, name, _relevant_args(v, way.relevant, way.hidden))
+        records.append(Record(v, edges, total, rewrites, adjoint, joints))
+        adjoints[v] = adjoint
+    return Sweep(out, shortener, adjoints, lambda: records)
+
+
+def _scalar_records(out: Expr, way: Route, found: scalars.Found) -> list[Record]:
+    """What the sweep over scalars did, in the words of the general rules."""
+    records = []
+    for v in reversed(way.order):
+        if v in way.uses:
+            edges = [Edge(u, p, local_partial(u, p)) for u, p in way.uses[v]]
+            adjoint = found.adjoints[v]
+            records.append(Record(v, edges, Term(found.before.get(v, adjoint), ()), found.rewrites.get(v, []), Term(adjoint, ())))
+    return records
 
 
 def _locals(u: Node, position: int) -> list[Local]:
@@ -106,12 +143,11 @@ def _locals(u: Node, position: int) -> list[Local]:
 
 
 def _relevant_args(v: Node, relevant: set[Node], hidden: set[Node]) -> int:
-    # A named result hands its adjoint to its body as it is: the name goes to the adjoint of the result, not of the body.
     while v.op == LET:
         v = v.args[0]
     if v.args and v.args[0] in hidden:
         return 2  # the adjoint of a softmax stands in both parts of its derivative
-    return sum(a in relevant for a in v.args)
+    return scalars.hands_on(v, relevant)
 
 
 def _seed(out: Expr) -> Term:
@@ -142,16 +178,9 @@ def to_axes(term: Term) -> Term:
     return Term(term.node, tuple(e[1] if isinstance(e, tuple) and e[0] == "d" else e for e in term.map))
 
 
-def _short(node: Node) -> bool:
-    """A number, a name, or a number times a name: as short as any name for it."""
-    if node.op == MUL and len(node.args) == 1 and not node.attr.summed and not node.attr.deltas:
-        node = node.args[0]
-    return node.op in (CONST, INPUT, LET)
-
-
 def _named(out: Expr, v: Node, total: Term, name: Callable[[Node], str | None], uses: int) -> Term:
     """Give the adjoint a name when it will be used more than once and is more than a name already."""
-    if uses < 2 or _short(total.node):
+    if uses < 2 or scalars.short(total.node):
         return total
     chosen = name(v)
     if chosen is None:

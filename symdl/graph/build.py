@@ -231,7 +231,7 @@ def _open_products(coef: Number, terms: Sequence[Term], deltas: list[Delta], sum
 def _opens(node: Node, siblings: int) -> bool:
     if node.attr.summed:
         return siblings == 1 or _moves_only(node)
-    return len(node.args) + siblings <= FLATTEN_LIMIT
+    return siblings == 1 or len(node.args) + siblings <= FLATTEN_LIMIT
 
 
 def _moves_only(node: Node) -> bool:

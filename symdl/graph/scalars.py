@@ -85,7 +85,7 @@ def mul(coef: Number, nodes: Sequence[Node]) -> Node | None:
             inside = node.attr.coef
             if inside != 1:
                 coef = times(coef, inside)
-            if len(node.args) + siblings <= FLATTEN_LIMIT:
+            if siblings == 1 or len(node.args) + siblings <= FLATTEN_LIMIT:
                 factors += node.args
                 continue
             bare = node if inside == 1 else mul(1, node.args)
