@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symdl.diff.shorten.engine import Rewrite
+from symdl.diff.shorten.facts import one
+from symdl.diff.shorten.length import length
 from symdl.diff.shorten.pieces import Pieces, addends, base, own, pieces
 from symdl.graph import build
 from symdl.graph import node as kinds
@@ -12,10 +14,12 @@ from symdl.graph.build import Term
 from symdl.graph.labels import is_fixed
 from symdl.graph.node import Node
 from symdl.graph.number import Number, is_negative, times
+from symdl.graph.rebuild import placed
 from symdl.steps.step import Rule
 
 CANCEL = Rule("multiply out and cancel", r"a\left(\frac{u}{a} + v\right) = u + a v", "展开并约分")
 COLLECT = Rule("multiply out and collect", r"y(1 - s) - (1 - y)s = y - s", "展开并合并同类项")
+OUT = Rule("take out of the sum", r"\sum_k a\,u_k = a \sum_k u_k", "提到求和号外")
 LINEAR_SUM = Rule("sum of a sum", r"\sum_k (u_k + v_k) = \sum_k u_k + \sum_k v_k", "和的求和")
 
 #: Sums with more terms than this are not multiplied out.
@@ -93,28 +97,60 @@ def _factors(term: Term) -> tuple[Number, list[Term]]:
     return 1, [term]
 
 
+def taken_out(node: Node) -> Term | None:
+    """Sum_k a b_k = a Sum_k b_k."""
+    return pieces(own(node)).separated() if node.attr.summed and len(node.args) > 1 else None
+
+
 def summed_apart(node: Node) -> Term | None:
-    """A sum over indices of a sum of terms, one sum for each term."""
+    """A sum over indices of a sum of terms, term by term."""
+    return _apart(node, 2, False)
+
+
+def simple_apart(node: Node) -> Term | None:
+    """The terms whose sums are simple taken out of a sum over indices."""
+    return _apart(node, 2, True)
+
+
+def _apart(node: Node, depth: int, only_simple: bool) -> Term | None:
     product = pieces(own(node))
-    totals = [k for k, f in enumerate(product.factors) if f.node.op == kinds.ADD]
-    if not product.summed or not totals:
-        return None
-    for k in totals:
-        total = product.factors[k]
-        if len(total.node.args) > MAX_TERMS or not any(not is_fixed(e) and e in product.summed for e in total.map):
+    for k, total in enumerate(product.factors):
+        over = {e for e in total.map if not is_fixed(e) and e in product.summed}
+        if total.node.op != kinds.ADD or not over or len(total.node.args) > MAX_TERMS:
             continue
-        parts = []
-        for coef, term in addends(total):
-            one = product.without(k)
-            one.factors.append(term)
-            one.coef = times(one.coef, coef)
-            parts.append(one.term())
-        return build.add([1] * len(parts), parts)
+        parts = [(c, t, _summed(product, k, c, t, depth)) for c, t in addends(total)]
+        simple = [s for _, _, s in parts if _simple(s, product)]
+        if not simple and only_simple:
+            continue
+        if not simple:
+            return build.add([1] * len(parts), [s for _, _, s in parts])
+        rest = build.add(*zip(*[(c, t) for c, t, s in parts if not _simple(s, product)], strict=True)) if len(simple) < len(parts) else build.constant(0)
+        return build.add([1] * (len(simple) + 1), [*simple, _summed(product, k, 1, rest, 0)])
     return None
+
+
+def _summed(product: Pieces, position: int, coef: Number, term: Term, depth: int) -> Term:
+    """The sum of one term, as simple as it can be."""
+    one_term = product.without(position)
+    one_term.factors.append(term)
+    one_term.coef = times(one_term.coef, coef)
+    made = one_term.separated()
+    for rewrite in (one, lambda n: _apart(n, depth - 1, False) if depth else None):
+        found = rewrite(made.node) if made.node.op == kinds.MUL else None
+        if found is not None and length(found.node) < length(made.node):
+            made = placed(found, made.map)
+    return made
+
+
+def _simple(term: Term, product: Pieces) -> bool:
+    """There are fewer sums in the term than in the product."""
+    return len(term.node.attr.summed) < len(product.summed) if term.node.op == kinds.MUL else True
 
 
 REWRITES = (
     Rewrite(CANCEL, frozenset({kinds.MUL}), cancelled),
     Rewrite(COLLECT, frozenset({kinds.ADD}), collected),
+    Rewrite(OUT, frozenset({kinds.MUL}), taken_out, slack=0),
     Rewrite(LINEAR_SUM, frozenset({kinds.MUL}), summed_apart),
+    Rewrite(LINEAR_SUM, frozenset({kinds.MUL}), simple_apart, slack=0),
 )

@@ -123,7 +123,7 @@ def _common(a: Number, b: Number) -> Number | None:
     """The exponent that can be taken out of both; None when there is none."""
     if a == b:
         return a
-    if type(a) is int and type(b) is int and (a > 0) == (b > 0):
+    if not isinstance(a, sp.Expr) and not isinstance(b, sp.Expr) and (a > 0) == (b > 0) and (a - b) % 1 == 0:
         return min(a, b, key=abs)
     return None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from symdl.diff.shorten.engine import Shortener
 from symdl.diff.shorten.logistic import SIGMOID, with_sigmoid
-from symdl.diff.shorten.table import RECOGNISED
+from symdl.diff.shorten.table import RECOGNISED, WRITTEN_OUT
 from symdl.graph.build import Term
 from symdl.graph.node import LET, Node
 from symdl.graph.walk import topological
@@ -14,6 +14,9 @@ from symdl.steps.step import Rule
 
 #: Gradients of more nodes than these, with indices and without, are not read by people.
 MAX_NODES, MAX_SCALARS = 5000, 200
+
+#: How often algebra and recognition take turns.
+ROUNDS = 2
 
 Steps = list[tuple[Rule, list[Term]]]
 
@@ -39,7 +42,9 @@ def finished(terms: list[Term], forward: Iterable[Node], algebra: Shortener) -> 
         return steps
     named = frozenset(n for n in forward if n.op == LET)
     recognition = Shortener(RECOGNISED, named.__contains__)
-    for shortener in (recognition, algebra, recognition):
+    written_out = Shortener(WRITTEN_OUT, frozenset(forward).__contains__)
+    # Functions are recognised when the algebra has cancelled what it can: exp(z)/S in one place hides the S that cancels in another.
+    for shortener in [algebra, written_out, algebra, written_out, algebra, recognition] * ROUNDS:
         more = shortener.steps(terms)
         terms = more[-1][1] if more else terms
         steps += more

@@ -1,7 +1,7 @@
 """How long a formula is, as a person reads it: the measure by which a rewrite is accepted.
 
 An operation is what a person writes one sign or one name for: a product of matrices, a sum over an axis, an elementwise function, + - * /.
-Names, transposes, diagonals and broadcasts cost nothing; a minus in front costs a little. A formula is measured written out, named results as names.
+Names, transposes, diagonals and broadcasts cost nothing; a minus in front costs a little. A formula is measured written out, what the user named by name.
 """
 
 from __future__ import annotations
@@ -28,20 +28,27 @@ _known: weakref.WeakKeyDictionary[Node, int] = weakref.WeakKeyDictionary()
 def length(root: Node) -> int:
     """The length of the formula that a node is."""
     if root not in _known:
-        for node in topological([root], stop=lambda n: n in _known or n.op == kinds.LET):
+        for node in topological([root], stop=lambda n: n in _known or is_named(n)):
             if node not in _known:
                 _known[node] = min(ENDLESS, _make(node))
     return _known[root]
 
 
+def is_named(node: Node) -> bool:
+    """A result that the user named. The names of adjoints are written out."""
+    return node.op == kinds.LET and node.attr.role == "let"
+
+
 def _make(node: Node) -> int:
-    if node.op in (kinds.INPUT, kinds.CONST, kinds.LET):
+    if node.op in (kinds.INPUT, kinds.CONST) or is_named(node):
         return 0
     if node.op == kinds.MUL:
         return _product(node)
     inside = sum(_known[a] for a in node.args)
     if node.op == kinds.ADD:
         return inside + _addition(node)
+    if node.op == kinds.LET:
+        return inside
     soft = softmax_of(node)
     return inside + OPERATION if soft is None else OPERATION + _known[soft[0].node]
 
@@ -57,9 +64,20 @@ def _product(node: Node) -> int:
             inside += _known[arg]
     number = _coefficient(node.attr.coef)
     signs = above + below - 1 + (not above and number <= MINUS)
-    if node.attr.summed and above + below == 1:
-        signs += 1
+    if node.attr.summed:
+        signs += _sums(node)
     return inside + OPERATION * signs + number
+
+
+def _sums(node: Node) -> int:
+    """Sums that are no part of a matrix product: over an axis of one array, or of an elementwise product."""
+    arrays = [frozenset(e for e in m if e >= 0) for m in node.maps] + [frozenset(e for e in d if e >= 0) for d in node.attr.deltas]
+    summed_over = set()
+    for index in range(node.rank, node.rank + len(node.attr.summed)):
+        users = [a for a in arrays if index in a]
+        if len(users) == 1 or (len(set(users)) == 1 and len(users[0]) > 1):
+            summed_over.add(users[0])
+    return len(summed_over)
 
 
 def _coefficient(coef: Number) -> int:

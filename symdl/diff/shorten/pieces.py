@@ -37,6 +37,21 @@ class Pieces:
         """On how many axes and deltas a label stands."""
         return sum(t.map.count(label) for t in self.factors) + sum((d.a, d.b).count(label) for d in self.deltas)
 
+    def separated(self) -> Term:
+        """The product of the sums that have nothing to do with each other: Sum_jk a_j b_k = (Sum_j a_j)(Sum_k b_k)."""
+        if not self.summed or self.deltas:
+            return self.term()
+        groups: list[tuple[set[Any], list[Term]]] = []
+        for factor in self.factors:
+            labels, together = {e for e in factor.map if e in self.summed}, [factor]
+            for group in [g for g in groups if g[0] & labels]:
+                groups.remove(group)
+                labels, together = labels | group[0], group[1] + together
+            groups.append((labels, together))
+        unused = self.summed.keys() - set().union(*(labels for labels, _ in groups))
+        sums = [build.mul(1, together, (), {s: self.summed[s] for s in labels}) for labels, together in groups]
+        return build.mul(self.coef, sums, (), {s: self.summed[s] for s in unused})
+
     def opened(self, position: int) -> Pieces:
         """The same with the sum of products at a position opened: Sum_j (Sum_k a_k) b_j = Sum_jk a_k b_j."""
         inner = pieces(self.factors[position])

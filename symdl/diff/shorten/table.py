@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from symdl.diff.shorten import expand, factor, facts, matrices, softmax
+from symdl.diff.shorten import expand, factor, facts, functions, matrices, softmax
+from symdl.diff.shorten.names import through_names
 
 #: What is done at every adjoint: algebra on what the chain rule gave; the forward pass stays as the user wrote it.
 AT_ADJOINTS = (*facts.REWRITES, *matrices.REWRITES, *expand.REWRITES, *factor.REWRITES)
 
 #: Functions recognised in the finished gradients, inside of what they share with the forward pass too.
-RECOGNISED = (*facts.REWRITES, *matrices.REWRITES, *softmax.REWRITES)
+RECOGNISED = (*facts.REWRITES, *matrices.REWRITES, *softmax.REWRITES, *functions.REWRITES)
+
+#: The algebra again, of finished gradients with the names of adjoints written out.
+WRITTEN_OUT = through_names(AT_ADJOINTS)
