@@ -96,9 +96,9 @@ class _Step(StepFree):
         at: list[Any] = [self._letter if axis in marks else ":" for axis in range(node.rank)]
         if node.op == kinds.RECUR:
             name = self._given.get(whole_of(node)) or str(node.attr.names[node.attr.state])
-            at = (
-                list(place_in(node, at)) if node.attr.part == "final" or 0 in marks else [{"all": ":", "before": ":-1", "after": "1:"}[node.attr.part], *at[1:]]
-            )
+            first, rest = (":-1", "1:") if not node.attr.down else ("1:", ":-1")
+            stretch = {"all": ":", "before": first, "after": rest, "final": ""}[node.attr.part]
+            at = list(place_in(node, at)) if node.attr.part == "final" or 0 in marks else [stretch, *at[1:]]
         else:
             name = str(node.name)
         while at and at[-1] == ":":

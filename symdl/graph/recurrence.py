@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sympy as sp
 
@@ -343,21 +342,3 @@ class StepFree:
 def _part(arg: Node, entries: Sequence[int], marks: frozenset[int]) -> Key:
     """An argument, and which of its axes stand for indices that are gone."""
     return arg, frozenset(axis for axis, e in enumerate(entries) if e in marks)
-
-
-def step_terms(node: Node, step: Label, states: Sequence[Term]) -> tuple[dict[Node, Term], list[Any]]:
-    """What stands for the inputs of the bodies at a step, and the bodies as raw terms in the states' axis numbers.
-
-    Parameters
-    ----------
-    node : Node
-        A part of the recurrence.
-    step : label
-    states : sequence of Term
-        The states before the step, in the numbers of their axes and the step's label.
-    """
-    place: dict[Node, Term] = {}
-    own = own_axes(node)
-    for k, (inputs, (a, m)) in enumerate(zip(argument_holes(node), node.terms(), strict=True)):
-        place[inputs] = states[k] if k < len(states) else build.rename(Term(a, m), {node.rank: step} | {e: axis for axis, e in enumerate(own[k])})
-    return place, [Term(body, entries) for body, entries in node.attr.bodies]

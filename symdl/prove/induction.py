@@ -178,9 +178,8 @@ def _same_steps(a: System, b: System, same: dict[System, System], prove: Prove) 
         if not told[-1][1].proved:
             return None
     held = Held((), same | {b: a})
-    for state, (x, y) in enumerate(zip(held.step(a, "step"), _other_step(held, a, b), strict=True)):
-        sides = [_by_step(t, a, state) for t in (x, y)]
-        told.append((f"step {names}", prove(*sides)))
+    for state, (one, other) in enumerate(zip(held.step(a, "step"), _other_step(held, a, b), strict=True)):
+        told.append((f"step {names}", prove(_by_step(one, a, state), _by_step(other, a, state))))
         if not told[-1][1].proved:
             return None
     return told
@@ -293,17 +292,17 @@ def _telescoped(read: Through, back: System, after: Expr, outer: tuple[Size, ...
         return None
     told = []
     axes = [{("o", k): k for k in range(count)} | {("axis", k): count + k for k in range(len(s))} for s in read.system.attr.shapes]
-    for start, source, place in zip(_inits(back), sources["final"], axes, strict=True):
-        wanted = Expr(build.rename(source, place), start.shape)
+    for start, source, numbers in zip(_inits(back), sources["final"], axes, strict=True):
+        wanted = Expr(build.rename(source, numbers), start.shape)
         told.append(("base", prove(held.expr(start), held.expr(wanted))))
-    for state, place in enumerate(axes):
-        held.shift(back, state, build.rename(sources["after"][state], place))
+    for state, numbers in enumerate(axes):
+        held.shift(back, state, build.rename(sources["after"][state], numbers))
     total = _held_total(read, back, held, outer)
     for state, (shape, made) in enumerate(zip(read.system.attr.shapes, held.step(back, "step"), strict=True)):
         (source,) = held.terms([sources["before"][state]])
         labels: dict[Any, Any] = {("axis", k): ("o", k) if k < count else ("axis", k - count) for k in range(count + len(shape))}
         claim = build.add([1, -1], [build.rename(made, labels), source])
-        place = {("o", k): k for k in range(count)} | {"step": count} | {("axis", k): count + 1 + k for k in range(len(shape))}
+        place: dict[Any, Any] = {("o", k): k for k in range(count)} | {"step": count} | {("axis", k): count + 1 + k for k in range(len(shape))}
         states = of_node(held.tensor(read.system, state, "before"))
         told.append(("step", check(total, states, Expr(build.rename(claim, place), (*outer, read.system.attr.length, *shape)))))
         if not told[-1][1].proved:

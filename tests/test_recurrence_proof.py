@@ -1,0 +1,105 @@
+"""Induction: recurrences that are equal for every number of steps, backpropagation through them, and that a slip is caught."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import symdl as sd
+from symdl.steps.step import Step
+
+L, T, h, p = sd.dims("L T h p")
+W, b = sd.tensor("W", L, h, h), sd.tensor("b", L, h)
+x, y = sd.tensor("x", h), sd.tensor("y", h)
+U, V, X, Y = sd.tensor("U", h, h), sd.tensor("V", p, h), sd.tensor("X", T, p), sd.tensor("Y", T, h)
+
+
+def network(name: str = "a", body: Any = None) -> sd.Expr:
+    return sd.recur(name, x, body or (lambda prev, l: sd.sigmoid(W[l] @ prev + b[l])), L)
+
+
+def through(loss: sd.Expr, wrt: list[sd.Expr]) -> list[Step]:
+    """The steps that go through a recurrence."""
+    return [s for s in sd.derive(loss, wrt).steps if s.rule.name == "backpropagation through the recurrence"]
+
+
+def test_the_same_recurrence_in_other_words() -> None:
+    other = network("c", lambda prev, l: 1 - sd.sigmoid(-(b[l] + W[l] @ prev)))
+    for left, right in ((network()[-1], other[-1]), (sd.sum(network() ** 2), sd.sum(other * network())), (network()[1:], other[1:])):
+        verdict = sd.prove(left, right)
+        assert verdict.verdict == "PROVED" and "induction over the steps, for every number of them" in verdict.method
+        assert "base" in verdict.method and "step" in verdict.method
+
+
+def test_another_start_or_another_step_is_refuted() -> None:
+    wrong_step = network("c", lambda prev, l: sd.sigmoid(W[l] @ prev - b[l]))
+    assert sd.prove(network()[-1], wrong_step[-1]).verdict == "REFUTED"
+    wrong_start = sd.recur("c", 2 * x, lambda prev, l: sd.sigmoid(W[l] @ prev + b[l]), L)
+    assert sd.prove(network()[-1], wrong_start[-1]).verdict == "REFUTED"
+    assert sd.prove(network()[1:], network()[:-1]).verdict == "REFUTED"
+
+
+def rnn_losses() -> dict[str, tuple[sd.Expr, list[sd.Expr]]]:
+    s = sd.recur("s", x, lambda prev, t: sd.tanh(sd.let("z", U @ prev + X[t] @ V)), T)
+    a = network()
+    return {
+        "final": (sd.sum((a[-1] - y) ** 2) / 2, [W, b, x]),
+        "all": (sd.sum(a**3), [W, b, x]),
+        "after": (sd.sum((s[1:] - Y) ** 2) / 2, [U, x]),
+        "before": (sd.sum(s[:-1] ** 2), [U, x]),
+        "with another use": (sd.sum((s[1:] - Y) ** 2) + sd.sum(U**2), [U]),
+    }
+
+
+@pytest.mark.parametrize("name", rnn_losses())
+def test_backpropagation_is_proved_by_induction(name: str) -> None:
+    steps = through(*rnn_losses()[name])
+    assert steps
+    for step in steps:
+        verdict = sd.prove(step.before, step.after)
+        assert verdict.verdict == "PROVED" and verdict.method.startswith("induction"), (step.of, str(verdict))
+        assert "base" in verdict.method and "step" in verdict.method and "conclusion" in verdict.method
+
+
+@pytest.mark.parametrize("name", ["final", "after"])
+def test_a_corrupted_gradient_is_refuted(name: str) -> None:
+    loss, wrt = rnn_losses()[name]
+    for step in through(loss, wrt):
+        for wrong in (2 * step.after, -step.after):
+            assert sd.prove(step.before, wrong).verdict == "REFUTED"
+
+
+def error_terms(sign: int, start: Any) -> sd.Expr:
+    """The derivative by the states, written by hand, with a sign that may be wrong."""
+    a = network()
+    return sd.recur("e", start, lambda after, l: sign * W[l].T @ (after * a[1:][l] * (1 - a[1:][l])), L, reverse=True)
+
+
+def test_a_recurrence_written_by_hand() -> None:
+    a = network()
+    loss = sd.sum((a[-1] - y) ** 2) / 2
+    e = error_terms(1, a[-1] - y)
+    claim = e[1:] * a[1:] * (1 - a[1:])
+    assert sd.check(loss, b, claim).verdict == "PROVED"
+    (step,) = through(loss, [b])
+    verdict = sd.prove(step.before, claim)
+    assert verdict.verdict == "PROVED" and verdict.method.startswith("induction")
+    assert sd.check(loss, x, e[0]).verdict == "PROVED"
+
+
+@pytest.mark.parametrize("slip", ["sign", "start", "shifted"])
+def test_a_slip_in_a_recurrence_written_by_hand(slip: str) -> None:
+    a = network()
+    loss = sd.sum((a[-1] - y) ** 2) / 2
+    e = error_terms(-1 if slip == "sign" else 1, y - a[-1] if slip == "start" else a[-1] - y)
+    claim = (e[:-1] if slip == "shifted" else e[1:]) * a[1:] * (1 - a[1:])
+    (step,) = through(loss, [b])
+    assert sd.prove(step.before, claim).verdict == "REFUTED"
+    assert sd.check(loss, b, claim).verdict == "REFUTED"
+
+
+def test_verified_as_a_whole() -> None:
+    report = sd.derive(rnn_losses()["final"][0], [b]).verify()
+    assert report.ok and report.verdict == "PROVED"
+    assert any("induction" in c.how for c in report)
