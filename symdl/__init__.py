@@ -109,6 +109,7 @@ from symdl.model.losses import (
     triplet_margin_with_distance_loss,
 )
 from symdl.computational_graph import Graph
+from symdl.differentials import differential
 from symdl.lower.api import evaluate, lambdify
 from symdl.model.attention import attention_weights, masked_softmax, multi_head_attention, scaled_dot_product_attention
 from symdl.model.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d

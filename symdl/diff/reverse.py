@@ -114,7 +114,7 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = 
     for v in reversed(way.order):
         if v not in way.relevant or v in way.hidden:
             continue
-        edges = [Edge(u, p, local) for u, p in way.uses[v] if u in adjoints and u.op != RECUR for local in _locals(u, p)]
+        edges = [Edge(u, p, local) for u, p in way.uses[v] if u in adjoints and u.op != RECUR for local in locals_of(u, p)]
         joints = recurrences.contributions(way.uses[v])
         parts = [_contribution(adjoints[e.user], e) for e in edges] + [j.term for j in joints]
         if v is out.node:
@@ -138,7 +138,8 @@ def _scalar_records(out: Expr, way: Route, found: scalars.Found) -> list[Record]
     return records
 
 
-def _locals(u: Node, position: int) -> list[Local]:
+def locals_of(u: Node, position: int) -> list[Local]:
+    """The local partials of u by its argument at a position."""
     return softmax_partials(u) if position == WHOLE else [local_partial(u, position)]
 
 
