@@ -146,11 +146,18 @@ def _together(leader: Found, group: list[tuple[Found, dict[Any, Any]]], tensor: 
         rests.append(product.term())
     if len({frozenset(r.map) for r in rests if r.map}) > 1:
         return None  # only by broadcasting would they be one array
+    if any(len(set(r.map)) > max(2, *(len(_free(found.product)) for found, _ in group)) for r in rests):
+        return None  # A @ X @ B + B @ X @ A has no array of four axes in it
     coef, inside = content(build.add([1] * len(rests), rests))
     if len(inside.map) == 2 and inside.map[0] in common and inside.map[1] not in common and is_symmetric(inside.node):
         inside = Term(inside.node, inside.map[::-1])  # as A + A.T is written: rows first
     taken = build.pow_(Term(tensor, leader.entries), exponent)
     return build.mul(coef, [taken, inside], (), common)
+
+
+def _free(product: Pieces) -> set[Any]:
+    """The labels of a product that it is not summed over."""
+    return {e for t in product.factors for e in t.map if not is_fixed(e) and e not in product.summed}
 
 
 def _hangs_together(product: Pieces, common: set[Any]) -> bool:
