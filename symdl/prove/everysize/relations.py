@@ -164,4 +164,4 @@ def heaviest(ring: Ring, poly: Poly) -> Mono:
         depth = max((n for n, _, _ in rows), default=0)
         return (sum(abs(e) for _, e, _ in rows), len(dummies), -len(mono), depth, mono)
 
-    return max((m for m in poly if m), key=weight)
+    return max(filter(None, poly), key=weight)
