@@ -10,6 +10,7 @@ import numpy as np
 
 from symdl.errors import DomainError
 from symdl.lower.buffers import Buffers, fixed_outputs
+from symdl.lower.lookups import add_rows, look_up
 from symdl.lower.numpy_scan import RunScan
 from symdl.lower.program import ELEMENTWISE, VIEWS, Instruction, Operand, Program, Ref
 from symdl.lower.scalars import array_function, power, scalar_function
@@ -52,7 +53,7 @@ def view(array: np.ndarray, place: tuple[int, ...]) -> np.ndarray:
 
 _NAMES: dict[str, Any] = {
     **{name: getattr(np, name) for name in ELEMENTWISE},
-    **{f.__name__: f for f in (np.matmul, np.einsum, np.vdot, np.broadcast_to, np.take, select, view)},
+    **{f.__name__: f for f in (np.matmul, np.einsum, np.vdot, np.broadcast_to, np.take, select, view, look_up, add_rows)},
     "inv": np.linalg.inv,
     "det": np.linalg.det,
     "logdet": _logdet,
@@ -252,6 +253,12 @@ class Writer:
                 return lines
             self.names[f"m{number}"] = missing.array
             return [*lines, f"{out}[m{number}] = 0.0"]
+        if op == "lookup":
+            rows, count, beside = step.attr
+            self.names[f"t{number}"] = beside.array
+            return [f"look_up({args[0]}, {args[1]}, {rows}, {count}, t{number}, {out})"]
+        if op == "add_rows":
+            return [f"add_rows({args[0]}, {args[1]}, {out})"]
         if op == "matmul":
             return [f"matmul({args[0]}, {args[1]}, {out})"]
         if op == "einsum":

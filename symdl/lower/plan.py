@@ -13,6 +13,7 @@ from symdl.errors import NameError_, UnsupportedError
 from symdl.expr.dims import show_shape
 from symdl.graph import node as kinds
 from symdl.graph.build import Delta, Term, sum_out_deltas
+from symdl.graph.labels import is_fixed
 from symdl.graph.node import Node
 from symdl.graph.static import static_nodes, static_values
 from symdl.graph.walk import consumers, inputs, topological
@@ -20,6 +21,7 @@ from symdl.graph.windows import equation_of, is_equation
 from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter
 from symdl.lower.gathers import Equation, solve
+from symdl.lower.lookups import Row, added, lookup_of, taken
 from symdl.lower.program import Output, Program, Ref, Table, without_dead_code
 from symdl.lower.scan import emit_scan
 from symdl.lower.sizes import Values
@@ -250,11 +252,56 @@ class _Planner:
         if place is None:
             return Factor(0.0, ())
         equations = {k: e for k, t in enumerate(terms) if is_equation(t) and (e := self._equation(t, place)) is not None}
-        factors = [f for k, t in enumerate(terms) if k not in equations for f in self._unsquared(t, place)]
+        rows = {k: r for k, t in enumerate(terms) if is_equation(t) and k not in equations and (r := self._row(t, place)) is not None}
+        factors = [f for k, t in enumerate(terms) if k not in equations and k not in rows for f in self._unsquared(t, place)]
+        factors, last = self._looked_up(factors, [(r, terms[k]) for k, r in rows.items()], list(equations.values()), place, summed, sizes)
         if equations:
             factors = solve(self.out, list(equations.values()), factors, summed, sizes)
-        core = self._contraction(node, factors, summed, coef, sizes)
+        core = self._contraction(node, factors, {k: n for k, n in summed.items() if last is None or k not in last.at.axes}, coef, sizes)
+        if last is not None:
+            core = added(self.out, core, last, sizes)
         return self._on_diagonal(node, core, place, sizes) if deltas else core
+
+    def _row(self, term: Term, place: Mapping[int, int]) -> Row | None:
+        """The row that an equation in data looks up."""
+        found = lookup_of(Term(term.node, tuple(place.get(e, e) for e in term.map)))
+        if found is None or any(is_fixed(e) for _, t in found.parts for e in t.map):
+            return None
+        parts = [(self._values.real(c), self._placed(t.node, t.map)) for c, t in found.parts]
+        offset = sum(w * f.value for w, f in parts if not isinstance(f.value, Ref))
+        terms = [(w, f) for w, f in parts if isinstance(f.value, Ref)]
+        if not terms or any(not f.axes for _, f in terms):
+            return None
+        sizes = {k: n for (_, t), (_, f) in zip(found.parts, parts, strict=True) for k, n in zip(t.map, self.sizes(t.node), strict=True) if f.axes}
+        return Row(found.q, self.out.total(terms, float(offset), sizes))
+
+    def _looked_up(
+        self,
+        factors: list[Factor],
+        rows: Sequence[tuple[Row, Term]],
+        equations: Sequence[Equation],
+        place: Mapping[int, int],
+        summed: dict[int, Any],
+        sizes: Mapping[int, int],
+    ) -> tuple[list[Factor], Row | None]:
+        """The factors with rows looked up, and the equation whose position is free, if there is one; what is neither is multiplied in."""
+        last: Row | None = None
+        waiting = sorted(rows, key=lambda pair: pair[0].q not in summed)
+        solved = {k for e in equations for k in e.coefs}
+        while waiting:
+            (row, term), *waiting = waiting
+            # An index that another equation speaks of cannot go.
+            busy = solved | {k for r, _ in waiting for k in (r.q, *r.at.axes)}
+            found = taken(self.out, factors, row, sizes) if row.q in summed and row.q not in busy else None
+            alone = row.q not in summed and row.q not in busy and not any(row.q in f.axes for f in factors)
+            if found is not None:
+                factors = found
+                summed.pop(row.q)
+            elif alone and last is None and all(k in summed and k not in solved for k in row.at.axes):
+                last = row
+            else:
+                factors = [*factors, *self._unsquared(term, place)]
+        return factors, last
 
     def _quotient(self, node: Node) -> tuple[list[Factor], list[Factor]]:
         """Factors above and below the line: a reciprocal that only this product uses is divided by."""

@@ -25,6 +25,8 @@ scan                  attr: a ``symdl.lower.scan.Scan``; a recurrence, all state
 stretch               attr (from, to): elements of a vector, in the result's shape
 table                 attr: a Table, numbers known when the program was planned
 take                  attr (positions, missing): elements along the first axis; 0 where missing (a Table of bools, or None)
+lookup                of a table and row numbers: attr (rows, count, beside): elements row*count + beside of the first axis
+add_rows              of values and row numbers: the values added to the rows of zeros
 ===================== =========================================================================================
 """
 
