@@ -70,6 +70,7 @@ from symdl.expr.functions import (
     threshold,
 )
 from symdl.expr.parse import parse
+from symdl.expr.tex.reading import parse_latex
 from symdl.expr.recur import last, recur
 from symdl.expr.tensor import Expr, let, tensor
 from symdl.expr.windows import concat, equal, gather, iszero, pad, position, reshape, stack, where, window

@@ -12,8 +12,10 @@ from symdl.expr.in_kind import Kind
 from symdl.expr.tensor import Expr, as_expr, describe, join_letters, of_node
 from symdl.graph.node import INPUT, LET
 from symdl.graph.walk import topological
-from symdl.prove.equal import TIME_BUDGET
+from symdl.expr.tex.reading import looks_like_latex
+from symdl.prove.equal import TIME_BUDGET, prove
 from symdl.prove.everysize.same import is_derivative
+from symdl.prove.lines import check_lines
 from symdl.prove.plain import ready
 from symdl.prove.problem import Gradient
 from symdl.prove.settle import confirmed, for_every_size, settle
@@ -33,7 +35,8 @@ def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET) 
         A scalar; for a tensor the claim is the Jacobian, of shape loss.shape + wrt.shape.
     wrt : tensor, element or transpose of one, named result, its name, or SymPy Symbol or Indexed
     claim : Expr, SymPy expression, number or text
-        Text is read in the language of ``sd.parse``, with the tensors of the loss known.
+        Text is read in the language of ``sd.parse``, with the tensors of the loss known; with a backslash in it as LaTeX (``sd.parse_latex``), of
+        which several lines, or several equations in one, must follow from each other.
     time_budget : float
         Seconds.
 
@@ -52,9 +55,16 @@ def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET) 
     try:
         expr = ready(loss)
         target = _target(expr, wrt, Kind.of(loss).start)
+        if isinstance(claim, str) and looks_like_latex(claim):
+            return check_lines(claim, expr, target, named_parts(expr), lambda at, side: _decide(expr, at, side, clock), lambda a, b: prove(a, b))
         claimed = _read(claim, expr) if isinstance(claim, str) else ready(claim, loss)
     except UnsupportedError as error:
         return Verdict(UNKNOWN, "reading the expression", detail=str(error))
+    return _decide(expr, target, claimed, clock)
+
+
+def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock) -> Verdict:
+    """Whether ``claimed`` is the derivative of ``expr`` by ``target``."""
     wanted = expr.shape + target.shape
     if claimed.shape != wanted:
         raise ShapeError(
@@ -63,7 +73,7 @@ def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET) 
         )
     join_letters([expr, target, claimed], "check")
     problem = Gradient(expr, target, claimed)
-    if is_derivative(expr, target, claimed, problem.targets, Clock(time_budget / 4)) and confirmed(problem, clock):
+    if is_derivative(expr, target, claimed, problem.targets, Clock(clock.seconds / 4)) and confirmed(problem, clock):
         return Verdict(PROVED, for_every_size(problem))
     return settle(problem, clock)
 
