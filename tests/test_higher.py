@@ -236,7 +236,7 @@ def test_named_adjoints_are_differentiated_through():
     at = {"X": r.normal(size=(3, 2)), "V": r.normal(size=(2, 4)), "q": r.normal(size=4), "y": r.normal(size=3)}
     there = torch_at(at)
 
-    def value(V, q):  # noqa: N803
+    def value(V, q):
         return ((torch.tanh(torch.sigmoid(there["X"] @ V) @ q) - there["y"]) ** 2).sum()
 
     theirs = jacobian(torch.func.grad(value, 0), 1)(there["V"], there["q"])

@@ -77,6 +77,7 @@ READ = [
     DiagMatrix(w.T) * A,
     DotProduct(w, A * w),
     DotProduct(w.T, A * w),
+    KroneckerProduct(X, A),
     sp.BlockMatrix([[A, w], [w.T, sp.Identity(1)]]),
     X[1, 0] * X[0, 1] + w[1, 0],
     (A * B)[0, 1],
@@ -177,6 +178,16 @@ def test_numbers_from_matrix_questions():
     assert page.verify().ok
     assert "X @ w - y" in str(page)
     assert page.latex()
+
+
+def test_symdls_functions_of_a_sympy_matrix_are_elementwise():
+    """sigma(Xw) is a column, as X w is; SymPy's own functions of a matrix are matrix functions."""
+    s = sd.sigmoid(X * w)
+    assert isinstance(s, sp.MatrixExpr) and s.shape == (n, 1)
+    assert as_expr(s) == as_expr((X * w).applyfunc(sd.sigmoid))
+    assert sd.exp(X).shape == X.shape and as_expr(sd.exp(X)) == sd.exp(as_expr(X))
+    assert sd.sigmoid(sp.Matrix([[0, 0]])) == sp.Matrix([[sp.Rational(1, 2), sp.Rational(1, 2)]])
+    assert sd.grad(sp.Trace(OneMatrix(1, n) * sd.softplus(X * w)), w) == X.T * sd.sigmoid(X * w)
 
 
 def test_one_name_is_one_tensor_in_both_worlds():

@@ -11,6 +11,7 @@ from sympy.matrices.expressions import FunctionMatrix
 from symdl.errors import UnsupportedError
 from symdl.expr.from_sympy import from_sympy, lower_limit
 from symdl.expr.ops import trace
+from symdl.expr.squeeze import squeezed
 from symdl.expr.tensor import Expr, as_expr
 from symdl.expr.to_sympy import opened, to_sympy
 from symdl.expr.to_sympy_matrices import to_matrices
@@ -70,27 +71,15 @@ class Kind:
         """Index notation, on elements of the user's matrices."""
         element, letters = opened(expr)
         shown = to_sympy(element, self.start)
-        shown = shown.replace(lambda e: isinstance(e, sp.Sum), _without_single)
         own = {e for e in shown.atoms(sp.Indexed) if str(e.base.label) in self.matrices}
         shown = shown.xreplace({e: self.matrices[str(e.base.label)][e.indices] for e in own})
         return FunctionMatrix(*expr.shape, sp.Lambda(letters, shown)) if expr.ndim == 2 else shown
 
 
-def _without_single(total: sp.Sum) -> Any:
-    """A sum without the indices that have one position."""
-    body, limits = total.function, []
-    for letter, low, high in total.limits:
-        if low == high:
-            body = body.subs(letter, low)
-        else:
-            limits.append((letter, low, high))
-    return sp.Sum(body, *limits) if limits else body
-
-
 def _few_axes(expr: Expr) -> Expr:
-    if expr.ndim <= 2:
-        return expr
-    return expr[tuple(0 if n == 1 else slice(None) for n in expr.shape)]
+    """Without the axes of size 1, when there are more than a matrix has."""
+    thin = squeezed(expr)
+    return thin if thin.ndim <= 2 else thin[tuple(0 if n == 1 else slice(None) for n in thin.shape)]
 
 
 def asked(question: Any, scalar: bool = False, context: Any = None) -> Expr:

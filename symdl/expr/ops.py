@@ -11,6 +11,7 @@ from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr.dims import as_size, is_letter
 from symdl.expr.tensor import Expr, as_expr, describe, elementwise, fitted, matmul, multiply, raise_to
 from symdl.functions import TABLE
+from symdl.functions.entry import over_elements
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
 from symdl.graph.node import Size
@@ -116,6 +117,8 @@ def _function(name: str) -> Callable[..., Any]:
     def apply(value: Any) -> Any:
         if isinstance(value, Expr):
             return elementwise(name, value)
+        if isinstance(value, (sp.MatrixExpr, sp.MatrixBase)):
+            return over_elements(sympy_function, value)
         return sympy_function(value)
 
     apply.__name__ = name

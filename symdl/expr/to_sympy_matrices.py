@@ -16,8 +16,10 @@ from sympy.matrices.expressions.hadamard import HadamardProduct
 from symdl.errors import UnsupportedError
 from symdl.expr.arrays import Arrays
 from symdl.expr.layout import Call, Index, MatMul, Name, Num, Power, Product, Sum, Transpose, Tree, fold
+from symdl.expr.squeeze import squeezed
 from symdl.expr.tensor import Expr, describe
 from symdl.functions import TABLE
+from symdl.functions.entry import over_elements
 from symdl.graph.node import INPUT
 from symdl.graph.number import Number
 from symdl.graph.number import to_sympy as number_to_sympy
@@ -52,7 +54,8 @@ def to_matrices(expr: Expr, known: Mapping[str, sp.MatrixSymbol] | None = None) 
     """
     if expr.open or expr.ndim > 2:
         raise UnsupportedError(f"{describe(expr)}: a SymPy matrix has two axes and no open index; .sympy gives the element in index notation")
-    tree = Arrays({}).tree(expr.term, expr.shape)
+    thin = squeezed(expr)
+    tree = Arrays({}).tree(thin.term, thin.shape)
     if tree is None:
         raise _unsayable(expr)
     atoms = _atoms(expr, known)
@@ -228,11 +231,16 @@ def _index(tree: Tree, pieces: list[Piece]) -> Any:
         return value[keys[0], keys[1]] if tree.rank == 0 else MatrixSlice(value, *[(k, k + 1, 1) for k in keys])
     else:
         rows, columns = value.shape
+        if (keys[0] == ":" and columns == 1) or (keys[1] == ":" and rows == 1):
+            return _as_asked(tree, value if keys[0] == ":" else value.T)
         picked = MatrixSlice(value, *[(0, n, 1) if k == ":" else (k, k + 1, 1) for k, n in zip(keys, (rows, columns), strict=True)])
         picked = picked if keys[0] == ":" else picked.T  # a column, whichever it was
-    if tree.rank == 2 and piece.rank - sum(k != ":" for k in keys) == 1:
-        return picked.T if tree.keys[0] is None else picked
-    return picked
+    return _as_asked(tree, picked) if piece.rank - sum(k != ":" for k in keys) == 1 else picked
+
+
+def _as_asked(tree: Index, column: Any) -> Any:
+    """A column that a new axis makes a row or leaves as it is."""
+    return column.T if tree.rank == 2 and tree.keys[0] is None else column
 
 
 # --- functions ------------------------------------------------------------------------------------------------
@@ -255,10 +263,7 @@ def _elementwise(function: Any, rank: int, pieces: list[Piece]) -> Any:
         return function(*values)
     if len(matrices) > 1:
         raise NoWord
-    if len(values) == 1:
-        return matrices[0].applyfunc(function)
-    d = sp.Dummy("d", real=True)
-    return matrices[0].applyfunc(sp.Lambda(d, function(*[d if _is_matrix(v) else v for v in values])))
+    return over_elements(lambda z: function(*[z if _is_matrix(v) else v for v in values]), matrices[0])
 
 
 def _total(tree: Call, pieces: list[Piece]) -> Any:
@@ -294,12 +299,12 @@ def _square_root(tree: Call, pieces: list[Piece]) -> Any:
 
 
 def _logsumexp(tree: Call, pieces: list[Piece]) -> Any:
-    summed = _total(tree, [Piece(pieces[0].rank, pieces[0].value.applyfunc(sp.exp))])
-    return summed.applyfunc(sp.log) if _is_matrix(summed) else sp.log(summed)
+    summed = _total(tree, [Piece(pieces[0].rank, over_elements(sp.exp, pieces[0].value))])
+    return over_elements(sp.log, summed) if _is_matrix(summed) else sp.log(summed)
 
 
 def _softmax(tree: Call, pieces: list[Piece]) -> Any:
-    powers = pieces[0].value.applyfunc(sp.exp)
+    powers = over_elements(sp.exp, pieces[0].value)
     rows, columns = powers.shape
     if tree.axis is None or len(tree.axis) == pieces[0].rank:
         return powers / _all_elements(powers)

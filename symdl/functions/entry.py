@@ -78,6 +78,17 @@ class Elementwise:
 _PRINTED = {"lambd": "lambda", "min_val": "m", "max_val": "M", "negative_slope": "a", "min": "m", "max": "M", "threshold": "theta", "value": "v"}
 
 
+#: The bound variable of all functions that symdl applies to a SymPy matrix. (SymPy takes a new one each time, so that no two are equal.)
+ARGUMENT = sp.Dummy("d", real=True)
+
+
+def over_elements(function: Callable[[Any], Any], matrix: Any) -> Any:
+    """A function applied to every element of a SymPy matrix or matrix expression."""
+    if isinstance(matrix, sp.MatrixBase):
+        return matrix.applyfunc(function)
+    return matrix.applyfunc(sp.Lambda(ARGUMENT, function(ARGUMENT)))
+
+
 def sympy_class(
     name: str,
     derivative: Callable[..., sp.Expr] | tuple[Callable[..., sp.Expr], ...],
@@ -112,6 +123,8 @@ def sympy_class(
         mine = next((a for a in args if hasattr(a, "_apply_elementwise")), None)
         if mine is not None:
             return mine._apply_elementwise(name, *args)
+        if args and isinstance(args[0], (sp.MatrixExpr, sp.MatrixBase)):  # of a matrix: of every element, in SymPy's word for it
+            return over_elements(lambda z: cls(z, *args[1:]), args[0])
         return sp.Function.__new__(cls, *args, **options)
 
     def fdiff(self: sp.Function, argindex: int = 1) -> sp.Expr:
