@@ -27,13 +27,18 @@ def parts(root: Node) -> dict[Node, str]:
     length, depth = {}, {}
     for node in order:
         length[node], depth[node] = _size(node, length, depth)
-        if node is root or node.op in (kinds.INPUT, kinds.CONST, kinds.RECUR):
+        if node is root or node.op in (kinds.INPUT, kinds.CONST, kinds.RECUR) or _is_index_map(node):
             continue
         shared = len({u for u, _ in users[node]}) > 1 and length[node] >= SHARED
         if shared or length[node] >= LONG or depth[node] >= DEEP or (node.op == kinds.LET and node.attr.role == "let"):
             cut[node] = _name(node, len(cut) + 1, taken)
             length[node], depth[node] = len(cut[node]), 0
     return cut
+
+
+def _is_index_map(node: Node) -> bool:
+    """An equation of positions: it is read as an index, W[2*h + i], which a name would hide."""
+    return node.op == kinds.FN and node.attr == "iszero"
 
 
 def _name(node: Node, number: int, taken: set[str]) -> str:
