@@ -58,6 +58,7 @@ from symdl.expr.functions import (
     leaky_relu,
     log1p,
     log_sigmoid,
+    log_sigmoid as logsigmoid,
     maximum,
     minimum,
     mish,
