@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from symdl.expr.layout import Call, Derivative, Index, Name, Num, Power, Transpose, Tree, product, total
-from symdl.expr.recur_view import whole_of
+from symdl.expr.recur_view import stretch, whole_of
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.labels import Label, Term, fresh, is_fixed
@@ -193,10 +193,9 @@ class Arrays:
         attr = node.attr
         whole = whole_of(node)
         tree: Tree = Name(whole.rank, self._names.get(whole) or str(attr.names[attr.state]))
-        if attr.part == "final":
-            tree = Index(node.rank, tree, (0 if attr.down else -1,))
-        elif attr.part != "all":
-            tree = Index(node.rank, tree, (":-1" if (attr.part == "before") != attr.down else "1:",))
+        where = stretch(node)
+        if where is not None:
+            tree = Index(node.rank, tree, (where,))
         own = tuple(range(node.rank))
         return complete(own, {own: Form(0, tree)})
 

@@ -13,7 +13,7 @@ from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.graph import build
 from symdl.graph.build import Term
 from symdl.graph.node import RECUR, Node, Size
-from symdl.graph.recurrence import Opened, close, placeholder, plus_one, system_of
+from symdl.graph.recurrence import Opened, close, own_axes, placeholder, plus_one, system_of
 from symdl.graph.shared import shared_labels
 
 
@@ -114,14 +114,25 @@ def part(expr: Expr, which: str) -> Expr | None:
     node = expr.node
     if node.op != RECUR or node.attr.part != "all" or 0 not in expr.map:
         return None
-    axis = expr.map.index(0)
-    if expr.map.index(0) != axis or expr.map.count(0) != 1 or type(expr.map[0]) is not int or expr.map[0] != 0:
+    if type(expr.map[0]) is not int or expr.map[0] != 0 or expr.map.count(0) != 1:
         return None
     made = system_of(node).node(node.attr.state, which)
     if which == "final":
         entries = tuple(e - 1 if type(e) is int and e >= 0 else e for e in expr.map[1:])
         return Expr(Term(made, entries), expr.shape[1:], expr.open)
     return Expr(Term(made, expr.map), (node.attr.length, *expr.shape[1:]), expr.open)
+
+
+def start(expr: Expr) -> Expr | None:
+    """Where the states of a whole recurrence start; None when the expression is no whole recurrence in its own order of axes."""
+    node = expr.node
+    letters = [e for e in expr.map if type(e) is not int]
+    if node.op != RECUR or node.attr.part != "all" or expr.map != (0, *letters, *range(1, node.rank - len(letters))):
+        return None
+    own = own_axes(node)[node.attr.state]
+    axes = [*letters, *range(node.rank - 1 - len(letters))]
+    init = build.rename(Term(node.args[node.attr.state], node.maps[node.attr.state]), dict(zip(own, axes, strict=True)))
+    return Expr(init, expr.shape[1:], {s: n for s, n in expr.open.items() if s in init.map})
 
 
 def position(expr: Expr, key: Any) -> Expr | None:
@@ -138,6 +149,8 @@ def position(expr: Expr, key: Any) -> Expr | None:
         if (key.start is None or _is(key.start, 0)) and (_is(key.stop, -1) or _is(key.stop, length)):
             return part(expr, "after" if down else "before")
         return None
+    if down and (_is(key, -1) or _is(key, length)):
+        return start(expr)
     if (_is(key, 0) and down) or ((_is(key, -1) or _is(key, length)) and not down):
         return part(expr, "final")
     return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from symdl.expr.arrays import Arrays
 from symdl.expr.layout import Tree
-from symdl.expr.recur_view import Described, described, place_in, recurrences, state_names, whole_of
+from symdl.expr.recur_view import Described, described, place_in, recurrences, state_names, stretch, whole_of
 from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
 from symdl.graph.labels import Term
@@ -96,9 +96,7 @@ class _Step(StepFree):
         at: list[Any] = [self._letter if axis in marks else ":" for axis in range(node.rank)]
         if node.op == kinds.RECUR:
             name = self._given.get(whole_of(node)) or str(node.attr.names[node.attr.state])
-            first, rest = (":-1", "1:") if not node.attr.down else ("1:", ":-1")
-            stretch = {"all": ":", "before": first, "after": rest, "final": ""}[node.attr.part]
-            at = list(place_in(node, at)) if node.attr.part == "final" or 0 in marks else [stretch, *at[1:]]
+            at = list(place_in(node, at)) if node.attr.part == "final" or 0 in marks else [stretch(node) or ":", *at[1:]]
         else:
             name = str(node.name)
         while at and at[-1] == ":":

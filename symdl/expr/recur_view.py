@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +146,30 @@ class At:
         return str(self.position)
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Positions of an axis: as Python writes them, and counted from 1."""
+
+    written: str
+    counted: str
+
+    def __str__(self) -> str:
+        return self.written
+
+
+def stretch(node: Node) -> Stretch | None:
+    """Which of all positions a part is; None for all of them."""
+    part, down = node.attr.part, node.attr.down
+    length = node.attr.length
+    if part == "all":
+        return None
+    if part == "final":
+        return Stretch("0", "1") if down else Stretch("-1", sp.latex(sp.sympify(length) + 1))
+    if (part == "before") != down:
+        return Stretch(":-1", f"1:{sp.latex(sp.sympify(length))}")
+    return Stretch("1:", f"2:{sp.latex(sp.sympify(length) + 1)}")
+
+
 def _fixed(length: Size) -> Any:
     return ~length if isinstance(length, int) else At(length)
 
@@ -160,6 +184,3 @@ def _letter(node: Node, avoid: set[str]) -> sp.Symbol:
         if name not in avoid | sizes | names:
             return sp.Symbol(name, integer=True)
     return sp.Symbol("t_", integer=True)
-
-
-Names = Mapping[Node, str]

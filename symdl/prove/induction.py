@@ -49,14 +49,24 @@ def by_induction(lhs: Expr, rhs: Expr, clock: Clock, prove: Prove) -> Verdict | 
         Decides what is left, which has fewer recurrences in it.
     """
     nodes = topological([lhs.node, rhs.node])
-    if lhs.open or rhs.open or not any(n.op == kinds.RECUR for n in nodes):
+    if not any(n.op == kinds.RECUR for n in nodes):
         return None
+    lhs, rhs = _closed(lhs, {**lhs.open, **rhs.open}), _closed(rhs, {**lhs.open, **rhs.open})
     try:
         if any(n.op == kinds.PARTIAL for n in nodes):
             return _through(lhs, rhs, clock, prove)
         return _equal(lhs, rhs, clock, prove)
     except UnsupportedError:
         return None  # a graph that cannot be rewritten is unrolled instead
+
+
+def _closed(expr: Expr, letters: dict[Any, Size]) -> Expr:
+    """The expression with axes for index letters, in front of its own."""
+    if not letters:
+        return expr
+    order = sorted(letters, key=str)
+    labels = {letter: k for k, letter in enumerate(order)} | {k: k + len(order) for k in range(expr.ndim)}
+    return Expr(build.rename(expr.term, labels), (*(letters[s] for s in order), *expr.shape))
 
 
 def _systems(roots: Iterable[Node]) -> list[System]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from symdl.errors import UnsupportedError
+from symdl.expr.dims import is_dim
 from symdl.expr.elements import Elements, Letters
 from symdl.expr.layout import (
     Call,
@@ -28,7 +29,7 @@ from symdl.expr.layout import (
     fold,
 )
 from symdl.expr.parts import parts, with_bodies
-from symdl.expr.recur_view import At
+from symdl.expr.recur_view import At, Stretch
 from symdl.expr.tensor import Expr
 from symdl.expr.text import ATOM, POWER, PRODUCT, SIGN, SUM, fraction, layout
 from symdl.functions import TABLE
@@ -149,6 +150,8 @@ def _letter(index: Any) -> str:
         return str(index + 1)
     if isinstance(index, At):
         return sp.latex(sp.sympify(index.position) + 1)
+    if isinstance(index, sp.Expr) and index.free_symbols and all(map(is_dim, index.free_symbols)):
+        return sp.latex(index + 1)
     return "\\" + str(index) + " " if str(index) in GREEK else str(index)
 
 
@@ -319,7 +322,7 @@ def _(tree: Index, inside: list[Piece]) -> Piece:
         return Piece(rf"{_group(inside[0], POWER)} \mathbf{{1}}^{{\top}}", PRODUCT)
     if tree.keys == (None, ":"):
         return Piece(_transposed(tree.arg, inside[0]), POWER)
-    keys = [":" if k == ":" else str(k + 1) for k in tree.keys]
+    keys = [":" if k == ":" else k.counted if isinstance(k, Stretch) else str(k + 1) for k in tree.keys]
     shown = ", ".join(keys) if ":" in keys else subscripts(keys)
     if isinstance(tree.arg, Name):
         name = written(tree.arg.name, tree.arg.rank)
