@@ -325,3 +325,34 @@ def test_a_derivation_tells_the_recurrence_backwards() -> None:
     assert "dC_da[L, j] = " in told
     assert r"\delta" in d.latex() and "递推" in d.latex(lang="zh")
     assert "<html" in d.html().lower()
+
+
+def test_printed_python_has_a_loop() -> None:
+    from symdl.lower.source import python_source
+
+    loss = losses()["two states"][0]
+    gradients = {w: sd.grad(loss, w) for w in ("U", "X", "c0")}
+    source = python_source(loss, gradients)
+    assert source.count("for v") >= 2 and "reversed(range(s" in source
+    space: dict[str, Any] = {}
+    exec(source, space)
+    v = values(4)
+    got, found = space["loss_and_gradients"](**given(loss, v))
+    expected = sd.value_and_grad(loss, list(gradients))(**given(loss, v))
+    assert got == pytest.approx(expected[0], rel=1e-12)
+    for w in gradients:
+        np.testing.assert_allclose(found[w], expected[1][w], rtol=1e-11, atol=1e-13)
+
+
+def test_operations_count_every_step() -> None:
+    from symdl.graph.count import operations
+
+    s = sd.recur("s", x, lambda prev, t: prev * prev + 1, T)
+    assert operations([s.node, s[-1].node], {"T": 5, "h": 3}) == 5 * 3 * 2
+
+
+def test_sizes_that_stand_inside_a_step_only() -> None:
+    s = sd.recur("s", x, lambda prev, t: prev / sd.dims("m"), T)
+    assert sd.evaluate(sd.sum(s[-1]), x=[8.0, 8.0], T=3, m=2) == 2.0
+    assert sd.prove(s[-1], s[-1] * 1).verdict == "PROVED"
+    assert sd.check(sd.sum(s[-1]), x, sd.grad(sd.sum(s[-1]), x)).verdict == "PROVED"

@@ -19,6 +19,7 @@ from symdl.errors import NameError_, UnsupportedError
 from symdl.functions import TABLE
 from symdl.graph import node as kinds
 from symdl.graph.node import Node, Size
+from symdl.graph.recurrence import system_of
 from symdl.graph.walk import topological
 
 
@@ -50,11 +51,16 @@ def operations(roots: Iterable[Node], sizes: Mapping[Any, int] | None = None) ->
             raise NameError_(f"the size {value} has no number: give {', '.join(sorted(map(str, number.free_symbols)))} in sizes")
         return int(number)
 
-    return sum(_of(node, [size(s) for s in _sizes(node)]) for node in topological(roots))
+    order = topological(roots)
+    loops = {system_of(node): node for node in order if node.op == kinds.RECUR}
+    steps = sum(size(node.attr.length) * operations([body for body, _ in node.attr.bodies], sizes) for node in loops.values())
+    return steps + sum(_of(node, [size(s) for s in _sizes(node)]) for node in order)
 
 
 def _sizes(node: Node) -> tuple[Size, ...]:
     """What the cost depends on: the sizes of the node's indices; for a matrix function, of its argument."""
+    if node.op == kinds.RECUR:
+        return ()
     return node.args[0].shape if node.op == kinds.MATRIX else node.sizes()
 
 
@@ -143,6 +149,7 @@ _COUNTERS: dict[str, Callable[[Node, list[int]], int]] = {
     kinds.CONST: _nothing,
     kinds.POSITION: _nothing,
     kinds.LET: _nothing,
+    kinds.RECUR: _nothing,  # its steps are counted by ``operations``
     kinds.ADD: _addition,
     kinds.MUL: _product,
     kinds.POW: _power,

@@ -15,6 +15,7 @@ from symdl.expr.dims import is_dim
 from symdl.expr.tensor import Expr, describe
 from symdl.graph.node import INPUT, Node
 from symdl.graph.number import to_sympy
+from symdl.graph.unroll import body_nodes
 from symdl.graph.walk import topological
 from symdl.lower.backends import Backend, backend_named
 from symdl.lower.flat import Layout
@@ -187,7 +188,8 @@ def _all_inputs(exprs: Sequence[Expr], wanted: Sequence[Wanted]) -> list[Node]:
 def _symbols(wanted: Sequence[Wanted]) -> set[sp.Symbol]:
     """Size symbols in shapes and coefficients."""
     found: set[Any] = set()
-    for node in topological(w.node for w in wanted):
+    order = topological(w.node for w in wanted)
+    for node in (*order, *topological(body_nodes(order))):
         attr = node.attr
         parts = [*node.sizes()]
         if node.op != INPUT:

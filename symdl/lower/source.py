@@ -6,7 +6,9 @@ ours (x0, s0, v0): what the user called things stands in comments and in the key
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -20,6 +22,7 @@ from symdl.graph.build import Term
 from symdl.graph.node import Node, Size
 from symdl.graph.walk import topological
 from symdl.lower.plan import input_nodes
+from symdl.lower.source_loop import write_loop
 from symdl.lower.stabilise import stabilised
 from symdl.lower.standalone import Library, numpy_code
 
@@ -57,6 +60,8 @@ class _Writer:
         self.inputs = list(inputs)
         self.library = Library()
         self.lines: list[str] = []
+        self._names = itertools.count()
+        self._loops: dict[Any, list[str]] = {}
         self._place = {str(n.name): k for k, n in enumerate(self.inputs)}
         self._code: dict[Node, str] = {}
         self._sizes: dict[sp.Symbol, sp.Symbol] = {}
@@ -125,8 +130,24 @@ class _Writer:
             self._code[node] = f"np.arange({self.size(node.shape[0])}, dtype=float)"
         else:
             code = _RULES[node.op](self, node)
-            self._code[node] = f"v{len(self.lines)}"
+            self._code[node] = self.fresh()
             self.lines.append(f"{self._code[node]} = {code}" + (f"  # {node.name}" if node.name else ""))
+
+    def fresh(self) -> str:
+        """A name that is not in use."""
+        return f"v{next(self._names)}"
+
+    def code_of(self, node: Node) -> str:
+        return self._code[node]
+
+    @contextmanager
+    def block(self, codes: Mapping[Node, str]) -> Iterator[None]:
+        """What is written inside is indented, and what is named inside is forgotten; ``codes``: values known inside only."""
+        outer_lines, outer_code, outer_loops = self.lines, self._code, self._loops
+        self.lines, self._code, self._loops = [], {**outer_code, **codes}, dict(outer_loops)
+        yield
+        outer_lines += [f"    {line}" for line in self.lines]
+        self.lines, self._code, self._loops = outer_lines, outer_code, outer_loops
 
     def result(self, term: Term, like: Expr) -> str:
         code = self.aligned(term.node, term.map, range(like.ndim))
@@ -216,6 +237,9 @@ class _Writer:
         value = value if node.args[0].op == kinds.INPUT else f"np.broadcast_to({value}, {self.shape(node.args[0].shape)})"
         return f"{self.library.use('logdet')}({value})" if node.attr == "logdet" else f"np.linalg.{node.attr}({value})"
 
+    def _recurrence(self, node: Node) -> str:
+        return write_loop(self, node, self._loops)
+
     def _let(self, node: Node) -> str:
         value = self.aligned(node.args[0], node.maps[0], range(node.rank))
         whole = {e for e in node.maps[0] if e >= 0} == set(range(node.rank))
@@ -236,4 +260,5 @@ _RULES: dict[str, Any] = {
     kinds.REDUCE: _Writer._reduce,
     kinds.MATRIX: _Writer._matrix,
     kinds.LET: _Writer._let,
+    kinds.RECUR: _Writer._recurrence,
 }

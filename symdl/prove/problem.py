@@ -14,11 +14,13 @@ from symdl.expr.dims import show_shape
 from symdl.expr.tensor import Expr, of_node
 from symdl.graph import node as kinds
 from symdl.graph.node import Node, Size
+from symdl.graph.unroll import body_nodes
 from symdl.graph.walk import topological
 from symdl.prove.evaluate import Evaluator
 from symdl.prove.functions import Functions
 from symdl.prove.numeric import evaluate, tape_gradient
 from symdl.prove.stop import Clock
+from symdl.prove.structured import moved_with, restricted, restricted_in
 from symdl.prove.value import Value, _spread
 from symdl.prove.whole import Whole, whole_inputs
 
@@ -62,7 +64,8 @@ def dims_of(exprs: Iterable[Expr]) -> list[sp.Symbol]:
     found: set[sp.Symbol] = set()
     for expr in exprs:
         sizes: list[Any] = [*expr.shape, *expr.open.values()]
-        for node in topological([expr.node]):
+        order = topological([expr.node])
+        for node in (*order, *topological(body_nodes(order))):
             sizes += node.sizes()
             sizes += _coefficients(node)
         for size in sizes:
@@ -112,10 +115,14 @@ class Equality:
 
 
 class Gradient:
-    """claim equals d loss / d wrt, where ``wrt`` looks at an input or a named result of the loss."""
+    """claim equals d loss / d wrt, where ``wrt`` looks at an input or a named result of the loss.
 
-    def __init__(self, loss: Expr, wrt: Expr, claim: Expr) -> None:
+    ``structure``: "symmetric" or "diagonal" where the derivative is over the independent entries of a matrix.
+    """
+
+    def __init__(self, loss: Expr, wrt: Expr, claim: Expr, structure: str | None = None) -> None:
         self.loss, self.wrt, self.claim = loss, wrt, claim
+        self.structure = structure
         letters = {**loss.open, **wrt.open, **claim.open}
         self.letters = sorted(letters, key=str)
         self.shape: tuple[Size, ...] = tuple(letters[s] for s in self.letters) + loss.shape + wrt.shape
@@ -133,7 +140,7 @@ class Gradient:
             return None, None
         shape = tuple(walk.size(s) for s in self.shape)
         whole = tuple(walk.size(s) for s in self.wrt.node.shape)
-        wanted = list(range(int(np.prod(whole)))) if entry is None else [self._direction(entry, shape, whole)]
+        wanted = list(range(int(np.prod(whole)))) if entry is None else self._directions(entry, whole)
         walk.seeds, walk.directions = dict.fromkeys(self.targets, 0), wanted
         loss = walk.expr(self.loss, self.letters)
         walk.seeds = {}
@@ -148,8 +155,8 @@ class Gradient:
         if self.letters:
             raise UnsupportedError("index letters")
         _, found = tape_gradient(self.loss, [of_node(self.wrt.node)], values)
-        whole = found[str(self.wrt.node.name)]
         rank = self.loss.ndim
+        whole = restricted(found[str(self.wrt.node.name)], self.structure, rank)
         left = _spread(whole, list(range(rank)) + [e if e < 0 else rank + e for e in self.wrt.map], rank + self.wrt.ndim)
         right = evaluate(self.claim, values)
         return np.broadcast_to(left, right.shape), right
@@ -163,18 +170,18 @@ class Gradient:
         dot = np.broadcast_to(dot, (*[walk.size(s) for s in self.shape[:rank]], *dot.shape[-2:]))
         full = algebra.ring.zeros((*dot.shape[:-2], int(np.prod(whole))))
         full[..., wanted, :] = dot
-        full = full.reshape((*dot.shape[:-2], *whole, points))
+        full = restricted_in(algebra, full.reshape((*dot.shape[:-2], *whole, points)), self.structure)
         # The node's axes of wrt, seen through wrt's map; the loss has axes of its own before them.
         labels = {s: k for k, s in enumerate(self.letters)}
         entries = list(range(rank)) + [e if type(e) is int and e < 0 else labels[e] if e in labels else rank + e for e in self.wrt.map]
         return _spread(full, entries, rank + self.wrt.ndim)
 
-    def _direction(self, entry: tuple[int, ...], shape: tuple[int, ...], whole: tuple[int, ...]) -> int:
-        """The entry of the whole tensor that an entry of the claim is the derivative by."""
+    def _directions(self, entry: tuple[int, ...], whole: tuple[int, ...]) -> list[int]:
+        """The entries of the whole tensor that move where an entry of the claim is the derivative by one of them."""
         labels = {s: k for k, s in enumerate(self.letters)}
         rank = len(self.letters) + self.loss.ndim
         place = [~e if type(e) is int and e < 0 else entry[labels[e]] if e in labels else entry[rank + e] for e in self.wrt.map]
-        return int(np.ravel_multi_index(place, whole)) if whole else 0
+        return [int(np.ravel_multi_index(at, whole)) if whole else 0 for at in moved_with(tuple(place), self.structure)]
 
 
 def note(ring: Any, bound: Any) -> None:
