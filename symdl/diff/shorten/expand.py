@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symdl.diff.shorten.engine import Rewrite
-from symdl.diff.shorten.facts import one
+from symdl.diff.shorten.facts import one, orthogonal
 from symdl.diff.shorten.length import length
+from symdl.diff.shorten.matrices import times_inverse
 from symdl.diff.shorten.pieces import Pieces, addends, base, own, pieces
 from symdl.graph import build
 from symdl.graph import node as kinds
@@ -134,12 +135,15 @@ def _summed(product: Pieces, position: int, coef: Number, term: Term, depth: int
     one_term = product.without(position)
     one_term.factors.append(term)
     one_term.coef = times(one_term.coef, coef)
-    made = one_term.separated()
-    for rewrite in (one, lambda n: _apart(n, depth - 1, False) if depth else None):
-        found = rewrite(made.node) if made.node.op == kinds.MUL else None
-        if found is not None and length(found.node) < length(made.node):
-            made = placed(found, made.map)
-    return made
+
+    def shorter(made: Term) -> Term:
+        for rewrite in (one, orthogonal, times_inverse, lambda n: _apart(n, depth - 1, False) if depth else None):
+            found = rewrite(made.node) if made.node.op == kinds.MUL else None
+            if found is not None and length(found.node) < length(made.node):
+                made = placed(found, made.map)
+        return made
+
+    return one_term.separated(shorter)
 
 
 def _simple(term: Term, product: Pieces) -> bool:

@@ -50,15 +50,21 @@ def is_symmetric(node: Node, depth: int = DEPTH) -> bool:
         return len(node.args) == 1 and is_symmetric(node.args[0], depth - 1)
     if node.op not in (kinds.ADD, kinds.MUL):
         return False
-    turned = rebuild_turned(node)
-    one, other = (_oriented(t, depth - 1) for t in (own(node), turned))
-    a, b = build.settle(one), build.settle(other)
+    a, b = (build.settle(_oriented(_flat(Term(node, entries)), depth - 1)) for entries in ((0, 1), (1, 0)))
     return a.node is b.node and a.map == b.map
 
 
-def rebuild_turned(node: Node) -> Term:
-    """The transpose, made anew in the labels 0 and 1."""
-    return build.settle(Term(node, (1, 0)))
+def _flat(term: Term) -> Term:
+    """The term made anew, products of matrices in one sum."""
+    if term.node.op != kinds.MUL:
+        return build.settle(term)
+    product = pieces(term)
+    while len(product.factors) <= build.FLATTEN_LIMIT:
+        inner = next((k for k, f in enumerate(product.factors) if f.node.op == kinds.MUL), None)
+        if inner is None:
+            break
+        product = product.opened(inner)
+    return product.term()
 
 
 def _oriented(term: Term, depth: int = DEPTH) -> Term:

@@ -12,8 +12,8 @@ from symdl.graph.node import LET, Node
 from symdl.graph.walk import topological
 from symdl.steps.step import Rule
 
-#: Gradients of more nodes than these, with indices and without, are not read by people.
-MAX_NODES, MAX_SCALARS = 5000, 200
+#: Gradients of more nodes than these, with indices and without, are not read by people; larger ones are not written out.
+MAX_NODES, MAX_SCALARS, MAX_WRITTEN_OUT = 5000, 200, 600
 
 #: How often algebra and recognition take turns.
 ROUNDS = 2
@@ -44,7 +44,8 @@ def finished(terms: list[Term], forward: Iterable[Node], algebra: Shortener) -> 
     recognition = Shortener(RECOGNISED, named.__contains__)
     written_out = Shortener(WRITTEN_OUT, frozenset(forward).__contains__)
     # Functions are recognised when the algebra has cancelled what it can: exp(z)/S in one place hides the S that cancels in another.
-    for shortener in [algebra, written_out, algebra, written_out, algebra, recognition] * ROUNDS:
+    turns = [algebra, written_out, algebra, written_out, algebra, recognition] if len(order) <= MAX_WRITTEN_OUT else [algebra, recognition]
+    for shortener in turns * ROUNDS:
         more = shortener.steps(terms)
         terms = more[-1][1] if more else terms
         steps += more

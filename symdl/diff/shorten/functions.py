@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from symdl.diff.shorten.engine import Rewrite
-from symdl.diff.shorten.pieces import base, own, pieces
+from symdl.diff.shorten.logistic import leading_minus
+from symdl.diff.shorten.pieces import addends, base, own, pieces
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.node import Node
-from symdl.graph.number import plus, power
+from symdl.graph.number import plus, power, times
 from symdl.graph.rebuild import placed
 from symdl.steps.step import Rule
 
 TANH = Rule("written with tanh", r"\frac{\sinh z}{\cosh z} = \tanh z", "用 tanh 表示")
 TAN = Rule("written with tan", r"\frac{\sin z}{\cos z} = \tan z", "用 tan 表示")
+REFLECTED = Rule("sigmoid of the opposite", r"\sigma(-z) = 1 - \sigma(z)", "相反数的 sigmoid")
 NUMBER = Rule("power of a product", r"(c\,z)^k = c^k z^k", "乘积的幂")
 
 _QUOTIENTS = {("sinh", "cosh"): "tanh", ("sin", "cos"): "tan"}
@@ -39,6 +41,17 @@ def _argument(term: Term) -> Term:
     return placed(Term(term.node.args[0], term.node.maps[0]), term.map)
 
 
+def reflected(node: Node) -> Term | None:
+    """c sigma(-z) = c - c sigma(z) in a sum."""
+    for k, (arg, entries) in enumerate(node.terms()):
+        if _is(Term(arg, entries), "sigmoid") and leading_minus(_argument(Term(arg, entries))):
+            turned = build.fn("sigmoid", [build.mul(-1, [_argument(Term(arg, entries))])])
+            others = [(c, t) for m, (c, t) in enumerate(addends(own(node))) if m != k]
+            coef = node.attr[k]
+            return build.add([coef, times(-1, coef), *(c for c, _ in others)], [build.constant(1), turned, *(t for _, t in others)])
+    return None
+
+
 def power_of_number(node: Node) -> Term | None:
     """(c Sum z)**k = c**k (Sum z)**k for whole k."""
     inner = node.args[0]
@@ -52,5 +65,6 @@ def power_of_number(node: Node) -> Term | None:
 REWRITES = (
     Rewrite(TANH, frozenset({kinds.MUL}), lambda node: _quotient(node, "sinh", "cosh")),
     Rewrite(TAN, frozenset({kinds.MUL}), lambda node: _quotient(node, "sin", "cos")),
+    Rewrite(REFLECTED, frozenset({kinds.ADD}), reflected),
     Rewrite(NUMBER, frozenset({kinds.POW}), power_of_number, slack=0),
 )

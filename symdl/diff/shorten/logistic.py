@@ -102,13 +102,13 @@ def _one_plus_exp(term: Term) -> Term | None:
 
 def _sigma_powers(w: Term, m: int, rest: int) -> list[Term]:
     """sigma(w)**m * (1 - sigma(w))**rest, with sigma(-z) written as 1 - sigma(z)."""
-    if _leading_minus(w):
+    if leading_minus(w):
         w, m, rest = build.mul(-1, [w]), rest, m
     s = build.fn("sigmoid", [w])
     return [build.pow_(s, m), build.pow_(build.add([1, -1], [build.constant(1), s]), rest)]
 
 
-def _leading_minus(w: Term) -> bool:
+def leading_minus(w: Term) -> bool:
     if w.node.op == kinds.MUL:
         return is_negative(w.node.attr.coef)
     if w.node.op == kinds.ADD:

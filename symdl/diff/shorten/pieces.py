@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,10 +38,10 @@ class Pieces:
         """On how many axes and deltas a label stands."""
         return sum(t.map.count(label) for t in self.factors) + sum((d.a, d.b).count(label) for d in self.deltas)
 
-    def separated(self) -> Term:
-        """The product of the sums that have nothing to do with each other: Sum_jk a_j b_k = (Sum_j a_j)(Sum_k b_k)."""
+    def separated(self, shorter: Callable[[Term], Term] = lambda term: term) -> Term:
+        """The product of the sums that have nothing to do with each other: Sum_jk a_j b_k = (Sum_j a_j)(Sum_k b_k), each made shorter."""
         if not self.summed or self.deltas:
-            return self.term()
+            return shorter(self.term())
         groups: list[tuple[set[Any], list[Term]]] = []
         for factor in self.factors:
             labels, together = {e for e in factor.map if e in self.summed}, [factor]
@@ -49,7 +50,7 @@ class Pieces:
                 labels, together = labels | group[0], group[1] + together
             groups.append((labels, together))
         unused = self.summed.keys() - set().union(*(labels for labels, _ in groups))
-        sums = [build.mul(1, together, (), {s: self.summed[s] for s in labels}) for labels, together in groups]
+        sums = [shorter(build.mul(1, together, (), {s: self.summed[s] for s in labels})) for labels, together in groups]
         return build.mul(self.coef, sums, (), {s: self.summed[s] for s in unused})
 
     def opened(self, position: int) -> Pieces:
