@@ -320,3 +320,27 @@ def test_symdls_own_expressions_in_matrix_words():
         assert np.allclose(evaluate(back, columns, SIZES), expected.reshape(-1, 1) if expected.ndim == 1 else expected), e
     with pytest.raises(sd.UnsupportedError, match="two axes"):
         _ = sd.tensor("T", n, n, n).sympy_matrix
+
+
+def test_sizes_as_sympy_users_write_them():
+    """Symbols without assumptions are sizes where they stand as such, and come back as they were."""
+    N, P = sp.symbols("N P")
+    Z, v = sp.MatrixSymbol("Z", N, P), sp.MatrixSymbol("v", P, 1)
+    got = sd.grad(v.T * Z.T * Z * v + sp.Trace(sp.Identity(N)) * sp.Trace(Z.T * Z) / N, v)
+    assert got == 2 * Z.T * Z * v
+    assert sd.jacobian(v, v) == sp.Identity(P)
+    assert sd.hvp(v.T * Z.T * Z * v, v, "q") == 2 * Z.T * Z * sp.MatrixSymbol("q", P, 1)
+    assert sd.prove(Z * v, sd.tensor("Z", "N", "P") @ sd.tensor("v", "P", 1)).verdict == "PROVED"
+    assert np.allclose(sd.lambdify([Z, v], Z * v / N)(np.ones((4, 2)), np.ones((2, 1))), 0.5)
+
+
+def test_sympys_own_matrix_derivatives_are_not_relied_on():
+    verdict = sd.prove(sp.Derivative(sp.Trace(A) + 1, A), sp.Identity(p))
+    assert verdict.verdict == "UNKNOWN"
+    assert "sd.grad" in str(verdict)
+
+
+def test_the_softmax_of_a_column_runs_down_the_column():
+    at = values()
+    assert np.allclose(evaluate(sd.softmax(y), at, SIZES), np.exp(at["y"]) / np.exp(at["y"]).sum())
+    assert np.allclose(evaluate(sd.softmax(X), at, SIZES).sum(axis=1), 1)

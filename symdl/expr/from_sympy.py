@@ -13,7 +13,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symdl.errors import DomainError, UnsupportedError
 from symdl.expr.dims import LETTER, check_name, is_dim
 from symdl.expr.from_sympy_cases import CASES, Word
-from symdl.expr.from_sympy_indices import Ranges, delta, element, in_range, number_of_letter, separated
+from symdl.expr.from_sympy_indices import Ranges, delta, element, in_range, number_of_letter, separated, with_dims
 from symdl.expr.from_sympy_matrices import MATRICES, NOT_READ
 from symdl.expr.ops import sum_
 from symdl.expr.tensor import Expr, elementwise, join_letters
@@ -44,15 +44,15 @@ def from_sympy(value: Any, context: Any = None) -> Expr:
     """
     value = value.as_immutable() if isinstance(value, sp.MatrixBase) else value
     if context is None:
-        value = separated(value)
+        value = separated(with_dims(value)[0])
         return Reading(value).read(value)
-    both = separated(sp.Tuple(value, context))
+    both = separated(with_dims(sp.Tuple(value, context))[0])
     return Reading(both[0], ranges=Ranges(both)).read(both[0])
 
 
 def lower_limit(value: sp.Basic) -> Any:
     """Where the sums of an expression start; 0 when it has none."""
-    return Ranges(separated(value)).start
+    return Ranges(separated(with_dims(value)[0])).start
 
 
 class Reading:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
-from sympy.matrices.expressions import FunctionMatrix
+from sympy.matrices.expressions import FunctionMatrix, OneMatrix, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr import ops
-from symdl.expr.dims import LETTER, is_dim, is_letter
+from symdl.expr.dims import LETTER, dims, is_dim, is_letter
 from symdl.expr.tensor import Expr, bind
 from symdl.graph import build
 from symdl.graph.node import Size
@@ -25,6 +25,24 @@ def plain_size(value: Any) -> Size:
     """A size as the node table has it: an int, or a SymPy expression."""
     value = sp.simplify(value)
     return int(value) if value.is_Integer else value
+
+
+def with_dims(value: Any) -> tuple[Any, dict[Any, Any]]:
+    """The expression with sizes that are symdl's, positive integers, and what they were: SymPy users write ``symbols("n")``."""
+    if not isinstance(value, sp.Basic):
+        return value, {}
+    sizes: set[Any] = set()
+    for one in value.atoms(sp.MatrixSymbol, sp.IndexedBase, OneMatrix, ZeroMatrix, sp.Identity):
+        sizes |= {s for size in one.shape or () for s in size.free_symbols}
+    for total in value.atoms(sp.Sum):
+        sizes |= {s for limit in total.limits for bound in limit[1:] for s in bound.free_symbols}
+    sizes -= {limit[0] for total in value.atoms(sp.Sum, sp.Product) for limit in total.limits}
+    plain = {s: dims(s.name) for s in sizes if isinstance(s, sp.Symbol) and not is_dim(s) and _may_be_a_size(s)}
+    return value.xreplace(plain), {ours: theirs for theirs, ours in plain.items()}
+
+
+def _may_be_a_size(symbol: sp.Symbol) -> bool:
+    return symbol.is_integer is not False and symbol.is_positive is not False
 
 
 def separated(value: Any) -> Any:

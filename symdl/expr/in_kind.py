@@ -10,6 +10,7 @@ from sympy.matrices.expressions import FunctionMatrix
 
 from symdl.errors import UnsupportedError
 from symdl.expr.from_sympy import from_sympy, lower_limit
+from symdl.expr.from_sympy_indices import with_dims
 from symdl.expr.ops import trace
 from symdl.expr.squeeze import squeezed
 from symdl.expr.tensor import Expr, as_expr
@@ -29,19 +30,23 @@ class Kind:
         Where its indices start.
     matrices : dict
         Name -> MatrixSymbol, of those that stand in it.
+    sizes : dict
+        Size -> what the user wrote for it.
     """
 
     plain: bool = False
     start: Any = 0
     matrices: dict[str, sp.MatrixSymbol] = field(default_factory=dict)
+    sizes: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, *questions: Any) -> Kind:
         """The kind of a question, by all its parts; anything of symdl's own in it makes it symdl's."""
         if not questions or not isinstance(questions[0], (sp.Basic, sp.MatrixBase)):
             return cls()
-        symbols = {m for q in questions if isinstance(q, (sp.Basic, sp.MatrixBase)) for m in q.atoms(sp.MatrixSymbol)}
-        return cls(True, lower_limit(questions[0]), {m.name: m for m in symbols})
+        plain = sp.Tuple(*[q.as_immutable() if isinstance(q, sp.MatrixBase) else q for q in questions if isinstance(q, (sp.Basic, sp.MatrixBase))])
+        asked_for, sizes = with_dims(plain)
+        return cls(True, lower_limit(questions[0]), {m.name: m for m in asked_for.atoms(sp.MatrixSymbol)}, sizes)
 
     def meet(self, expr: Expr) -> None:
         """Take a tensor that was made for the question, a direction given by name, among the matrices."""
@@ -55,8 +60,9 @@ class Kind:
         a column is a matrix). What SymPy's matrices have no word for is a FunctionMatrix of the element in index notation; with more than two
         axes it is the element, with the letters i, j, k, ... on them.
         """
-        if not self.plain:
-            return expr
+        return self._answer(expr).xreplace(self.sizes) if self.plain else expr
+
+    def _answer(self, expr: Expr) -> Any:
         if not self.matrices:
             return to_sympy(expr, self.start)
         expr = _few_axes(expr)

@@ -102,8 +102,10 @@ max_ = _reduction("max")
 
 
 def softmax(value: Any, *over: Any, axis: Any = -1) -> Expr:
-    """exp(z - logsumexp(z)) over an axis (the last one) or an index letter."""
+    """exp(z - logsumexp(z)) over an axis (the last one; of a SymPy column vector the first) or an index letter."""
     expr = as_expr(value)
+    if isinstance(value, sp.MatrixExpr) and value.shape[1] == 1 and axis == -1:
+        axis = 0
     if over:
         return exp(expr - logsumexp(expr, *over))
     return exp(expr - logsumexp(expr, axis=axis, keepdims=True))

@@ -38,6 +38,8 @@ def ready(value: Any, context: Any = None) -> Expr:
 def _without_derivatives(value: sp.Basic) -> Any:
     if not value.has(sp.Derivative, sp.Subs):
         return value
+    if any(d.has(sp.MatrixExpr) for d in value.atoms(sp.Derivative)):
+        raise UnsupportedError(f"{value!s:.60}: SymPy's derivatives of matrix expressions are not relied on; use sd.grad or sd.jacobian")
     return value.replace(lambda e: isinstance(e, sp.Derivative), lambda e: e.replace(_is_ours, _defined).doit()).doit()
 
 
