@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from symdl.errors import NameError_
 from symdl.graph.node import ADD, FN, INPUT, LET, MUL, Node
@@ -27,8 +28,13 @@ class Names:
                 self._take(node)
         self._name_layers([n for n in order if n in relevant and n is not loss])
         self.loss = self.of.get(loss) or self._free("C", loss)
-        nameless = [n for n in order if n in relevant and n not in self.of and n.op != INPUT]
-        self.labels = {n: f"u{k}" for k, n in enumerate(nameless, start=1)}
+        self._on_the_way = [n for n in order if n in relevant and n.op != INPUT]
+        self._given = frozenset(self.of)
+
+    @cached_property
+    def labels(self) -> dict[Node, str]:
+        nameless = [n for n in self._on_the_way if n not in self._given]
+        return {n: f"u{k}" for k, n in enumerate(nameless, start=1)}
 
     def _take(self, node: Node) -> None:
         name = str(node.name)

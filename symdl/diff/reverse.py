@@ -22,6 +22,7 @@ from symdl.diff.shorten.table import AT_ADJOINTS
 from symdl.expr.tensor import Expr
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
+from symdl.graph.memory import collector_paused
 from symdl.graph.node import LET, RECUR, Node, Size
 from symdl.steps.step import Rule
 
@@ -87,6 +88,7 @@ def as_adjoint(out: Expr, node: Node, term: Term) -> Expr:
     return Expr(build.rename(term, place), out.shape + node.shape, out.open)
 
 
+@collector_paused()
 def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = lambda node, wished=None: None, way: Route | None = None) -> Sweep:
     """Differentiate ``out`` by the target nodes.
 

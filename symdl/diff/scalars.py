@@ -13,19 +13,17 @@ from functools import cache
 import sympy as sp
 
 from symdl.diff.local import slope_pieces
+from symdl.diff.shorten.quiet import Quiet
 from symdl.functions import BY_CLASS, TABLE
 from symdl.graph import build, scalars
 from symdl.graph.build import Term
 from symdl.graph.node import ADD, CONST, FN, INPUT, LET, MUL, POW, Definition, Node, intern, plain_maps
-from symdl.graph.number import Number, is_negative, number, plus
+from symdl.graph.number import Number, number, plus
 from symdl.graph.template import instantiate, placeholders
 from symdl.steps.step import Rule
 
 #: What a scalar graph consists of: the kinds of node with a rule here.
 KINDS = frozenset({INPUT, ADD, MUL, POW, FN, LET})
-
-#: Factors that no rewrite of a product begins with.
-_QUIET = frozenset({INPUT, MUL, FN, LET})
 
 
 def concerns(nodes: Iterable[Node]) -> bool:
@@ -158,7 +156,7 @@ def sweep(
         if v is order[-1]:
             parts.append(scalars.constant(1))
         adjoint = before = parts[0] if len(parts) == 1 else sum_of(parts)
-        if not quiet.at(adjoint):
+        if not quiet(adjoint):
             rewrites = rewritten(Term(adjoint, ()))
             if rewrites:
                 found.rewrites[v] = rewrites
@@ -197,39 +195,3 @@ def short(node: Node) -> bool:
     if node.op == MUL and len(node.args) == 1 and not node.attr.summed and not node.attr.deltas:
         node = node.args[0]
     return node.op in (CONST, INPUT, LET)
-
-
-class Quiet:
-    """Knows products that no rewrite can make shorter, without trying."""
-
-    def __init__(self) -> None:
-        self._below: dict[Node, frozenset[Node]] = {}
-
-    def at(self, node: Node) -> bool:
-        if node.op != MUL:
-            return True
-        if node.attr.summed:
-            return False
-        sums = []
-        for factor in node.args:
-            if factor.op == ADD:
-                sums.append(factor)
-            elif factor.op == POW:
-                if factor.maps[0]:
-                    return False
-            elif factor.op not in _QUIET:
-                return False
-        if not sums:
-            return True
-        if node.attr.coef != 1 and is_negative(node.attr.coef):
-            return False
-        bases = {f.args[0] if f.op == POW else f for f in node.args}
-        return all([bases.isdisjoint(self._divisors(s)) for s in sums])
-
-    def _divisors(self, total: Node) -> frozenset[Node]:
-        """What terms of a sum are divided by."""
-        found = self._below.get(total)
-        if found is None:
-            parts = [f for a in total.args for f in (a.args if a.op == MUL else (a,))]
-            found = self._below[total] = frozenset([f.args[0] for f in parts if f.op == POW and is_negative(f.attr)])
-        return found

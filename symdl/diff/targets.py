@@ -62,6 +62,8 @@ class Targets:
         if isinstance(one, (sp.Indexed, sp.IndexedBase)):
             return self._indexed(one)
         expr = as_expr(one)
+        if not expr.map and not expr.shape and not expr.open and expr.node.op in (INPUT, LET):
+            return Target(expr, str(expr.node.name))
         if expr.node.op not in (INPUT, LET):
             raise UnsupportedError(f"cannot differentiate by {describe(expr)}: name it with sd.let first, or use an input")
         whole, name = of_node(expr.node), str(expr.node.name)

@@ -68,8 +68,8 @@ class Expr:
     @property
     def name(self) -> str | None:
         """The name, when this is a whole tensor or a whole named result."""
-        whole = self.map == tuple(range(self.ndim)) and not self.open
-        return self.node.name if whole else None
+        name = self.node.name
+        return name if name and not self.open and self.map == tuple(range(self.ndim)) else None
 
     @property
     def sympy(self) -> sp.Expr:

@@ -110,9 +110,10 @@ class Node:
     @property
     def name(self) -> str | None:
         """The name of an input, of a named definition or of a whole recurrence; None for all else."""
-        if self.op == RECUR:
-            return self.attr.names[self.attr.state] if self.attr.part == "all" else None
-        return self.attr.name if self.op in (INPUT, LET) else None
+        op = self.op
+        if op in (INPUT, LET):
+            return self.attr.name
+        return self.attr.names[self.attr.state] if op == RECUR and self.attr.part == "all" else None
 
     def sizes(self) -> tuple[Size, ...]:
         """Sizes of all indices of the node: the free ones, then the summed ones."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from symdl.diff.shorten.length import length
 from symdl.diff.shorten.pieces import own
+from symdl.diff.shorten.quiet import Quiet
 from symdl.graph import build
 from symdl.graph.build import Term
 from symdl.graph.node import MATRIX, MUL, Node
@@ -59,6 +60,7 @@ class Shortener:
         for rewrite in rewrites:
             for op in rewrite.ops:
                 self._by_op.setdefault(op, []).append(rewrite)
+        self._quiet = Quiet()
         self._settled: set[Node] = set()
         self._found: dict[tuple[Rewrite, Node], Term | None] = {}
 
@@ -78,8 +80,8 @@ class Shortener:
         """What is done to one adjoint of many. A scalar is looked at from above only: graphs of scalars are large, and nobody reads them."""
         if term.map or (term.node.op == MUL and term.node.attr.summed):
             return self.steps([term])
-        if term.node not in self._settled and not self._closed(term.node):
-            for rewrite in self._by_op.get(term.node.op, ()) if term.node.op == MUL else ():
+        if not self._quiet(term.node) and term.node not in self._settled and not self._closed(term.node):
+            for rewrite in self._by_op.get(term.node.op, ()):
                 found = self._rewritten(rewrite, term.node)
                 if found is not None:
                     return [(rewrite.rule, [found])]

@@ -22,8 +22,7 @@ SIGMOID = Rule("written with the sigmoid", r"\frac{1}{1 + e^{-z}} = \sigma(z)", 
 
 def with_sigmoid(terms: list[Term]) -> list[Term]:
     """The same values, with logistic expressions written as sigma."""
-    order = topological(t.node for t in terms)
-    if not any(_is_reciprocal(n) for n in order):
+    if not any(_is_reciprocal(n) for n in topological(t.node for t in terms) if n.op == kinds.POW):
         return terms
     # Products first: exp(-z)/(1 + exp(-z))**2 is sigma(1 - sigma) as a whole, and not exp(-z)*sigma**2.
     for kind in (kinds.MUL, kinds.POW):
@@ -33,10 +32,15 @@ def with_sigmoid(terms: list[Term]) -> list[Term]:
 
 
 def _everywhere(terms: list[Term], rewrite: Callable[[Term], Term]) -> list[Term]:
-    done: dict[Node, Term] = {}
+    changed: dict[Node, Term] = {}
     for node in topological(t.node for t in terms):
-        done[node] = rewrite(rebuild(node, [placed(done[a], m) for a, m in node.terms()]))
-    return [placed(done[t.node], t.map) for t in terms]
+        built = now = own(node)
+        if not changed.keys().isdisjoint(node.args):
+            built = rebuild(node, [placed(changed.get(a) or own(a), m) for a, m in node.terms()])
+        made = rewrite(built)
+        if made != now:
+            changed[node] = made
+    return [placed(changed.get(t.node) or own(t.node), t.map) for t in terms]
 
 
 def _reciprocal(term: Term) -> Term:
@@ -45,13 +49,13 @@ def _reciprocal(term: Term) -> Term:
 
 
 def _is_reciprocal(node: Node) -> bool:
-    """True for (1 + exp(w))**(-k), the only thing that this rewrite starts from."""
-    return node.op == kinds.POW and is_negative(node.attr) and _one_plus_exp(Term(node.args[0], node.maps[0])) is not None
+    """True for a power (1 + exp(w))**(-k), the only thing that this rewrite starts from."""
+    return is_negative(node.attr) and _one_plus_exp(Term(node.args[0], node.maps[0])) is not None
 
 
 def _logistic(term: Term) -> Term:
     node = term.node
-    if node.op not in (kinds.MUL, kinds.POW):
+    if node.op != kinds.POW and not (node.op == kinds.MUL and any([a.op == kinds.POW for a in node.args])):
         return term
     factors = [term] if node.op == kinds.POW else [placed(Term(a, m), (*term.map, *_sums(node))) for a, m in node.terms()]
     powers = {t: _base(t) for t in factors}

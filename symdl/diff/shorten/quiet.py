@@ -1,0 +1,50 @@
+"""Products of scalars that are not worth a look: a graph of scalars has thousands, and in nearly all of them there is nothing to cancel."""
+
+from __future__ import annotations
+
+from math import prod
+
+from symdl.graph.node import ADD, FN, INPUT, LET, MUL, POW, Node
+from symdl.graph.number import is_negative
+
+#: Factors with which no rewrite of a product of scalars begins.
+_QUIET = frozenset({INPUT, MUL, FN, LET})
+
+#: A product that would be a sum of more terms than this is not multiplied out.
+MAX_TERMS = 12
+
+
+class Quiet:
+    """Knows products of scalars that no rewrite makes shorter. Called with a node; what it finds out about sums it keeps."""
+
+    def __init__(self) -> None:
+        self._below: dict[Node, frozenset[Node]] = {}
+
+    def __call__(self, node: Node) -> bool:
+        if node.op != MUL:
+            return True
+        if node.attr.summed:
+            return False
+        sums = []
+        for factor in node.args:
+            if factor.op == ADD:
+                sums.append(factor)
+            elif factor.op == POW:
+                if factor.maps[0]:
+                    return False
+            elif factor.op not in _QUIET:
+                return False
+        if not sums:
+            return True
+        if node.attr.coef != 1 and is_negative(node.attr.coef):
+            return False
+        bases = {f.args[0] if f.op == POW else f for f in node.args}
+        return all([bases.isdisjoint(self._divisors(s)) for s in sums]) or prod([len(s.args) for s in sums]) > MAX_TERMS
+
+    def _divisors(self, total: Node) -> frozenset[Node]:
+        """What terms of a sum are divided by."""
+        found = self._below.get(total)
+        if found is None:
+            parts = [f for a in total.args for f in (a.args if a.op == MUL else (a,))]
+            found = self._below[total] = frozenset([f.args[0] for f in parts if f.op == POW and is_negative(f.attr)])
+        return found
