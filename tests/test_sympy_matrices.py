@@ -326,7 +326,7 @@ def test_sizes_as_sympy_users_write_them():
     """Symbols without assumptions are sizes where they stand as such, and come back as they were."""
     N, P = sp.symbols("N P")
     Z, v = sp.MatrixSymbol("Z", N, P), sp.MatrixSymbol("v", P, 1)
-    got = sd.grad(v.T * Z.T * Z * v + sp.Trace(sp.Identity(N)) * sp.Trace(Z.T * Z) / N, v)
+    got = sd.grad(sp.Trace(v.T * Z.T * Z * v) + sp.Trace(sp.Identity(N)) * sp.Trace(Z.T * Z) / N, v)
     assert got == 2 * Z.T * Z * v
     assert sd.jacobian(v, v) == sp.Identity(P)
     assert sd.hvp(v.T * Z.T * Z * v, v, "q") == 2 * Z.T * Z * sp.MatrixSymbol("q", P, 1)
