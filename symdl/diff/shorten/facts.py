@@ -51,6 +51,8 @@ def is_symmetric(node: Node, depth: int = DEPTH) -> bool:
     if node.op not in (kinds.ADD, kinds.MUL):
         return False
     a, b = (build.settle(_oriented(_flat(Term(node, entries)), depth - 1)) for entries in ((0, 1), (1, 0)))
+    if node.op == kinds.ADD and len(node.args) > 1 and all(sorted(m) == [0, 1] and is_symmetric(a, depth - 1) for a, m in node.terms()):
+        return True
     return a.node is b.node and a.map == b.map
 
 
