@@ -19,6 +19,7 @@ from symdl.graph.static import static_values
 from symdl.graph.walk import between, topological
 from symdl.prove.functions import Functions, exact
 from symdl.prove.recurrences import Known, exact_part, exact_positions
+from symdl.prove.softmax import softmax_of
 from symdl.prove.stop import Clock, TooLarge, Unreadable
 from symdl.prove.value import MAX_ENTRIES, Value, spread
 
@@ -68,7 +69,9 @@ class Evaluator:
     def expr(self, expr: Expr, letters: Sequence[Any]) -> Value:
         """The value of an expression; axes: the letters in this order, then those of its shape."""
         order = topological([expr.node], stop=self.done.__contains__)
-        self._know_static(order)
+        if order:
+            # Of the whole expression: a node is static when all under it is, that which is done included.
+            self._know_static(topological([expr.node]))
         for node in order:
             if node not in self.done:
                 self.clock.look()
@@ -266,10 +269,18 @@ class Evaluator:
         """outer with inner's value replaced: the single operation, or all between where inner is no argument of it (a softmax)."""
         if inner in outer.args:
             return self._operation(outer, [varied if a is inner else _constant(self.done[a]) for a in outer.args])
+        parts = softmax_of(outer, inner)
+        if parts is not None:
+            return self._softmax(outer, spread(varied, parts.entries, outer.rank), parts.over)
         known = {inner: varied}
         for node in between(outer, inner):
             known[node] = self._operation(node, [known[a] if a in known else _constant(self.done[a]) for a in node.args])
         return known[outer]
+
+    def _softmax(self, outer: Node, z: Value, over: tuple[int, ...]) -> Value:
+        exps = self.algebra.exp(z)
+        total = self._sum(exps, over, [self.size(s) for s in outer.shape])
+        return self._full(self.algebra.times(exps, self.algebra.inverse(total)), [self.size(s) for s in outer.shape])
 
     def _partial(self, node: Node) -> Value:
         """d args[0] / d args[1]: the single operation, its argument's entries varied one by one."""

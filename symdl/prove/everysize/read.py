@@ -10,10 +10,11 @@ import sympy as sp
 from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
-from symdl.graph.walk import topological
+from symdl.graph.walk import between, topological
 from symdl.prove.everysize.atom import FIXED, Atom, Poly, total_of
 from symdl.prove.everysize.slope import Slope, Substitution
 from symdl.prove.everysize.special import Special
+from symdl.prove.softmax import softmax_of
 from symdl.prove.stop import Unreadable
 
 
@@ -136,13 +137,28 @@ class Reader:
         found = self.ring.determinant(args[0], 0, 1, size)
         return found if node.attr == "det" else self.ring.log(found)
 
+    def _varied(self, outer: Node, inner: Node, formal: Poly) -> Poly:
+        """outer with another value of inner: the single operation, or all between where inner is no argument of it."""
+        ring = self.ring
+        parts = softmax_of(outer, inner) if inner not in outer.args else None
+        if parts is not None:
+            exps = ring.exp(ring.place(formal, dict(enumerate(parts.entries))))
+            total = exps
+            for axis in parts.over:
+                total = ring.total(total, axis, outer.shape[axis])
+            return ring.times(exps, ring.power(total, -1))
+        known = {inner: formal}
+        for step in [outer] if inner in outer.args else between(outer, inner):
+            known[step] = self.operation(step, [known[a] if a in known else self.done[a] for a in step.args])
+        return known[outer]
+
     def _partial(self, node: Node) -> Poly:
-        """d args[0] / d args[1]: of the single operation, its argument an independent tensor."""
+        """d args[0] / d args[1]: of the single operation (or of all between, for a softmax), the argument an independent tensor."""
         outer, inner = node.args
         ring, rank = self.ring, outer.rank
         leaf = self.leaf(f"#partial {inner.serial}", inner)
         formal = ring.factor(leaf, range(inner.rank))
-        value = self.operation(outer, [formal if a is inner else self.done[a] for a in outer.args])
+        value = self._varied(outer, inner, formal)
         labels = [ring.fresh() for _ in range(inner.rank)]
         slope = ring.place(Slope(ring, leaf, labels).of(value), {label: rank + k for k, label in enumerate(labels)})
         own = [ring.fresh() for _ in range(inner.rank)]

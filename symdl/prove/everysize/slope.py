@@ -155,10 +155,22 @@ class Substitution:
             for name, size in zip(names, sizes, strict=True):
                 out = ring.total(out, name, size)
             return out
+        if atom.kind in ("inv", "det"):
+            return self._matrix(atom, idx)
         if atom.kind not in _ANEW:
             raise Unreadable(f"a value inside {atom.kind}")
         argument = self.of(ring.place(dict(atom.data), dict(enumerate(idx))))
         return _ANEW[atom.kind](ring, argument)
+
+    def _matrix(self, atom: Atom, idx: Sequence[int]) -> Poly:
+        ring = self.ring
+        row, column = atom.data[1] if atom.kind == "inv" else (0, 1)
+        own = {row: ring.fresh(), column: ring.fresh()}
+        argument = self.of(ring.place(dict(atom.data[0]), own))
+        size = ring.matrix_sizes[atom.number]
+        if atom.kind == "det":
+            return ring.determinant(argument, own[row], own[column], size)
+        return ring.place(ring.inverse(argument, own[row], own[column], size), {own[row]: idx[row], own[column]: idx[column]})
 
 
 _ANEW: Mapping[str, Callable[[Special, Poly], Poly]] = {

@@ -51,6 +51,9 @@ class Special(Tower):
     def _odd(self, kind: str, poly: Poly) -> Poly:
         if not poly:
             return {}
+        split = self.cases(poly, lambda p: self._odd(kind, p))
+        if split is not None:
+            return split
         sign = 1
         if self._backwards(poly):
             poly, sign = scaled(poly, -1), -1
@@ -195,11 +198,10 @@ class Special(Tower):
 
     def _inverse_atom(self, matrix: Poly, row: int, column: int, size: Any) -> Poly:
         slotted = canonical_slots(matrix, (), {row, column}, self.place, self.atoms)
-        r = slotted.labels.index(row)
-        # Its entry at (i, j) is that of the inverse of the matrix given at (i, j): symmetric where the matrix is.
-        atom = self.intern("inv", 2, (slotted.terms, (r, 1 - r)), slotted.group)
+        # Its entry at (i, j) is that of the inverse of the matrix given at (i, j); a transpose swaps both, so slot 0 may count as the row.
+        atom = self.intern("inv", 2, (slotted.terms, (0, 1)), slotted.group)
         self.matrix_sizes[atom.number] = size
-        self._relate_inverse(atom, dict(slotted.terms), r, 1 - r, size)
+        self._relate_inverse(atom, dict(slotted.terms), 0, 1, size)
         return self.factor(atom, slotted.labels)
 
     def _relate_inverse(self, atom: Atom, matrix: Poly, r: int, c: int, size: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +11,7 @@ import sympy as sp
 
 from symdl.prove.everysize.atom import ONE, Atom, Factor, Mono, Num, Poly, add_to, is_number, number, of_factors, scaled, total_of, whole
 from symdl.prove.everysize.relations import Relations, heaviest
+from symdl.prove.everysize.ring import DELTA
 from symdl.prove.stop import TooLarge, Undefined, Unreadable
 
 MAX_EXPONENT = 8
@@ -97,6 +98,29 @@ class Tower(Relations):
             return all(self.atoms[n].positive for n, _, _ in rows)
         return atom.positive
 
+    def nonnegative(self, factor: Factor, e: Num) -> bool:
+        """Whether factor**e is seen to be nowhere below zero."""
+        atom = self.atoms[factor[0]]
+        if atom.positive or atom.idempotent or (type(e) is int and e % 2 == 0):
+            return True
+        if atom.kind == "sum":
+            return all(self.nonnegative((n, ()), k) for n, k, _ in atom.data[0])
+        return atom.kind == "root" and all(c > 0 and all(self.nonnegative(f, k) for f, k in mono) for mono, c in atom.data)
+
+    def squares(self, poly: Poly) -> tuple[Num, list[tuple[Poly, Num]], Poly]:
+        """A positive number, powers that are nowhere below zero, and what is left: a root or logarithm of the product is one of each."""
+        scale, shared, left = self.content(poly, False)
+        parts: list[tuple[Poly, Num]] = []
+        rest: dict[Factor, Num] = {}
+        for f, e in shared.items():
+            if self.nonnegative(f, 1):
+                parts.append(({((f, 1),): 1}, e))
+            elif type(e) is int and e % 2 == 0:
+                parts.append((self._root({((f, 2),): 1}, 1), whole(Fraction(e, 2))))
+            else:
+                rest[f] = e
+        return scale, parts, self.mul(left, {of_factors(rest): 1})
+
     def content(self, poly: Poly, only_positive: bool) -> tuple[Num, dict[Factor, Num], Poly]:
         """A positive number, the factors common to all terms (the positive ones only, where asked), and what is left."""
         exponents = [dict(mono) for mono in poly]
@@ -134,23 +158,46 @@ class Tower(Relations):
             for _ in range(int(q) - 1):
                 out = self.times(out, poly)
             return out
-        scale, shared, left = self.content(poly, not integral)
-        if any(f[0] == 0 for mono in left for f, _ in mono) and q != int(q):
-            raise Unreadable("a root of a Kronecker delta")
-        sums = {f: e for f, e in shared.items() if self.atoms[f[0]].kind == "sum" and (q < 0 or not integral)}
-        out = self.rational_power(scale, q)
-        out = self.mul(out, {of_factors({f: self._exponent(self.atoms[f[0]], e * q) for f, e in shared.items() if f not in sums}): 1})
+        if not integral:
+            return self._fractional(poly, q)
+        split = self.cases(poly, lambda p: self.power(p, q)) if q < 0 and len(poly) > 1 else None
+        if split is not None:
+            return split
+        scale, shared, left = self.content(poly, False)
+        sums = {f: e for f, e in shared.items() if self.atoms[f[0]].kind == "sum" and q < 0}
+        out = {of_factors({f: self._exponent(self.atoms[f[0]], e * q) for f, e in shared.items() if f not in sums}): whole(Fraction(scale) ** int(q))}
         for f, e in sums.items():
             out = self.mul(out, self._root({((f, 1),): 1}, e * q))
         rest = is_number(left)
         if rest is not None:
-            if rest < 0 and not integral:
-                raise Undefined("a root of a negative number")
-            return self.reduced(scaled(out, whole(Fraction(rest) ** int(q)) if integral else 1))
+            return self.reduced(scaled(out, whole(Fraction(rest) ** int(q))))
         sign = 1
-        if integral and not self.positive(left) and (self.positive(scaled(left, -1)) or self._backwards(left)):
+        if not self.positive(left) and (self.positive(scaled(left, -1)) or self._backwards(left)):
             left, sign = scaled(left, -1), (-1) ** int(q)
         return self.reduced(scaled(self.mul(out, self._root(left, q)), sign))
+
+    def _fractional(self, poly: Poly, q: Num) -> Poly:
+        """poly**q for a q that is not whole: only what is nowhere below zero is split off."""
+        split = self.cases(poly, lambda p: self.power(p, q))
+        if split is not None:
+            return split
+        scale, parts, left = self.squares(poly)
+        out = self.rational_power(scale, q)
+        for part, e in parts:
+            ((factor, _),) = next(iter(part))
+            kind = self.atoms[factor[0]].kind
+            out = self.mul(out, self._root(part, e * q) if kind in ("sum", "input") else {((factor, whole(e * q)),): 1})
+        rest = is_number(left)
+        if rest is not None:
+            if rest < 0:
+                raise Undefined("a root of a negative number")
+            return self.reduced(out)
+        single = next(iter(left))
+        if len(left) == 1 and len(single) == 1 and left[single] == 1 and type(single[0][1]) is int:  # f**k, k odd: below zero just where f is
+            (f, e), left = single[0], {((single[0][0], 1),): 1}
+            power = {((f, whole(e * q)),): 1} if self.atoms[f[0]].kind == "root" else self._root(left, whole(e * q))
+            return self.reduced(self.mul(out, power))
+        return self.reduced(self.mul(out, self._root(left, q)))
 
     def _backwards(self, poly: Poly) -> bool:
         """Whether the polynomial's opposite is the one of the two to name."""
@@ -186,12 +233,14 @@ class Tower(Relations):
         self.state(pattern, self.mul(under, gap))
         constant = is_number(rest)
         if constant and not outer and all(self.atoms[n].kind != "sum" and type(e) is int for (n, _), e in pattern):
-            # c + m = R: 1/(m R) = (1/m - 1/R)/c, and R/m = c/m + 1, so that there is one form only.
-            inverse = of_factors({f: -e for f, e in pattern})
+            # c + k*m = R: 1/(f R) = (1/f - k*(m/f)/R)/c for a factor f of m, and R/f = c/f + k*m/f, so that there is one form only.
             k, c = base[lead], constant
-            parts: Poly = {inverse: whole(Fraction(1, 1) / c), of_factors({mine: -1}): whole(-Fraction(k) / c)}
-            self.state((*inverse, (mine, -1)), parts)
-            self.state((*inverse, (mine, 1)), {inverse: c, (): k})
+            for f, e in pattern:
+                if e > 0:
+                    less = dict(pattern) | {f: e - 1}
+                    parts: Poly = {((f, -1),): whole(1 / Fraction(c)), of_factors(less | {mine: -1}): whole(-Fraction(k) / c)}
+                    self.state(((f, -1), (mine, -1)), parts)
+                    self.state(((f, -1), (mine, 1)), total_of([(1, {((f, -1),): c}), (1, {of_factors(less): k})]))
 
     def _variable(self, mono: Mono) -> Mono:
         """A term without the numbers in it that can be divided by."""
@@ -199,7 +248,23 @@ class Tower(Relations):
 
     # --- exp and log ---------------------------------------------------------------------------------------------------
 
+    def cases(self, poly: Poly, function: Callable[[Poly], Poly]) -> Poly | None:
+        """f(P) = H*f(P where H = 1) + (1 - H)*f(P where H = 0) for an indicator H in P; None without one."""
+        found = next((f for mono in poly for f, _ in mono if self.atoms[f[0]].idempotent and f[0] != DELTA), None)
+        if found is None:
+            return None
+        here: Poly = {}
+        for mono, c in poly.items():
+            add_to(here, {tuple(f for f in mono if f[0] != found): c})
+        there = {mono: c for mono, c in poly.items() if all(f != found for f, _ in mono)}
+        one, other = function(self.reduced(here)), function(there)
+        indicator: Poly = {((found, 1),): 1}
+        return total_of([(1, other), (1, self.times(indicator, total_of([(1, one), (-1, other)])))])
+
     def exp(self, poly: Poly) -> Poly:
+        split = self.cases(poly, self.exp)
+        if split is not None:
+            return split
         if len(poly) > MAX_SPLIT:
             raise TooLarge(f"an exponent of {len(poly)} terms")
         out = dict(ONE)
@@ -223,7 +288,10 @@ class Tower(Relations):
     def log(self, poly: Poly) -> Poly:
         if not poly:
             raise Undefined("the logarithm of zero")
-        scale, shared, left = self.content(poly, True)
+        split = self.cases(poly, self.log)
+        if split is not None:
+            return split
+        scale, parts, left = self.squares(poly)
         out: Poly = {}
         for part, sign in ((Fraction(scale).numerator, 1), (Fraction(scale).denominator, -1)):
             if part.bit_length() > 80:
@@ -231,8 +299,8 @@ class Tower(Relations):
             for prime, times in sp.factorint(part).items() if part > 1 else ():
                 atom, _ = self.over("log", {(): int(prime)})
                 add_to(out, self.factor(atom, ()), sign * int(times))
-        for f, e in shared.items():
-            add_to(out, self._log_of(f), e)
+        for piece, e in parts:
+            add_to(out, self._log_of(next(iter(piece))[0][0]), e)
         rest = is_number(left)
         if rest is not None:
             if rest <= 0:
@@ -265,6 +333,9 @@ class Tower(Relations):
         value = is_number(poly)
         if value is not None:
             return number(int(value > 0))
+        split = self.cases(poly, self.step)
+        if split is not None:
+            return split
         if self.positive(poly):
             return dict(ONE)
         if self.positive(scaled(poly, -1)):
