@@ -49,6 +49,9 @@ ORDER = (
     "logistic_regression",
     "normalization",
     "attention",
+    "backprop_any_depth",
+    "rnn_through_time",
+    "descent_differentiated",
     "gaussian",
 )
 

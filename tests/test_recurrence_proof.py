@@ -103,3 +103,10 @@ def test_verified_as_a_whole() -> None:
     report = sd.derive(rnn_losses()["final"][0], [b]).verify()
     assert report.ok and report.verdict == "PROVED"
     assert any("induction" in c.how for c in report)
+
+
+def test_every_step_of_a_derivation_holds_for_every_size() -> None:
+    """The steps beside the recurrence do not depend on what the states are."""
+    for step in sd.derive(rnn_losses()["final"][0], [W, b, x]).steps:
+        verdict = sd.prove(step.before, step.after)
+        assert verdict.verdict == "PROVED" and "every" in verdict.method, (step.of, str(verdict))

@@ -53,7 +53,7 @@ def by_induction(lhs: Expr, rhs: Expr, clock: Clock, prove: Prove) -> Verdict | 
         return None
     lhs, rhs = _closed(lhs, {**lhs.open, **rhs.open}), _closed(rhs, {**lhs.open, **rhs.open})
     try:
-        if any(n.op == kinds.PARTIAL for n in nodes):
+        if any(n.op == kinds.PARTIAL and n.args[0].op == kinds.RECUR for n in nodes):
             return _through(lhs, rhs, clock, prove)
         return _equal(lhs, rhs, clock, prove)
     except UnsupportedError:
@@ -116,6 +116,8 @@ class Held:
         """The terms with tensors in the places of recurrences."""
         place: dict[Node, Term] = {}
         for node in topological([t.node for t in terms], stop=lambda n: n.op == kinds.RECUR):
+            if node.op == kinds.PARTIAL:
+                place[node] = _partial(node, graft([of_node(a).term for a in node.args], place))
             if node.op != kinds.RECUR:
                 continue
             system, state, part = system_of(node), node.attr.state, node.attr.part
@@ -150,6 +152,13 @@ class Held:
         return graft(raw, place)
 
 
+def _partial(node: Node, args: Sequence[Term]) -> Term:
+    """A formal partial of what stands for its arguments."""
+    if any(t.map != tuple(range(a.rank)) for t, a in zip(args, node.args, strict=True)):
+        raise UnsupportedError("a partial of what has lost an axis")
+    return Term(build.partial(args[0].node, args[1].node), tuple(range(node.rank)))
+
+
 # --- equality -----------------------------------------------------------------------------------------------------------
 
 
@@ -167,10 +176,10 @@ def _equal(lhs: Expr, rhs: Expr, clock: Clock, prove: Prove) -> Verdict | None:
                 same[system] = other
                 told += found
                 break
-    if not same:
-        return None
     held = Held(left, same)
     rest = prove(held.expr(lhs), held.expr(rhs))
+    if not same:
+        return rest if rest.proved else None  # true whatever the states are
     return _proved([*told, ("conclusion", rest)])
 
 
