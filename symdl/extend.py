@@ -21,6 +21,7 @@ import sympy as sp
 
 from symdl.errors import DomainError, NameError_, UnsupportedError
 from symdl.functions import BY_CLASS, TABLE, Elementwise, Kink, sympy_class
+from symdl.functions.kinks import kinks_of
 
 #: Where definition, derivative and numeric evaluation are compared; odd fractions, so that no kink is met by chance.
 POINTS = tuple(sp.Rational(p, 97) for p in (-1301, -613, -257, -101, -53, -11, -2, 3, 13, 47, 89, 149, 331, 787, 1499))
@@ -71,7 +72,7 @@ def function(
     UnsupportedError
         When the derivative uses what the table does not have.
     DomainError
-        When the derivative or the numeric evaluation does not agree with the definition; the message names the point.
+        When the derivative or the numeric evaluation does not agree with the definition, or a kink of it has no policy; the message names the point.
     """
     _check_name(name)
     if domain not in DOMAINS:
@@ -83,6 +84,7 @@ def function(
     rule = _expression(name, "derivative", _attempt(slope))
     _check_vocabulary(name, rule, made)
     at = [p for p in POINTS if DOMAINS[domain](p)]
+    _check_kinks(name, meaning, kinks)
     _check_derivative(name, meaning, rule.xreplace({made(_z): meaning}), at)
     _check_numpy(name, meaning, evaluate, at + [p for p in FAR if DOMAINS[domain](p)])
     TABLE[name] = Elementwise(name, made, (slope,), f"derivative of {name}", evaluate, definition, latex or rf"\operatorname{{{name}}}", tuple(kinks), domain)
@@ -180,6 +182,16 @@ def _check_derivative(name: str, meaning: sp.Expr, rule: sp.Expr, points: Sequen
             raise DomainError(
                 f"function {name}: the derivative is wrong at z = {float(point):.4g}: "
                 f"it gives {float(said):.12g}, the definition's slope is {float(difference):.12g}"
+            )
+
+
+def _check_kinks(name: str, meaning: sp.Expr, kinks: Sequence[Kink]) -> None:
+    """Every kink of the definition needs a policy: what is taken there."""
+    for point in kinks_of(meaning, _z, {cls: TABLE[known] for cls, known in BY_CLASS.items()}):
+        if not any(abs(float(kink.at) - float(point)) < 1e-12 for kink in kinks):
+            raise DomainError(
+                f"function {name}: its definition has a kink at z = {float(point):.6g}, and nothing says what is taken there: "
+                f"give kinks=[Kink({float(point):.6g}, value, derivative)]"
             )
 
 

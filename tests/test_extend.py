@@ -8,7 +8,7 @@ import sympy as sp
 
 import symdl as sd
 from symdl import extend
-from symdl.functions import TABLE
+from symdl.functions import TABLE, Kink
 
 _count = itertools.count()
 
@@ -114,3 +114,16 @@ def test_evaluation_made_from_the_definition_holds_far_out():
     at = np.array([-800.0, -1.0, 0.0, 1.0, 800.0])
     assert np.allclose(TABLE[made.__name__].numpy(at), np.logaddexp(0.0, at), rtol=1e-12)
     assert TABLE[made.__name__].numpy(np.float64(800.0)) == 800.0
+
+
+def test_a_kink_without_a_policy_is_named():
+    """The definition is looked at; a policy for another point does not count."""
+    hinge = {"definition": lambda z: sp.Max(0, 1 - z), "derivative": lambda z: -(1 + sp.sign(1 - z)) / 2, "numpy": lambda z: np.maximum(0, 1 - z)}
+    with pytest.raises(sd.DomainError, match=r"kink at z = 1, .*kinks=\[Kink\(1"):
+        extend.function(fresh("hinge"), **hinge)
+    with pytest.raises(sd.DomainError, match="kink at z = 1"):
+        extend.function(fresh("hinge"), **hinge, kinks=[Kink(0.0, "0", "0")])
+    made = extend.function(fresh("hinge"), **hinge, kinks=[Kink(1.0, "0", "-1/2 (the mean of both sides)")])
+    assert sd.evaluate(sd.grad(made(sd.tensor("v")), "v"), v=1.0) == -0.5
+    smooth = extend.function(fresh("smooth"), definition=lambda z: z * sp.Abs(z), derivative=lambda z: 2 * sp.Abs(z), numpy=lambda z: z * np.abs(z))
+    assert sd.evaluate(smooth(sd.tensor("v")), v=-3.0) == -9.0

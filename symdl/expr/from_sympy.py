@@ -125,7 +125,7 @@ class Reading:
             raise UnsupportedError(f"{part!s:.60}: {refused}")
         name = BY_CLASS.get(type(part))
         if name is None:
-            raise UnsupportedError(f"{part!s:.60}: symdl has no rule for {type(part).__name__}; sd.extend can add one")
+            raise UnsupportedError(f"{part!s:.60}: symdl has no rule for {type(part).__name__}; sd.extend.function adds one (they stand in symdl/functions)")
         return elementwise(name, *self.arguments(part))
 
     def arguments(self, part: Any) -> list[Expr]:
