@@ -48,7 +48,7 @@ def remade(node: Node, args: Sequence[Term], gone: Collection[int] = ()) -> Term
 
 def _matrix(node: Node, arg: Term) -> Term:
     if sorted(arg.map, key=str) != [0, 1]:
-        raise UnsupportedError(f"{node.attr} of a matrix that is another one at every step: so far only of matrices that all steps share")
+        raise UnsupportedError(f"{node.attr} of a matrix that differs from step to step has no derivative yet: take it of a matrix that all steps share")
     return build.matrix(node.attr, arg)
 
 
