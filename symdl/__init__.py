@@ -142,5 +142,5 @@ from symdl.model.transformer import (
 from symdl.pipeline import derive, grad, hessian, hvp, jacobian, jvp, run_page, train, value_and_grad, verify_page, vjp
 from symdl.steps.page import Page
 from symdl.steps.verdict import Report, Verdict
-from symdl.prove.claims import check
+from symdl.mend import check
 from symdl.prove.equal import prove

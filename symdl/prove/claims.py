@@ -9,10 +9,11 @@ import sympy as sp
 from symdl.errors import NameError_, ShapeError, UnsupportedError
 from symdl.expr.dims import show_shape
 from symdl.expr.in_kind import Kind
+from symdl.expr.structured import structure_of
 from symdl.expr.tensor import Expr, as_expr, describe, join_letters, of_node
+from symdl.expr.tex.reading import looks_like_latex
 from symdl.graph.node import INPUT, LET
 from symdl.graph.walk import topological
-from symdl.expr.tex.reading import looks_like_latex
 from symdl.prove.equal import TIME_BUDGET, prove
 from symdl.prove.everysize.same import is_derivative
 from symdl.prove.lines import check_lines
@@ -23,7 +24,7 @@ from symdl.prove.stop import Clock
 from symdl.steps.verdict import PROVED, UNKNOWN, Verdict
 
 
-def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET) -> Verdict:
+def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET, structure: Any = None, explain: Any = None) -> Verdict:
     """Decide whether ``claim`` is d loss / d wrt.
 
     The derivative is computed forwards, on exact values with derivatives, function by function from the definitions; see ``sd.prove`` for how the
@@ -39,6 +40,11 @@ def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET) 
         which several lines, or several equations in one, must follow from each other.
     time_budget : float
         Seconds.
+    structure : "symmetric", "diagonal" or "full", optional
+        Over which entries of a matrix is differentiated, as for ``sd.grad``; when nothing is given, as ``wrt`` is declared.
+    explain : callable, optional
+        (verdict, loss, target, the line before or None, claim) -> Verdict: what is said of a claim that is not proved; ``sd.check`` looks for the
+        single edit that mends it.
 
     Returns
     -------
@@ -55,15 +61,20 @@ def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET) 
     try:
         expr = ready(loss)
         target = _target(expr, wrt, Kind.of(loss).start)
+
+        def said(verdict: Verdict, at: Expr, before: Expr | None, side: Expr) -> Verdict:
+            known = explain is None or (before is None and structure_of(target.node, structure) is not None)
+            return verdict if known else explain(verdict, expr, at, before, side)
+
         if isinstance(claim, str) and looks_like_latex(claim):
-            return check_lines(claim, expr, target, named_parts(expr), lambda at, side: _decide(expr, at, side, clock), lambda a, b: prove(a, b))
+            return check_lines(claim, expr, target, named_parts(expr), lambda at, side: _decide(expr, at, side, clock, structure), prove, said)
         claimed = _read(claim, expr) if isinstance(claim, str) else ready(claim, loss)
     except UnsupportedError as error:
         return Verdict(UNKNOWN, "reading the expression", detail=str(error))
-    return _decide(expr, target, claimed, clock)
+    return said(_decide(expr, target, claimed, clock, structure), target, None, claimed)
 
 
-def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock) -> Verdict:
+def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock, structure: Any = None) -> Verdict:
     """Whether ``claimed`` is the derivative of ``expr`` by ``target``."""
     wanted = expr.shape + target.shape
     if claimed.shape != wanted:
@@ -72,8 +83,9 @@ def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock) -> Verdict:
             f"has the shape {show_shape(wanted)}"
         )
     join_letters([expr, target, claimed], "check")
-    problem = Gradient(expr, target, claimed)
-    if is_derivative(expr, target, claimed, problem.targets, Clock(clock.seconds / 4)) and confirmed(problem, clock):
+    kind = structure_of(target.node, structure)
+    problem = Gradient(expr, target, claimed, kind)
+    if kind is None and is_derivative(expr, target, claimed, problem.targets, Clock(clock.seconds / 4)) and confirmed(problem, clock):
         return Verdict(PROVED, for_every_size(problem))
     return settle(problem, clock)
 

@@ -140,3 +140,17 @@ def _power(node: Node, base: Term) -> Term:
     if whole and (base.node.op == kinds.ADD or (base.node.op == kinds.MUL and base.node.attr.summed)):
         return _multiplied([Monomial()], [base] * exponent)
     return build.pow_(base, exponent)
+
+
+def multiplied_out(expr: Expr, clock: Clock) -> Expr:
+    """The expression with products of sums multiplied out and like terms collected.
+
+    Raises
+    ------
+    OutOfTime
+    """
+    known: dict[Node, Term] = {}
+    for node in topological([expr.node]):
+        clock.look()
+        known[node] = _expanded(node, known)
+    return Expr(_collect(_monomials(build.rename(known[expr.node], dict(enumerate(expr.map))))), expr.shape, expr.open)

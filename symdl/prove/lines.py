@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -11,8 +12,11 @@ from symdl.expr.tensor import Expr
 from symdl.expr.tex.reading import Line, read
 from symdl.steps.verdict import PROVED, Verdict
 
+#: (verdict, target, the side before or None, the side that is wrong) -> Verdict.
+Explain = Callable[[Verdict, Expr, Any, Expr], Verdict]
 
-def check_lines(text: str, loss: Expr, target: Expr, parts: dict[str, Expr], decide: Any, same: Any) -> Verdict:
+
+def check_lines(text: str, loss: Expr, target: Expr, parts: dict[str, Expr], decide: Any, same: Any, explain: Explain) -> Verdict:
     """Decide a claim written in LaTeX, of one line or of several.
 
     Parameters
@@ -26,19 +30,21 @@ def check_lines(text: str, loss: Expr, target: Expr, parts: dict[str, Expr], dec
         (target, claim) -> Verdict: whether it is the derivative.
     same : callable
         (one side, the next) -> Verdict: whether they are equal.
+    explain : callable
+        (verdict, target, side before, or None, side) -> Verdict: what is said of a side that is wrong.
     """
     lines = read(text, parts)
     sides = [(number, side) for number, line in enumerate(lines, start=1) for side in line.sides]
     letters = _letters(lines, target, [side for _, side in sides])
     looked = target[letters] if letters else target
-    verdict = _numbered(decide(looked, sides[0][1]), lines, sides[0][0])
+    verdict = decide(looked, sides[0][1])
     if verdict.verdict != PROVED:
-        return verdict
+        return _numbered(explain(verdict, looked, None, sides[0][1]), lines, sides[0][0])
     proofs = [verdict]
     for (_, before), (number, after) in pairwise(sides):
-        step = _numbered(same(before, after), lines, number)
+        step = same(before, after)
         if step.verdict != PROVED:
-            return step
+            return _numbered(explain(step, looked, before, after), lines, number)
         proofs.append(step)
     weakest = next((v for v in proofs if "for every size" not in v.method), proofs[0])
     return replace(weakest, detail=f"{len(sides)} lines, each follows from the one before") if len(sides) > 1 else weakest

@@ -74,7 +74,7 @@ def draw(variable: Variable, sizes: Mapping[Any, int], kind: str, scale: float, 
     shape = tuple(s if isinstance(s, int) else int(s.xreplace({d: sp.Integer(n) for d, n in sizes.items()})) for s in variable.shape)
     if variable.fixed is not None:
         return np.asarray(variable.fixed, dtype=float)
-    if variable.whole is not None:
+    if variable.whole is not None and (variable.whole.only or rng.random() < 0.5):
         return rng.choice(np.array(variable.whole.numbers(sizes), dtype=float), size=shape)
     fact = next((f for f in _WITH if f in variable.facts), None)
     if fact is not None and (shape or fact == "unit"):

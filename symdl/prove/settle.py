@@ -52,9 +52,12 @@ def _cases(problem: Any, choices: list[dict[sp.Symbol, int]]) -> Iterator[tuple[
     known = dict(problem.variables)
     whole = {name: v.whole for name, v in known.items() if v.whole is not None}
     for sizes in choices:
+        problem.variables.update(known)
         if not whole:
             yield sizes, True
             continue
+        if not all(w.only for w in whole.values()):
+            yield sizes, False
         shapes = {name: concrete(known[name].shape, sizes) for name in whole}
         assigned, every = assignments(whole, shapes, sizes)
         for values in assigned:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ class Whole:
 
     size: Size | None
     picks: tuple[int, ...]
+    only: bool = True  # it stands in equations only; else real numbers are gone through too
 
     def numbers(self, sizes: Mapping[Any, int]) -> list[int]:
         if self.size is None:
@@ -37,6 +38,7 @@ class Whole:
 def whole_inputs(nodes: Iterable[Node]) -> dict[str, Whole]:
     """Name -> what the input counts, for the inputs in index equations."""
     found: dict[str, Whole] = {}
+    nodes = list(nodes)
     for node in nodes:
         if node.op != kinds.FN or node.attr != "iszero":
             continue
@@ -44,7 +46,15 @@ def whole_inputs(nodes: Iterable[Node]) -> dict[str, Whole]:
             old = found.get(name)
             picks = set(old.picks if old else ()) | ({root, root + 1} if root is not None else {0, 1})
             found[name] = Whole(size if size is not None else old.size if old else None, tuple(sorted(picks)))
-    return found
+    return {name: replace(w, only=name not in _outside(nodes)) for name, w in found.items()}
+
+
+def _outside(nodes: list[Node]) -> set[str]:
+    """The inputs that are seen without passing an equation."""
+    used = {a for n in nodes for a in n.args}
+    roots = [n for n in nodes if n not in used]
+    order = topological(roots, stop=lambda n: n.op == kinds.FN and n.attr == "iszero")
+    return {str(n.name) for n in order if n.op == kinds.INPUT}
 
 
 def _counted(z: Node) -> Iterator[tuple[str, Size | None, int | None]]:
