@@ -8,10 +8,11 @@ from reference import evaluate, numeric_gradient
 
 import symdl as sd
 from symdl.diff.shorten import Shortener
-from symdl.diff.shorten.facts import is_positive, is_symmetric
+from symdl.diff.shorten.facts import is_positive
 from symdl.diff.shorten.length import length
 from symdl.diff.shorten.table import AT_ADJOINTS, RECOGNISED
 from symdl.expr.tensor import Expr
+from symdl.graph.symmetry import is_symmetric
 from symdl.prove.problem import Variable
 from symdl.prove.samples import draw
 
@@ -169,3 +170,23 @@ def test_large_graphs_stay_cheap():
     start = time.perf_counter()
     sd.grad(sd.sum(value**2), "W0")
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "says"),
+    [
+        (lambda: sd.tensor("A", n, p, facts="symmetric"), sd.ShapeError, "square"),
+        (lambda: sd.tensor("A", n, facts=("positive", "orthogonal")), sd.ShapeError, "orthogonal"),
+        (lambda: sd.tensor("y", facts="onehot"), sd.ShapeError, "axis"),
+        (lambda: sd.tensor("y", n, facts="small"), sd.NameError_, "simplex"),
+    ],
+)
+def test_facts_that_cannot_be(make, kind, says):
+    with pytest.raises(kind, match=says):
+        make()
+
+
+def test_sympy_is_told_what_is_positive():
+    assert sd.sqrt(sd.tensor("c", facts="positive") ** 2).sympy.is_Symbol
+    assert sd.sqrt(u**2).sympy == u.sympy
+    assert sd.sqrt(x**2).sympy != x.sympy

@@ -13,13 +13,12 @@ import sympy as sp
 
 from symdl.errors import NameError_, ShapeError, UnsupportedError
 from symdl.expr.dims import LETTER, as_size, check_name, is_dim, is_letter, show_shape
+from symdl.expr.facts import assumptions, check_facts
 from symdl.graph import build
 from symdl.graph.build import Term
 from symdl.graph.node import CONST, INPUT, LET, RECUR, InputInfo, Node, Size
 from symdl.graph.number import Number, number
 from symdl.graph.walk import inputs as graph_inputs
-
-FACTS = ("onehot", "simplex", "symmetric", "posdef", "orthogonal", "diagonal", "positive", "unit")
 
 
 class Expr:
@@ -268,7 +267,7 @@ def tensor(name: str, *sizes: Any, facts: str | Iterable[str] = ()) -> Expr:
     *sizes : int, Symbol or str
         One an axis; none for a scalar.
     facts : str or iterable of str
-        What is known of its values, see ``symdl.expr.tensor.FACTS``.
+        What is known of its values, see ``symdl.expr.facts``; taken at its word, values are not checked.
 
     Raises
     ------
@@ -276,11 +275,10 @@ def tensor(name: str, *sizes: Any, facts: str | Iterable[str] = ()) -> Expr:
         When the name, a fact or a size cannot be one.
     """
     check_name(name)
-    known = frozenset([facts] if isinstance(facts, str) else facts)
-    for fact in sorted(known - set(FACTS)):
-        raise NameError_(f"tensor {name}: {fact!r} is not a known fact; known are {', '.join(FACTS)}")
     shape = tuple(as_size(s, f"tensor {name}") for s in sizes)
-    atom = sp.IndexedBase(name, shape=shape) if shape else sp.Symbol(name)
+    known = check_facts(name, facts, shape)
+    told = assumptions(known)
+    atom = sp.IndexedBase(name, shape=shape, **told) if shape else sp.Symbol(name, **told)
     return _whole(build.input_node(InputInfo(name, atom, known), shape))
 
 
