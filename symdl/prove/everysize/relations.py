@@ -159,9 +159,9 @@ def _bound(pattern: tuple[int, ...], entries: tuple[int, ...], labels: dict[int,
 def heaviest(ring: Ring, poly: Poly) -> Mono:
     """The term of a polynomial to solve for: the one with most factors that hang together."""
 
-    def weight(mono: Mono) -> Any:
+    def weight(mono: Mono) -> tuple[Any, ...]:
         rows, dummies = ring.opened(mono)
         depth = max((n for n, _, _ in rows), default=0)
         return (sum(abs(e) for _, e, _ in rows), len(dummies), -len(mono), depth, mono)
 
-    return max(filter(None, poly), key=weight)
+    return max([m for m in poly if m != ()], key=weight)

@@ -165,16 +165,17 @@ class Tower(Relations):
             return split
         scale, shared, left = self.content(poly, False)
         sums = {f: e for f, e in shared.items() if self.atoms[f[0]].kind == "sum" and q < 0}
-        out = {of_factors({f: self._exponent(self.atoms[f[0]], e * q) for f, e in shared.items() if f not in sums}): whole(Fraction(scale) ** int(q))}
+        plain = of_factors({f: self._exponent(self.atoms[f[0]], e * q) for f, e in shared.items() if f not in sums})
+        made: Poly = {plain: whole(Fraction(scale) ** int(q))}
         for f, e in sums.items():
-            out = self.mul(out, self._root({((f, 1),): 1}, e * q))
+            made = self.mul(made, self._root({((f, 1),): 1}, e * q))
         rest = is_number(left)
         if rest is not None:
-            return self.reduced(scaled(out, whole(Fraction(rest) ** int(q))))
+            return self.reduced(scaled(made, whole(Fraction(rest) ** int(q))))
         sign = 1
         if not self.positive(left) and (self.positive(scaled(left, -1)) or self._backwards(left)):
-            left, sign = scaled(left, -1), (-1) ** int(q)
-        return self.reduced(scaled(self.mul(out, self._root(left, q)), sign))
+            left, sign = scaled(left, -1), -1 if int(q) % 2 else 1
+        return self.reduced(scaled(self.mul(made, self._root(left, q)), sign))
 
     def _fractional(self, poly: Poly, q: Num) -> Poly:
         """poly**q for a q that is not whole: only what is nowhere below zero is split off."""
@@ -186,7 +187,7 @@ class Tower(Relations):
         for part, e in parts:
             ((factor, _),) = next(iter(part))
             kind = self.atoms[factor[0]].kind
-            out = self.mul(out, self._root(part, e * q) if kind in ("sum", "input") else {((factor, whole(e * q)),): 1})
+            out = self.mul(out, self._root(part, e * q) if kind in ("sum", "input") else self.factor(self.atoms[factor[0]], factor[1], whole(e * q)))
         rest = is_number(left)
         if rest is not None:
             if rest < 0:
@@ -194,8 +195,9 @@ class Tower(Relations):
             return self.reduced(out)
         single = next(iter(left))
         if len(left) == 1 and len(single) == 1 and left[single] == 1 and type(single[0][1]) is int:  # f**k, k odd: below zero just where f is
-            (f, e), left = single[0], {((single[0][0], 1),): 1}
-            power = {((f, whole(e * q)),): 1} if self.atoms[f[0]].kind == "root" else self._root(left, whole(e * q))
+            (f, e) = single[0]
+            atom = self.atoms[f[0]]
+            power = self.factor(atom, f[1], whole(e * q)) if atom.kind == "root" else self._root({((f, 1),): 1}, whole(e * q))
             return self.reduced(self.mul(out, power))
         return self.reduced(self.mul(out, self._root(left, q)))
 
