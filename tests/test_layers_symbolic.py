@@ -161,3 +161,21 @@ def test_a_wrong_gradient_of_a_convolution_is_refuted():
     flipped = sd.conv_transpose1d(G, w[:, :, ::-1])
     assert sd.check(loss, X, sd.conv_transpose1d(G, w)).verdict == "PROVED"
     assert sd.check(loss, X, flipped).verdict == "REFUTED"
+
+
+def test_the_oracles_see_a_wrong_window():
+    """Index equations stay exact where rounding is simulated: else anything would pass."""
+    from symdl.prove.numeric import tape_gradient
+    from symdl.prove.tape import Tape
+
+    x, w = t("x", 1, 2, 5), t("w", 3, 2, 2)
+    loss = sd.sum(sd.conv1d(x, w, stride=2, padding=1) ** 2)
+    values = arrays(np.random.default_rng(0), x=(1, 2, 5), w=(3, 2, 2))
+    exact, disturbed = (tape_gradient(loss, [x], values, Tape(seed))[1]["x"] for seed in (None, 3))
+    assert np.allclose(exact, disturbed, rtol=1e-12, atol=1e-14)
+    assert not np.array_equal(exact, disturbed)
+
+
+def test_padded_maxima_verify():
+    y = sd.max_pool1d(t("x", 1, 4), 3, stride=2, padding=1)
+    assert sd.derive(sd.sum(y * t("cotangent", *y.shape)), "x").verify().ok

@@ -14,6 +14,7 @@ from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
 from symdl.graph.node import Node, Size
 from symdl.graph.number import to_sympy
+from symdl.graph.static import static_values
 from symdl.graph.walk import between, topological
 from symdl.prove.definitions import defined_on_tape
 from symdl.prove.recurrences import Known, on_tape, tape_part
@@ -83,10 +84,19 @@ class Walker:
 
     def base(self, node: Node) -> Var:
         """The value of a whole node, one that the walk so far has not met included."""
-        for below in topological([node], stop=self.done.__contains__):
+        order = topological([node], stop=self.done.__contains__)
+        if any(n.op == kinds.POSITION for n in order):
+            self._know_static(topological([node]))
+        for below in order:
             if below not in self.done:
                 self.done[below] = self.make(below, [self.done[a] for a in below.args])
         return self.done[node]
+
+    def _know_static(self, order: list[Node]) -> None:
+        """Windows and masks are whole numbers and exact: a disturbed one would put an index equation out of true."""
+        for node, array in static_values(order, self.size, self.number).items():
+            if node not in self.done:
+                self.done[node] = self.tape.var(array)
 
     def make(self, node: Node, args: list[Var]) -> Var:
         """One operation."""
