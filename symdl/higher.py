@@ -12,6 +12,7 @@ from symdl.diff.targets import Target, Targets
 from symdl.errors import NameError_, ShapeError, UnsupportedError
 from symdl.expr.in_kind import Kind, asked
 from symdl.expr.ops import sum_
+from symdl.expr.structured import FULL
 from symdl.expr.tensor import Expr, as_expr, describe, tensor
 from symdl.graph.node import INPUT
 from symdl.graph.walk import inputs
@@ -53,7 +54,7 @@ def scalar(loss: Any, operation: str) -> Expr:
     return expr
 
 
-def jacobian(value: Any, wrt: Any) -> Any:
+def jacobian(value: Any, wrt: Any, structure: Any = None) -> Any:
     """d value / d wrt, of shape value.shape + wrt.shape.
 
     Parameters
@@ -62,6 +63,8 @@ def jacobian(value: Any, wrt: Any) -> Any:
         A scalar or a tensor of any shape; index letters may be open.
     wrt : tensor, name, SymPy symbol, explicit Matrix of symbols, or a list of these
         Or an element or a transpose of a tensor.
+    structure : "symmetric", "diagonal", "full", or a dict of these by name, optional
+        Of a matrix declared symmetric or diagonal the derivative is over its independent entries; "full": as if all entries were independent.
 
     Returns
     -------
@@ -80,8 +83,8 @@ def jacobian(value: Any, wrt: Any) -> Any:
     many = several(wrt)
     targets = Targets(expr, kind.start)
     if many is not None:
-        return {key_of(one): kind.answer(_jacobian(expr, targets.find(one))) for one in some(many)}
-    return kind.answer(_jacobian(expr, targets.find(wrt)))
+        return {key_of(one): kind.answer(_jacobian(expr, targets.find(one), structure)) for one in some(many)}
+    return kind.answer(_jacobian(expr, targets.find(wrt), structure))
 
 
 def some(targets: list[Any]) -> list[Any]:
@@ -90,8 +93,8 @@ def some(targets: list[Any]) -> list[Any]:
     return targets
 
 
-def _jacobian(expr: Expr, target: Target) -> Expr:
-    whole = differentiator.jacobian(expr, target.whole)
+def _jacobian(expr: Expr, target: Target, structure: Any = None) -> Expr:
+    whole = differentiator.jacobian(expr, target.whole, structure)
     return whole if target.look is None else target.look(whole, expr.ndim)
 
 
@@ -108,7 +111,7 @@ def _by_symbols(expr: Expr, symbols: sp.MatrixBase, kind: Kind) -> sp.MatrixBase
     return sp.ImmutableMatrix(count, len(columns), [kind.answer(c[place(k)]) for k in range(count) for c in columns])
 
 
-def hessian(loss: Any, wrt: Any) -> Any:
+def hessian(loss: Any, wrt: Any, structure: Any = None) -> Any:
     """Second derivatives of a scalar.
 
     Parameters
@@ -116,6 +119,8 @@ def hessian(loss: Any, wrt: Any) -> Any:
     loss : Expr or SymPy expression
         A scalar.
     wrt : tensor, name, SymPy symbol, explicit Matrix of symbols, or a list of these
+    structure : optional
+        As for :func:`jacobian`.
 
     Returns
     -------
@@ -138,10 +143,10 @@ def hessian(loss: Any, wrt: Any) -> Any:
         return sp.ImmutableMatrix(len(symbols), len(symbols), [kind.answer(differentiator.jacobian(g, s)) for g in slopes for s in symbols])
     if many is None:
         found = targets.find(wrt)
-        return kind.answer(_jacobian(_jacobian(expr, found), found))
+        return kind.answer(_jacobian(_jacobian(expr, found, structure), found, structure))
     found_all = {key_of(one): targets.find(one) for one in some(many)}
-    slopes_by = {name: _jacobian(expr, t) for name, t in found_all.items()}
-    return Blocks({(a, b): kind.answer(_jacobian(slope, t)) for a, slope in slopes_by.items() for b, t in found_all.items()})
+    slopes_by = {name: _jacobian(expr, t, structure) for name, t in found_all.items()}
+    return Blocks({(a, b): kind.answer(_jacobian(slope, t, structure)) for a, slope in slopes_by.items() for b, t in found_all.items()})
 
 
 def hvp(loss: Any, wrt: Any, v: Any) -> Any:
@@ -168,7 +173,7 @@ def hvp(loss: Any, wrt: Any, v: Any) -> Any:
     wholes, directions = _paired(expr, wrt, v, kind, "hvp")
     slopes = _gradients(expr, wholes)
     along = _inner(slopes, directions)
-    found = [kind.answer(g) for g in _gradients(along, wholes)]
+    found = [kind.answer(g) for g in _gradients(along, wholes, None)]
     return dict(zip(map(key_of, wrt), found, strict=True)) if several(wrt) is not None else found[0]
 
 
@@ -185,7 +190,7 @@ def vjp(value: Any, wrt: Any, u: Any) -> Any:
     kind = Kind.of(value, *(several(wrt) or [wrt]), u)
     wholes = [Targets(expr, kind.start).find(one).whole for one in (several(wrt) or [wrt])]
     cotangent = _direction(u, expr, expr, kind, "vjp")
-    found = [kind.answer(g) for g in _gradients(_inner([expr], [cotangent]), wholes)]
+    found = [kind.answer(g) for g in _gradients(_inner([expr], [cotangent]), wholes, None)]
     return dict(zip(map(key_of, wrt), found, strict=True)) if several(wrt) is not None else found[0]
 
 
@@ -239,10 +244,10 @@ def _unused(wished: str, *exprs: Expr) -> str:
     return name
 
 
-def _gradients(loss: Expr, wholes: Sequence[Expr]) -> list[Expr]:
+def _gradients(loss: Expr, wholes: Sequence[Expr], structure: Any = FULL) -> list[Expr]:
     """One sweep for all; what is used more than once has a name, so that a later sweep meets it once."""
     targets = {f"{k}": whole for k, whole in enumerate(wholes)}
-    return list(differentiator.derivation(loss, targets).gradients.values())
+    return list(differentiator.derivation(loss, targets, structure).gradients.values())
 
 
 def _inner(left: Sequence[Expr], right: Sequence[Expr]) -> Expr:

@@ -29,6 +29,7 @@ class Derived(Derivation):
 
     in_kind: Callable[[Expr], Any] = staticmethod(lambda gradient: gradient)
     views: Mapping[str, tuple[str, Callable[[Expr], Expr]]] = {}
+    structure: Any = None
 
     def __getitem__(self, key: Any) -> Any:
         if key_of(key) in self.views:  # an element or a transpose: a look at the whole gradient
@@ -41,7 +42,7 @@ class Derived(Derivation):
         from symdl.prove.verify import verify_gradients, verify_steps
 
         report = Report(f"derivation of d{self.loss_name}/d({', '.join(self.wrt)})")
-        report.extend(verify_gradients(self.loss, self.gradients, self.wrt))
+        report.extend(verify_gradients(self.loss, self.gradients, self.wrt, structure=self.structure))
         report.extend(verify_steps(self.steps))
         return report
 
@@ -71,7 +72,7 @@ class Derived(Derivation):
     __repr__ = __str__
 
 
-def derive(loss: Any, wrt: Any) -> Derived:
+def derive(loss: Any, wrt: Any, structure: Any = None) -> Derived:
     """Derive the gradient of a scalar, step by step.
 
     Parameters
@@ -79,6 +80,9 @@ def derive(loss: Any, wrt: Any) -> Derived:
     loss : Expr or SymPy expression
         A scalar.
     wrt : tensor, name, SymPy Symbol or Indexed, or a list of these
+    structure : "symmetric", "diagonal", "full", or a dict of these by name, optional
+        By a matrix declared symmetric or diagonal the gradient is over its independent entries, G + G.T - diag(G) and diag(G) (Matrix Cookbook,
+        section 2.8); "full" gives G, as if all entries were independent.
 
     Returns
     -------
@@ -101,16 +105,20 @@ def derive(loss: Any, wrt: Any) -> Derived:
         targets[name] = whole
         if look is not None:
             views[key_of(one)] = name, look
-    plain = differentiator.derivation(expr, targets)
+    plain = differentiator.derivation(expr, targets, structure)
     derived = Derived(**{f: getattr(plain, f) for f in plain.__dataclass_fields__})
     derived.views = views
     derived.in_kind = kind.answer
+    derived.structure = structure
     return derived
 
 
-def grad(loss: Any, wrt: Any) -> Any:
-    """The gradient of a scalar: of the parameter's shape; for a list, a dict by name; for an explicit Matrix of symbols, such a Matrix."""
-    derived = derive(loss, wrt)
+def grad(loss: Any, wrt: Any, structure: Any = None) -> Any:
+    """The gradient of a scalar: of the parameter's shape; for a list, a dict by name; for an explicit Matrix of symbols, such a Matrix.
+
+    ``structure``: as for :func:`derive`.
+    """
+    derived = derive(loss, wrt, structure)
     if isinstance(wrt, (list, tuple, sp.Tuple)):
         return {key_of(one): derived[one] for one in wrt}
     if isinstance(wrt, sp.MatrixBase):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from symdl.diff import reverse
+from symdl.diff import forward, reverse
 from symdl.diff.lines import lines
 from symdl.diff.naming import Names
 from symdl.diff.route import route
 from symdl.diff.shorten.finish import finished
+from symdl.diff.structured import restricted
 from symdl.errors import ShapeError
-from symdl.expr.tensor import Expr, describe
+from symdl.expr.structured import FULL
+from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.graph.walk import topological
 from symdl.steps.step import Derivation, Rule
 
 
-def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
+def derivation(loss: Expr, wrt: dict[str, Expr], structure: Any = FULL) -> Derivation:
     """Differentiate a scalar by whole tensors.
 
     Parameters
@@ -26,6 +28,8 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
         A scalar, without open index letters.
     wrt : dict
         Name -> a whole tensor or named result.
+    structure : str, mapping by name, or None
+        Over which entries of symmetric and diagonal matrices is differentiated, see ``symdl.expr.structured``; None: as declared.
     """
     if loss.shape or loss.open:
         raise ShapeError(f"{describe(loss)} is not a scalar: sum it first, or use sd.jacobian")
@@ -36,7 +40,9 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
     swept = reverse.sweep(loss, targets, names.adjoint, way)
     found = {name: swept.adjoint(e.node) for name, e in wrt.items()}
     rewriting = _rewriting(found, order, swept)
-    gradients = {name: after[-1][1] if after else found[name] for name, after in rewriting.items()}
+    plain = {name: after[-1][1] if after else found[name] for name, after in rewriting.items()}
+    over = {name: restricted(plain[name], e.node, structure, frozenset(order)) for name, e in wrt.items()}
+    gradients = {name: gradient for name, (gradient, _) in over.items()}
     return Derivation(
         loss,
         names.loss,
@@ -44,23 +50,25 @@ def derivation(loss: Expr, wrt: dict[str, Expr]) -> Derivation:
         dict(names.of) | _adjoint_names(gradients.values()),
         _forward(order, names, loss.node),
         gradients,
-        lambda: lines(swept, names, wrt, rewriting),
+        lambda: lines(swept, names, wrt, rewriting, {name: step for name, (_, step) in over.items()}),
         names.labels,
     )
 
 
-def jacobian(out: Expr, by: Expr) -> Expr:
-    """d out / d by, of shape out.shape + by.shape; ``by`` is a whole tensor."""
+def jacobian(out: Expr, by: Expr, structure: Any = FULL) -> Expr:
+    """d out / d by, of shape out.shape + by.shape; ``by`` is a whole tensor. By a scalar, forwards: d A^-1/dt is a product of matrices."""
+    if not by.shape and out.shape and all(n.op != kinds.RECUR for n in topological([out.node])):
+        return forward.differential(out, {by.node: as_expr(1)})
     way = route(out.node, [by.node])
     swept = reverse.sweep(out, [by.node], way=way)
     found = swept.adjoint(by.node)
     after = _rewriting({"": found}, way.order, swept)[""]
-    return after[-1][1] if after else found
+    return restricted(after[-1][1] if after else found, by.node, structure, frozenset(way.order))[0]
 
 
-def _rewriting(found: dict[str, Expr], forward: list[Node], swept: reverse.Sweep) -> dict[str, list[tuple[Rule, Expr]]]:
+def _rewriting(found: dict[str, Expr], order: list[Node], swept: reverse.Sweep) -> dict[str, list[tuple[Rule, Expr]]]:
     """By name: what makes the gradient shorter, rewrite by rewrite."""
-    steps = finished([g.term for g in found.values()], forward, swept.shortener)
+    steps = finished([g.term for g in found.values()], order, swept.shortener)
     return {name: [(rule, Expr(terms[k], g.shape, g.open)) for rule, terms in steps] for k, (name, g) in enumerate(found.items())}
 
 

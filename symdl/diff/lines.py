@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from symdl.diff.local import Local
@@ -23,20 +24,28 @@ CHAIN = Rule(
 DELTA = Rule("sum out a delta", r"\sum_i f_i\,\delta_{ij} = f_j", "消去 δ")
 
 
-def lines(swept: Sweep, names: Names, wrt: dict[str, Expr], rewriting: Mapping[str, list[tuple[Rule, Expr]]]) -> tuple[Line, ...]:
-    """One line for every named node on the way back; what is done at a nameless node stands in the next line."""
+def lines(
+    swept: Sweep, names: Names, wrt: dict[str, Expr], rewriting: Mapping[str, list[tuple[Rule, Expr]]], over: Mapping[str, Step | None]
+) -> tuple[Line, ...]:
+    """One line for every named node on the way back; what is done at a nameless node stands in the next line.
+
+    ``over``: for structured arguments, the step to the derivative over the independent entries.
+    """
     by_node = {e.node: name for name, e in wrt.items()}
     made: list[Line] = []
     pending: list[Step] = []
     for record in swept.records:
         name = by_node.get(record.node) or names.of.get(record.node)
         of = f"d{names.loss}/d{name or names.label(record.node)}"
+        restricting = over.get(by_node.get(record.node, ""))
         if record.edges or record.joints:
             pending += _steps(swept, names, record, of)
         if record.node in by_node:
             pending += _rewriting(swept, record, rewriting[by_node[record.node]], of)
+            if restricting is not None:
+                pending.append(replace(restricting, of=of))
         if name is not None and record.node is not swept.out.node:
-            made.append(Line(of, record.node, as_adjoint(swept.out, record.node, record.adjoint), tuple(pending)))
+            made.append(Line(of, record.node, restricting.after if restricting else as_adjoint(swept.out, record.node, record.adjoint), tuple(pending)))
             pending = []
     return tuple(made)
 

@@ -17,6 +17,7 @@ from symdl.graph import node as kinds
 from symdl.graph.labels import Label, Term, fresh, is_fixed
 from symdl.graph.node import Node, Size
 from symdl.graph.number import Number, is_negative, number, times
+from symdl.graph.symmetry import is_symmetric
 from symdl.graph.walk import topological
 
 #: Orders of axes that are tried; beyond, only the given one and its reverse.
@@ -79,6 +80,17 @@ def complete(labels: Iterable[Any], forms: Mapping[Any, Form], outside: bool = F
             if reverse not in full or full[reverse].cost + outside > form.cost + TRANSPOSE:
                 full[reverse] = Form(form.cost + TRANSPOSE, Transpose(len(labels), form.tree))
     return Operand(labels, full)
+
+
+def _either_way(node: Node, operand: Operand) -> Operand:
+    """A symmetric matrix reads the same in both orders: the shorter reading serves for both."""
+    if node.rank != 2 or node.shape[0] != node.shape[1] or len(operand.labels) != 2:
+        return operand
+    (one, first), (other, second) = ((k, f) for k, f in operand.forms.items() if k != "row")
+    if first.cost == second.cost or not is_symmetric(node):
+        return operand
+    best = min(first, second, key=lambda f: f.cost)
+    return Operand(operand.labels, operand.forms | {one: best, other: best})
 
 
 def orders(labels: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -162,7 +174,7 @@ class Arrays:
         for node in topological([root], stop=lambda n: n in self._known or n in self._names or n.op == kinds.RECUR):
             if node not in self._known:
                 try:
-                    self._known[node] = self._named(node) if node in self._names else self._make(node)
+                    self._known[node] = _either_way(node, self._named(node) if node in self._names else self._make(node))
                 except NotExpressible:
                     self._known[node] = None
         found = self._known[root]

@@ -293,7 +293,7 @@ def _trace(factors: list[Factor]) -> Form | None:
     a, b = (f.operand for f in factors)
     crossed = min((a.at((s, t)).cost + b.at((t, s)).cost, (s, t)), (a.at((t, s)).cost + b.at((s, t)).cost, (t, s)))
     level = min(a.at(o).cost + b.at(o).cost for o in ((s, t), (t, s)))
-    if crossed[0] >= level:
+    if crossed[0] > level:
         return None
     order = crossed[1]
     return Form(crossed[0], Call(0, "trace", (chain(2, (a.at(order).tree, b.at(order[::-1]).tree)),)))

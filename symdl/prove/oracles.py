@@ -17,12 +17,14 @@ import numpy as np
 
 from symdl.errors import SymdlError
 from symdl.expr.dims import show_shape
+from symdl.expr.structured import structure_of
 from symdl.expr.tensor import Expr
 from symdl.graph.walk import topological
 from symdl.prove.numeric import tape_gradient
 from symdl.prove.precise import MARGIN, NOISE, TOLERANCE, UNDERFLOW, formula_value, spread_of
 from symdl.prove.problem import dims_of
 from symdl.prove.samples import Sample, samples
+from symdl.prove.structured import restricted, spread_restricted
 from symdl.prove.tape import Tape
 from symdl.steps.verdict import Check
 
@@ -54,22 +56,27 @@ def torch_oracle(loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: 
     return torch_gradient(loss, wrt, values), spread
 
 
-def compare(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int = POINTS, frameworks: bool = True) -> list[Check]:
+def compare(
+    loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int = POINTS, frameworks: bool = True, structure: Any = None
+) -> list[Check]:
     """One line a gradient and oracle, at ``points`` inputs; without ``frameworks``, the tape only.
+
+    ``structure``: as for ``sd.grad``; by matrices declared symmetric or diagonal the gradients are over the independent entries.
 
     A gradient fails that is wrong at one point, has no value where loss and derivative have one, has not the shape loss.shape + wrt.shape, or
     could be judged at no point.
     """
     at = sample(loss, gradients, wrt, points)
     said = [{name: formula_value(gradient, [loss, wrt[name]], s.values) for name, gradient in gradients.items()} for s in at]
-    checks = _against("NumPy tape", tape_oracle, loss, gradients, wrt, at, said, points)
+    kinds = {str(e.node.name): structure_of(e.node, structure) for e in wrt.values()}
+    checks = _against("NumPy tape", tape_oracle, loss, gradients, wrt, at, said, points, kinds)
     if not frameworks:
         return checks
     try:
         import torch  # noqa: F401
     except ImportError:
         return [*checks, Check(f"gradient by {', '.join(gradients)}", "PyTorch", "skipped", note="not installed")]
-    return checks + _against("PyTorch", torch_oracle, loss, gradients, wrt, at, said, points)
+    return checks + _against("PyTorch", torch_oracle, loss, gradients, wrt, at, said, points, kinds)
 
 
 def sample(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int = POINTS) -> list[Sample]:
@@ -86,6 +93,15 @@ def sample(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], p
         return bool(np.all(np.isfinite(value)) and all(np.all(np.isfinite(g)) for g in grads.values()))
 
     return samples(nodes, dims_of(exprs), points, defined)
+
+
+def _over(
+    oracle: Oracle, kinds: Mapping[str, str | None], loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The oracle's answer over the independent entries of structured matrices."""
+    base, spread = oracle(loss, wrt, values, noise)
+    at = loss.ndim
+    return {n: restricted(g, kinds.get(n), at) for n, g in base.items()}, {n: spread_restricted(s, kinds.get(n), at) for n, s in spread.items()}
 
 
 @dataclass
@@ -105,12 +121,20 @@ class _Tally:
 
 
 def _against(
-    how: str, oracle: Oracle, loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], at: list[Sample], said: list[dict[str, Any]], points: int
+    how: str,
+    oracle: Oracle,
+    loss: Expr,
+    gradients: Mapping[str, Expr],
+    wrt: Mapping[str, Expr],
+    at: list[Sample],
+    said: list[dict[str, Any]],
+    points: int,
+    kinds: Mapping[str, str | None],
 ) -> list[Check]:
     tallies = {name: _Tally() for name in gradients}
     for sampled, formulas in zip(at, said, strict=True):
         try:
-            expected, spread = oracle(loss, [wrt[name] for name in gradients], sampled.values, NOISE)
+            expected, spread = _over(oracle, kinds, loss, [wrt[name] for name in gradients], sampled.values, NOISE)
         except np.linalg.LinAlgError:  # a disturbed matrix is singular: nothing can be said here
             continue
         except SymdlError as reason:
@@ -127,14 +151,14 @@ def _against(
                 room = np.where((right == 0) & (np.abs(got) <= FLUSHED), FLUSHED, room)
             error = difference(got, noise, right, room)
             if not error <= TOLERANCE:
-                error = _second_look(oracle, loss, gradient, wrt[name], sampled.values)
+                error = _second_look(oracle, kinds, loss, gradient, wrt[name], sampled.values)
             tallies[name].count(error, sampled.kind)
     return [_line(name, how, tallies[name], points, _misfit(loss, wrt[name], gradient)) for name, gradient in gradients.items()]
 
 
-def _second_look(oracle: Oracle, loss: Expr, gradient: Expr, wrt: Expr, values: Mapping[str, Any]) -> float:
+def _second_look(oracle: Oracle, kinds: Mapping[str, str | None], loss: Expr, gradient: Expr, wrt: Expr, values: Mapping[str, Any]) -> float:
     """The difference with more bits for the formula and more disturbances for the oracle, before it is called wrong."""
-    expected, spread = oracle(loss, [wrt], values, MORE_NOISE)
+    expected, spread = _over(oracle, kinds, loss, [wrt], values, MORE_NOISE)
     got, noise = formula_value(gradient, [loss, wrt], values, MORE_NOISE)
     key = str(wrt.node.name)
     right = expected[key]

@@ -15,7 +15,9 @@ from symdl.prove.oracles import compare
 from symdl.steps.verdict import UNKNOWN, Check, Verdict
 
 
-def verify_gradients(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], *, time_budget: float = TIME_BUDGET) -> list[Check]:
+def verify_gradients(
+    loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], *, time_budget: float = TIME_BUDGET, structure: Any = None
+) -> list[Check]:
     """Prove each gradient by forward mode, and compare it with the tape and with PyTorch.
 
     Parameters
@@ -27,19 +29,21 @@ def verify_gradients(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str
         Name -> what it is the gradient by: a whole input or named result.
     time_budget : float
         Seconds a proof.
+    structure : optional
+        As for ``check``, or a mapping by name.
     """
     lines = []
     for name, gradient in gradients.items():
-        verdict = _guarded(lambda gradient=gradient, name=name: _claimed(loss, wrt[name], gradient, time_budget))
+        verdict = _guarded(lambda gradient=gradient, name=name: _claimed(loss, wrt[name], gradient, time_budget, structure))
         lines.append(_line(f"gradient by {name}", verdict))
-    return lines + compare(loss, gradients, wrt)
+    return lines + compare(loss, gradients, wrt, structure=structure)
 
 
-def _claimed(loss: Expr, wrt: Expr, gradient: Expr, time_budget: float) -> Verdict:
+def _claimed(loss: Expr, wrt: Expr, gradient: Expr, time_budget: float, structure: Any) -> Verdict:
     """``check``, which takes a name that the loss does not mention for a slip of the pen; here it was asked for, and the derivative is 0."""
     if wrt.node.op == INPUT and str(wrt.node.name) not in loss.inputs:
         return prove(gradient, zeros(*loss.shape, *wrt.shape), time_budget=time_budget)
-    return check(loss, wrt, gradient, time_budget=time_budget)
+    return check(loss, wrt, gradient, time_budget=time_budget, structure=structure)
 
 
 def verify_steps(steps: Iterable[Any], *, time_budget: float = TIME_BUDGET) -> list[Check]:

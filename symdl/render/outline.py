@@ -5,10 +5,12 @@ Only reads: every row is a step (or the end of several steps) that the different
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 from symdl.errors import UnsupportedError
-from symdl.expr.tensor import Expr
+from symdl.expr.structured import RULE_NAMES, over_independent
+from symdl.expr.tensor import Expr, tensor
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
@@ -16,9 +18,11 @@ from symdl.graph.node import Node, intern
 from symdl.graph.walk import topological
 from symdl.render.formula import Printer
 from symdl.render.groups import REPEAT_LIMIT, Group, groups_of, is_long, is_sum, passes
-from symdl.render.recurrences import Recurrences, rows
 from symdl.render.reading import Reading, Symbol
+from symdl.render.recurrences import Recurrences, rows
 from symdl.steps.step import Derivation, Line, Rule, Step
+
+_STRUCTURE_OF = {name: structure for structure, name in RULE_NAMES.items()}
 
 
 @dataclass(frozen=True)
@@ -166,10 +170,30 @@ class _Writer:
                 continue
             blocks += [self._local(step) for step in group.local] if self._every else []
             blocks += self._recurrences_in([s.after.node for s in group.own])
+            if group.own and group.own[-1].rule.name in _STRUCTURE_OF:
+                blocks += self._restricted(group, folded, line)
+                continue
             block = self._block(group, folded, line if group.node is line.node else None)
             blocks += [block] if block else []
             folded = []
         return blocks
+
+    def _restricted(self, group: Group, folded: list[Rule], line: Line) -> list[Block]:
+        """By a symmetric or diagonal matrix: G, the derivative as if all entries were independent, and what it makes over those that are."""
+        *full, last = group.own
+        v, symbol = group.node, self._reading.derivative(self._d.loss.node, group.node)
+        first = self._block(Group(v, group.local, tuple(full)), folded, line)
+        rows = [] if first else [Row(self._right(last.before, v), (last.rule,))]
+        blocks = []
+        if first is not None:
+            taken = set(self._d.loss.inputs) | set(self._names.values())
+            g = tensor(next(s for s in ("G", *(f"G{k}" for k in itertools.count(1))) if s not in taken), *v.shape)
+            blocks.append(Block((self._at(g),), first.rows, (g, first.matrix[1]) if first.matrix else None))
+            said = over_independent(g.term, _STRUCTURE_OF[last.rule.name], 0, 1, v.shape[0])
+            rows.append(Row(self._at(Expr(said, v.shape)), (last.rule,)))
+        whole = self._reading.in_order(self._reading.shown(last.after, v), v)
+        rows.append(Row(self._at(whole)))
+        return [*blocks, Block((self._at(symbol),), _distinct(rows), (symbol, whole))]
 
     def _local(self, step: Step) -> Block:
         shown = self._reading.shown

@@ -9,20 +9,21 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from symdl.diff.shorten.engine import Rewrite
-from symdl.diff.shorten.facts import is_symmetric
 from symdl.diff.shorten.length import length
 from symdl.diff.shorten.pieces import Pieces, addends, base, own, pieces
 from symdl.graph import build
 from symdl.graph import node as kinds
-from symdl.graph.build import Term
+from symdl.graph.build import Delta, Term
 from symdl.graph.labels import is_fixed
 from symdl.graph.node import Node
 from symdl.graph.number import Number, is_negative, number, plus, power, times, to_sympy
+from symdl.graph.symmetry import is_symmetric
 from symdl.steps.step import Rule
 
 FACTOR = Rule("factor out", r"a\,u + a\,v = a\,(u + v)", "提取公因式")
 CONSTANT_OUT = Rule("factor out a number", r"c\,u + c\,v = c\,(u + v)", "提取公因数")
 SIGN = Rule("take the minus inside", r"-(u - v) = v - u", "移入负号")
+DIAGONAL = Rule("one diagonal", r"\operatorname{diag}(u) + \operatorname{diag}(v) = \operatorname{diag}(u + v)", "合并对角矩阵")
 SUMS = Rule("one sum", r"\sum_k u_k + \sum_k v_k = \sum_k (u_k + v_k)", "合并求和")
 
 #: Sums of more terms than this are left as they are.
@@ -217,6 +218,24 @@ def _writing(coefs: list[Number], outside: Number) -> int:
     return cost + 2 * all(map(is_negative, coefs)) + is_negative(outside)
 
 
+def one_diagonal(node: Node) -> Term | None:
+    """diag(u) + diag(v) = diag(u + v)."""
+    products = [pieces(t) for t in _scaled(node)]
+    first = products[0].deltas[:1]
+    if not first or not all(_key(first[0]) in map(_key, p.deltas) for p in products):
+        return None
+    rests = []
+    for product in products:
+        product.deltas.pop(list(map(_key, product.deltas)).index(_key(first[0])))
+        rests.append(product.renamed({first[0].a: first[0].b}).term())
+    coef, inside = content(build.add([1] * len(rests), rests))
+    return build.mul(coef, [inside], first)
+
+
+def _key(delta: Delta) -> frozenset[Any]:
+    return frozenset((delta.a, delta.b))
+
+
 def number_out(node: Node) -> Term | None:
     """c u + c v = c (u + v)."""
     coef, inside = content(own(node))
@@ -263,6 +282,7 @@ def one_sum(node: Node) -> Term | None:
 
 REWRITES = (
     Rewrite(FACTOR, frozenset({kinds.ADD}), factor_out),
+    Rewrite(DIAGONAL, frozenset({kinds.ADD}), one_diagonal),
     Rewrite(CONSTANT_OUT, frozenset({kinds.ADD}), number_out),
     Rewrite(SUMS, frozenset({kinds.ADD}), one_sum),
     Rewrite(SIGN, frozenset({kinds.MUL}), minus_inside),

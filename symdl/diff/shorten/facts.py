@@ -15,7 +15,7 @@ from symdl.graph.build import Delta, Term
 from symdl.graph.labels import inner_terms, is_fixed
 from symdl.graph.node import Node
 from symdl.graph.number import is_negative, to_sympy
-from symdl.graph.rebuild import placed, rebuild
+from symdl.graph.symmetry import has, oriented
 from symdl.steps.step import Rule
 
 SYMMETRIC = Rule("a symmetric matrix is its own transpose", r"A^{\top} = A", "对称矩阵")
@@ -27,71 +27,18 @@ POSITIVE = Rule("positive values", r"x > 0:\ |x| = \sqrt{x^2} = x", "正数")
 #: How deep in an expression a fact is looked for.
 DEPTH = 6
 
-_IS_SYMMETRIC = frozenset({"symmetric", "posdef", "diagonal"})
 _IS_POSITIVE = frozenset({"positive", "unit"})
 _SUMS_TO_ONE = frozenset({"onehot", "simplex"})
 
 
-def has(node: Node, *facts: str) -> bool:
-    """One of these facts is declared of an input."""
-    return node.op == kinds.INPUT and not node.attr.facts.isdisjoint(facts)
-
-
 # --- symmetric ----------------------------------------------------------------------------------------------------
-
-
-def is_symmetric(node: Node, depth: int = DEPTH) -> bool:
-    """True for a matrix that is its own transpose, by what is declared or by how it is made."""
-    if node.rank != 2 or node.shape[0] != node.shape[1] or depth == 0:
-        return False
-    if node.op == kinds.INPUT:
-        return has(node, *_IS_SYMMETRIC)
-    if node.op in (kinds.LET, kinds.POW, kinds.FN) or (node.op == kinds.MATRIX and node.attr == "inv"):
-        return len(node.args) == 1 and is_symmetric(node.args[0], depth - 1)
-    if node.op not in (kinds.ADD, kinds.MUL):
-        return False
-    a, b = (build.settle(_oriented(_flat(Term(node, entries)), depth - 1)) for entries in ((0, 1), (1, 0)))
-    if node.op == kinds.ADD and len(node.args) > 1 and all(sorted(m) == [0, 1] and is_symmetric(a, depth - 1) for a, m in node.terms()):
-        return True
-    return a.node is b.node and a.map == b.map
-
-
-def _flat(term: Term) -> Term:
-    """The term made anew, products of matrices in one sum."""
-    if term.node.op != kinds.MUL:
-        return build.settle(term)
-    product = pieces(term)
-    while len(product.factors) <= build.FLATTEN_LIMIT:
-        inner = next((k for k, f in enumerate(product.factors) if f.node.op == kinds.MUL), None)
-        if inner is None:
-            break
-        product = product.opened(inner)
-    return product.term()
-
-
-def _oriented(term: Term, depth: int = DEPTH) -> Term:
-    """The term with every symmetric argument the right way round."""
-    for _ in range(4):
-        args = [_upright(t, depth) for t in map(lambda p: Term(*p), term.node.terms())]
-        turned = placed(rebuild(term.node, args), term.map)
-        if turned == term:
-            break
-        term = turned
-    return term
-
-
-def _upright(term: Term, depth: int = DEPTH) -> Term:
-    """A symmetric matrix with the smaller index first."""
-    if len(term.map) == 2 and term.map[0] > term.map[1] and is_symmetric(term.node, depth):
-        return Term(term.node, term.map[::-1])
-    return term
 
 
 def symmetric(node: Node) -> Term | None:
     """A.T = A for the arguments of a node."""
     if not any(len(m) == 2 and m[0] > m[1] for m in node.maps):
         return None
-    turned = _oriented(own(node))
+    turned = oriented(own(node))
     return None if turned.node is node else turned
 
 

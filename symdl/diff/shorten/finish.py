@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symdl.diff.shorten.engine import Shortener
+from symdl.diff.shorten.facts import SYMMETRIC
 from symdl.diff.shorten.logistic import SIGMOID, with_sigmoid
 from symdl.diff.shorten.table import RECOGNISED, WRITTEN_OUT
 from symdl.graph.build import Term
 from symdl.graph.node import LET, Node
+from symdl.graph.symmetry import upright
 from symdl.graph.walk import topological
 from symdl.steps.step import Rule
 
@@ -49,4 +51,7 @@ def finished(terms: list[Term], forward: Iterable[Node], algebra: Shortener) -> 
         more = shortener.steps(terms)
         terms = more[-1][1] if more else terms
         steps += more
+    turned = [upright(t) for t in terms]
+    if turned != terms:
+        steps.append((SYMMETRIC, turned))
     return steps
