@@ -140,6 +140,7 @@ from symdl.model.transformer import (
     transformer_encoder_layer,
 )
 from symdl.pipeline import derive, grad, hessian, hvp, jacobian, jvp, run_page, train, value_and_grad, verify_page, vjp
+from symdl.saved.files import from_json, load, save, to_json
 from symdl.steps.page import Page
 from symdl.steps.verdict import Report, Verdict
 from symdl.mend import check

@@ -1,0 +1,1 @@
+"""Expressions, derivations and networks as JSON: written, read back equal. Nothing stored is ever evaluated."""
