@@ -22,6 +22,7 @@ ROOMS = {
     "data": {"errors"},
     "errors": set(),
     "extend": CORE | {"lower"},
+    "saved": CORE | {"model", "pipeline"},
     "tour": CORE | {"model", "lower", "train", "render", "pipeline", "scripts", "tour"},
 }
 CORE_PACKAGES = {"sympy", "numpy", "mpmath"}  # mpmath comes with SymPy
