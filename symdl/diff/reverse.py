@@ -18,7 +18,7 @@ from symdl.diff.local import Local, local_partial
 from symdl.diff.recurrences import Joint, Recurrences
 from symdl.diff.route import Route, route
 from symdl.diff.shorten import Shortener
-from symdl.diff.shorten.table import AT_ADJOINTS
+from symdl.diff.shorten.table import AT_ADJOINTS, MAX_WRITTEN_OUT, WRITTEN_OUT
 from symdl.expr.tensor import Expr
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
@@ -102,7 +102,8 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = 
         The way from the output to the targets, where it is known already.
     """
     way = way or route(out.node, targets)
-    shortener = Shortener(AT_ADJOINTS, frozenset(way.order).__contains__)
+    forward = frozenset(way.order).__contains__
+    shortener = Shortener(AT_ADJOINTS, forward, Shortener(WRITTEN_OUT, forward) if len(way.order) <= MAX_WRITTEN_OUT else None)
 
     def rewritten(term: Term) -> list[tuple[Rule, Term]]:
         return [(rule, after[0]) for rule, after in shortener.at(term)]

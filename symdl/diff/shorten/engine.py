@@ -49,13 +49,16 @@ class Shortener:
     rewrites : sequence of Rewrite
     closed : callable
         A node for which it is true is not looked at, and nothing under it.
+    then : Shortener, optional
+        What is done to an adjoint besides (see :meth:`at`).
     """
 
     #: So many steps are taken for one formula at most.
     MAX_STEPS = 60
 
-    def __init__(self, rewrites: Sequence[Rewrite], closed: Callable[[Node], bool] = lambda node: False) -> None:
+    def __init__(self, rewrites: Sequence[Rewrite], closed: Callable[[Node], bool] = lambda node: False, then: Shortener | None = None) -> None:
         self._closed = closed
+        self._then = then
         self._by_op: dict[str, list[Rewrite]] = {}
         for rewrite in rewrites:
             for op in rewrite.ops:
@@ -79,7 +82,9 @@ class Shortener:
     def at(self, term: Term) -> list[tuple[Rule, list[Term]]]:
         """What is done to one adjoint of many. A scalar is looked at from above only: graphs of scalars are large, and nobody reads them."""
         if term.map or (term.node.op == MUL and term.node.attr.summed):
-            return self.steps([term])
+            made = self.steps([term])
+            more = self._then.steps(made[-1][1] if made else [term]) if self._then else []
+            return made + more + (self.steps(more[-1][1]) if more else [])
         if not self._quiet(term.node) and term.node not in self._settled and not self._closed(term.node):
             for rewrite in self._by_op.get(term.node.op, ()):
                 found = self._rewritten(rewrite, term.node)

@@ -36,6 +36,21 @@ def cancelled(node: Node) -> Term | None:
     return None if flat is None else _under_sum(flat, product)
 
 
+def divided(node: Node) -> Term | None:
+    """Only the factors that divide a term of the sum beside them taken into it: a b (u/a + v) = b (u + a v)."""
+    product = pieces(own(node))
+    for position, total in enumerate(product.factors):
+        if total.node.op != kinds.ADD or not _divides(total, product.factors):
+            continue
+        under = {bottom for _, t in addends(total) for bottom, e in map(base, pieces(t).factors) if is_negative(e)}
+        taken = [k for k, f in enumerate(product.factors) if base(f)[0] in under]
+        inside = [build.mul(c, [t, *(product.factors[k] for k in taken)]) for c, t in addends(total)]
+        rest = product.without(position, *taken)
+        rest.factors.append(build.add([1] * len(inside), inside))
+        return rest.term()
+    return None
+
+
 def _under_sum(flat: Term, product: Pieces) -> Term:
     return build.mul(1, [flat], (), product.summed) if product.summed else flat
 
@@ -153,6 +168,7 @@ def _simple(term: Term, product: Pieces) -> bool:
 
 REWRITES = (
     Rewrite(CANCEL, frozenset({kinds.MUL}), cancelled),
+    Rewrite(CANCEL, frozenset({kinds.MUL}), divided),
     Rewrite(COLLECT, frozenset({kinds.ADD}), collected),
     Rewrite(OUT, frozenset({kinds.MUL}), taken_out, slack=0),
     Rewrite(LINEAR_SUM, frozenset({kinds.MUL}), summed_apart),

@@ -91,10 +91,11 @@ def _factored(products: list[Pieces], tensor: Node) -> Iterator[Term]:
     """Each occurrence in the first product that has it leads; the others follow where they can."""
     lists = [list(_occurrences(p, tensor)) for p in products]
     start = next(k for k, found in enumerate(lists) if found)
-    for leader in lists[start]:
+    for leader in filter(_hangs_together, lists[start]):
         group: dict[int, tuple[Found, dict[Any, Any]]] = {start: (leader, {})}
         for k in range(start + 1, len(lists)):
-            matched = next(((f, labels) for f in lists[k] if (labels := _same_place(leader, f)) is not None), None)
+            places = ((f, _same_place(leader, f)) for f in lists[k] if _hangs_together(f))
+            matched = next(((f, labels) for f, labels in places if labels is not None), None)
             if matched is not None:
                 group[k] = matched
         if len(group) > 1:
@@ -142,8 +143,6 @@ def _together(leader: Found, group: list[tuple[Found, dict[Any, Any]]], tensor: 
         product.factors.append(left)
         product = product.renamed(labels)
         product.summed = {s: n for s, n in product.summed.items() if s not in common}
-        if not _hangs_together(product, set(common)):
-            return None
         rests.append(product.term())
     if len({frozenset(r.map) for r in rests if r.map}) > 1:
         return None  # only by broadcasting would they be one array
@@ -161,8 +160,9 @@ def _free(product: Pieces) -> set[Any]:
     return {e for t in product.factors for e in t.map if not is_fixed(e) and e not in product.summed}
 
 
-def _hangs_together(product: Pieces, common: set[Any]) -> bool:
-    """False for an outer product of what the common labels stand on and the rest: factored so, a vector would become a matrix."""
+def _hangs_together(found: Found) -> bool:
+    """False where what is left is an outer product of what met the tensor and the rest: factored so, a vector would become a matrix."""
+    product, common = found.product.without(found.position), {e for e in found.entries if e in found.product.summed}
     groups: list[set[Any]] = []
     for entries in [*(t.map for t in product.factors), *((d.a, d.b) for d in product.deltas)]:
         joined = {e for e in entries if not is_fixed(e)}

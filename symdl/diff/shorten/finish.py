@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from symdl.diff.shorten.engine import Shortener
 from symdl.diff.shorten.facts import SYMMETRIC
 from symdl.diff.shorten.logistic import SIGMOID, with_sigmoid
-from symdl.diff.shorten.table import RECOGNISED, WRITTEN_OUT
+from symdl.diff.shorten.table import MAX_WRITTEN_OUT, RECOGNISED, WRITTEN_OUT
 from symdl.graph.build import Term
 from symdl.graph.node import LET, Node
 from symdl.graph.symmetry import upright
 from symdl.graph.walk import topological
 from symdl.steps.step import Rule
 
-#: Gradients of more nodes than these, with indices and without, are not read by people; larger ones are not written out.
-MAX_NODES, MAX_SCALARS, MAX_WRITTEN_OUT = 5000, 200, 600
+#: Gradients of more nodes than these, with indices and without, are not read by people.
+MAX_NODES, MAX_SCALARS = 5000, 200
 
 #: How often algebra and recognition take turns.
 ROUNDS = 2

@@ -13,3 +13,6 @@ RECOGNISED = (*facts.REWRITES, *matrices.REWRITES, *softmax.REWRITES, *functions
 
 #: The algebra again, of finished gradients with the names of adjoints written out.
 WRITTEN_OUT = through_names(AT_ADJOINTS)
+
+#: In graphs of more nodes than this the names of adjoints stay.
+MAX_WRITTEN_OUT = 600
