@@ -187,7 +187,7 @@ class _Writer:
         blocks = []
         if first is not None:
             taken = set(self._d.loss.inputs) | set(self._names.values())
-            g = tensor(next(s for s in ("G", *(f"G{k}" for k in itertools.count(1))) if s not in taken), *v.shape)
+            g = tensor(next(s for s in (f"G{k}" if k else "G" for k in itertools.count()) if s not in taken), *v.shape)
             blocks.append(Block((self._at(g),), first.rows, (g, first.matrix[1]) if first.matrix else None))
             said = over_independent(g.term, _STRUCTURE_OF[last.rule.name], 0, 1, v.shape[0])
             rows.append(Row(self._at(Expr(said, v.shape)), (last.rule,)))
