@@ -1,5 +1,7 @@
 """SymPy both ways: what goes in comes out in kind, and the index notation means what the node means."""
 
+import itertools
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -133,3 +135,14 @@ def test_letters_do_not_collide_with_names():
     i_tensor, n_tensor = sd.tensor("i", n), sd.tensor("j", n)
     shown = str(sd.sum(i_tensor * n_tensor).sympy)
     assert shown == "Sum(i[k]*j[k], (k, 0, n - 1))"
+
+
+def test_long_and_deep_expressions_are_read():
+    """As deep as SymPy itself bears to build; its own walks recurse."""
+    x = sp.symbols("x0:1201")
+    wide = sp.Add(*[sp.sin(u) * v for u, v in itertools.pairwise(x)])
+    assert sd.grad(wide, x[5]) == x[6] * sp.cos(x[5]) + sp.sin(x[4])
+    deep = x[0]
+    for k in range(400):
+        deep = sp.Add(sp.Mul(sp.exp(deep, evaluate=False), x[k + 1], evaluate=False), 1, evaluate=False)
+    assert len((sd.tensor("q") + deep).inputs) == 402

@@ -55,6 +55,10 @@ def lower_limit(value: sp.Basic) -> Any:
     return Ranges(separated(with_dims(value)[0])).start
 
 
+#: What is no coefficient, whatever it is made of.
+_NO_NUMBERS = (sp.Indexed, MatrixElement, sp.KroneckerDelta, sp.Sum, sp.Product, sp.Piecewise, sp.MatrixExpr, sp.MatrixBase)
+
+
 class Reading:
     """The reading of one expression: what its parts have become."""
 
@@ -62,11 +66,20 @@ class Reading:
         self.ranges = ranges or Ranges(value)
         self.known: dict[Any, Expr] = dict(known or {})
         self._elementwise = elementwise
+        self._numbers: set[Any] = set()
 
     def read(self, value: Any) -> Expr:
+        """Parts first. What is a number or made of sizes alone is read in one piece, where it meets something else."""
         for part in self._postorder(value):
+            needs = self._needs(part)
+            if self._is_number(part, needs):
+                self._numbers.add(part)
+                continue
+            for need in needs:
+                if need in self._numbers:
+                    self.known[need] = _number(need)
             self.known[part] = self._convert(part)
-        return self.known[value]
+        return _number(value) if value in self._numbers else self.known[value]
 
     def inside(self, body: Any, given: Mapping[Any, Expr], elementwise: bool = False, letters: Mapping[Any, Size] | None = None) -> Expr:
         """A body that is read with values for its bound symbols, which may be tensors (``elementwise``), or with letters of its own."""
@@ -102,13 +115,15 @@ class Reading:
             return (part.function,)
         if isinstance(part, MatrixElement):
             return (part.parent,)
-        return () if isinstance(part, (sp.Indexed, sp.KroneckerDelta)) or self._is_number(part) else part.args
+        return () if isinstance(part, (sp.Indexed, sp.KroneckerDelta)) else part.args
 
-    def _is_number(self, part: Any) -> bool:
+    def _is_number(self, part: Any, needs: tuple[Any, ...]) -> bool:
         """A coefficient: a number, or an expression in sizes alone (dims, and symbols that stand in limits or shapes)."""
-        if not isinstance(part, sp.Expr) or not all(is_dim(s) or s in self._sizes for s in part.free_symbols):
+        if isinstance(part, _NO_NUMBERS) or not isinstance(part, sp.Expr):
             return False
-        return not part.has(sp.Indexed, sp.MatrixExpr, sp.Sum, sp.Piecewise)
+        if not part.args:
+            return bool(part.is_number) or is_dim(part) or part in self._sizes
+        return all(a in self._numbers for a in needs)
 
     def _convert(self, part: Any) -> Expr:
         word = _word(type(part))
@@ -117,7 +132,7 @@ class Reading:
         for kind, convert in _SCALARS.items():
             if isinstance(part, kind):
                 return convert(self, part)
-        return _number(part) if self._is_number(part) else self._function(part)
+        return self._function(part)
 
     def _function(self, part: Any) -> Expr:
         refused = next((why for kind, why in NOT_READ.items() if isinstance(part, kind)), None)
@@ -145,7 +160,7 @@ def _word(kind: type) -> Word | None:
 
 
 def _number(part: Any) -> Expr:
-    if part.is_real is False or part.has(sp.zoo, sp.nan):
+    if part.is_real is False or part in (sp.zoo, sp.nan):
         raise DomainError(f"{part} is not a real number")
     return Expr(build.constant(part))
 
@@ -165,15 +180,11 @@ def _scalar(expr: Expr, part: Any) -> Expr:
 def _symbol(reading: Reading, part: Any) -> Expr:
     if part in reading.ranges.sizes:
         return number_of_letter(reading.ranges, part)
-    if reading._is_number(part):
-        return _number(part)
     check_name(part.name, "symbol")
     return Expr(build.Term(build.input_node(InputInfo(part.name, sp.Symbol(part.name) if part.is_Dummy else part, frozenset()), ()), ()))
 
 
 def _algebra(reading: Reading, part: Any) -> Expr:
-    if reading._is_number(part):
-        return _number(part)
     args = reading.arguments(part)
     if isinstance(part, sp.Pow):
         return args[0] ** args[1]
@@ -181,7 +192,7 @@ def _algebra(reading: Reading, part: Any) -> Expr:
         return reduce(operator.add if isinstance(part, sp.Add) else operator.mul, args)
     terms = [a.term for a in args]
     made = build.add([1] * len(terms), terms) if isinstance(part, sp.Add) else build.mul(1, terms)
-    return Expr(made, (), join_letters(args, str(part)[:40]))
+    return Expr(made, (), join_letters(args, "+" if isinstance(part, sp.Add) else "*"))
 
 
 def _sum(reading: Reading, part: sp.Sum) -> Expr:

@@ -27,18 +27,30 @@ def plain_size(value: Any) -> Size:
     return int(value) if value.is_Integer else value
 
 
+def parts_of(value: Any, *kinds: type) -> set[Any]:
+    """The sub-expressions of these classes; as ``atoms``, but without recursion and every shared part once."""
+    seen: set[Any] = {value}
+    stack = [value]
+    while stack:
+        for arg in stack.pop().args:
+            if arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return {part for part in seen if isinstance(part, kinds)}
+
+
 def with_dims(value: Any) -> tuple[Any, dict[Any, Any]]:
     """The expression with sizes that are symdl's, positive integers, and what they were: SymPy users write ``symbols("n")``."""
     if not isinstance(value, sp.Basic):
         return value, {}
     sizes: set[Any] = set()
-    for one in value.atoms(sp.MatrixSymbol, sp.IndexedBase, OneMatrix, ZeroMatrix, sp.Identity):
+    for one in parts_of(value, sp.MatrixSymbol, sp.IndexedBase, OneMatrix, ZeroMatrix, sp.Identity):
         sizes |= {s for size in one.shape or () for s in size.free_symbols}
-    for total in value.atoms(sp.Sum):
-        sizes |= {s for limit in total.limits for bound in limit[1:] for s in bound.free_symbols}
-    sizes -= {limit[0] for total in value.atoms(sp.Sum, sp.Product) for limit in total.limits}
+    totals = parts_of(value, sp.Sum, sp.Product)
+    sizes |= {s for total in totals if isinstance(total, sp.Sum) for limit in total.limits for bound in limit[1:] for s in bound.free_symbols}
+    sizes -= {limit[0] for total in totals for limit in total.limits}
     plain = {s: dims(s.name) for s in sizes if isinstance(s, sp.Symbol) and not is_dim(s) and _may_be_a_size(s)}
-    return value.xreplace(plain), {ours: theirs for theirs, ours in plain.items()}
+    return value.xreplace(plain) if plain else value, {ours: theirs for theirs, ours in plain.items()}
 
 
 def _may_be_a_size(symbol: sp.Symbol) -> bool:
@@ -49,10 +61,10 @@ def separated(value: Any) -> Any:
     """The expression with bound letters renamed where one stands for several things: Sum(x[i], ...)*Sum(w[i], ...) over axes of two sizes."""
     if not isinstance(value, sp.Basic):
         return value
-    if value.has(FunctionMatrix):
+    if parts_of(value, FunctionMatrix):
         value = value.replace(lambda e: isinstance(e, FunctionMatrix), _with_own_letters)
     limits: dict[Any, set[Any]] = {}
-    for total in value.atoms(sp.Sum, sp.Product):
+    for total in parts_of(value, sp.Sum, sp.Product):
         for limit in total.limits:
             limits.setdefault(limit[0], set()).add(limit[1:])
     free = value.free_symbols if limits else set()
@@ -92,8 +104,9 @@ class Ranges:
         if not isinstance(value, (sp.Basic, sp.MatrixBase)):
             self.start: Any = sp.S.Zero
             return
-        elements = sorted(value.atoms(sp.Indexed, MatrixElement), key=sp.default_sort_key)
-        limits = [limit for total in value.atoms(sp.Sum, sp.Product) for limit in total.limits]
+        value = value.as_immutable() if isinstance(value, sp.MatrixBase) else value
+        elements = sorted(parts_of(value, sp.Indexed, MatrixElement), key=sp.default_sort_key)
+        limits = [limit for total in sorted(parts_of(value, sp.Sum, sp.Product), key=sp.default_sort_key) for limit in total.limits]
         for limit in limits:
             if len(limit) != 3:
                 raise UnsupportedError(f"{value!s:.60}: a sum needs a lower and an upper limit")

@@ -10,7 +10,7 @@ from sympy.matrices.expressions import FunctionMatrix
 
 from symdl.errors import UnsupportedError
 from symdl.expr.from_sympy import from_sympy, lower_limit
-from symdl.expr.from_sympy_indices import with_dims
+from symdl.expr.from_sympy_indices import parts_of, with_dims
 from symdl.expr.ops import trace
 from symdl.expr.squeeze import squeezed
 from symdl.expr.tensor import Expr, as_expr
@@ -46,7 +46,7 @@ class Kind:
             return cls()
         plain = sp.Tuple(*[q.as_immutable() if isinstance(q, sp.MatrixBase) else q for q in questions if isinstance(q, (sp.Basic, sp.MatrixBase))])
         asked_for, sizes = with_dims(plain)
-        return cls(True, lower_limit(questions[0]), {m.name: m for m in asked_for.atoms(sp.MatrixSymbol)}, sizes)
+        return cls(True, lower_limit(questions[0]), {m.name: m for m in parts_of(asked_for, sp.MatrixSymbol)}, sizes)
 
     def meet(self, expr: Expr) -> None:
         """Take a tensor that was made for the question, a direction given by name, among the matrices."""
@@ -60,7 +60,10 @@ class Kind:
         a column is a matrix). What SymPy's matrices have no word for is a FunctionMatrix of the element in index notation; with more than two
         axes it is the element, with the letters i, j, k, ... on them.
         """
-        return self._answer(expr).xreplace(self.sizes) if self.plain else expr
+        if not self.plain:
+            return expr
+        found = self._answer(expr)
+        return found.xreplace(self.sizes) if self.sizes else found
 
     def _answer(self, expr: Expr) -> Any:
         if not self.matrices:
