@@ -1,19 +1,114 @@
-"""How long it takes to derive gradients, and to lower them: a two-layer network with symbolic sizes, a chain of 10,000 scalar
-nodes, and fully connected networks written out in scalars, one symbol a weight.
+"""What deriving costs: scalar graphs of 10^2 to 10^6 nodes against other libraries, layers with symbolic sizes, memory, and the time of an import.
 
-Run: python benchmarks/derive.py
+Run: python benchmarks/derive.py [--full] [--only scalars|symbolic|memory|import] [--rounds N]
+
+Every gradient is held to numbers from a plain tape before it is timed. Times are medians of rounds in which the libraries take turns; the
+gradient alone is timed, the graph is there already (JAX: tracing makes both). A library that is not installed is left out, and the list says so.
 """
 
 from __future__ import annotations
 
+import argparse
+import gc
 import math
 import statistics
+import subprocess
+import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
+from peers import Peer, Symdl, installed
+from scalar_graphs import GRAPHS, Graph, Numbers
+
 import symdl as sd
-from symdl.lower.compiled import Compiled
+from symdl.graph.walk import topological
+from symdl.model.transformer import encoder_parameters, transformer_encoder_layer
+
+#: Gradients of graphs of more nodes than this are timed and not evaluated.
+CHECKED = 1_000
+
+#: A library that takes longer than this is not asked for a larger graph; one that takes a tenth of it, not again.
+PATIENCE = 20.0
+
+
+def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    result = work()
+    return time.perf_counter() - started, result
+
+
+def check(peer: Peer, graph: Graph, n: int) -> None:
+    """The gradient's value at a point is that of the plain tape."""
+    numbers = Numbers()
+    expected = numbers.gradient(*graph(n, numbers))
+    built = peer.build(graph, n)
+    found = peer.value(built, peer.gradient(built), numbers.values)
+    for a, b in zip(found, expected, strict=True):
+        if not math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-300):
+            raise SystemExit(f"{peer.name}: the gradient of {graph.__name__} with n = {n} is wrong: {a} and not {b}")
+
+
+def scalars(peers: list[Peer], sizes: list[int], rounds: int) -> None:
+    for name, graph in GRAPHS.items():
+        print(f"\n{name}: seconds for the gradient (and to build the graph)", flush=True)
+        print(f"{'':<18}" + "".join(f"{f'n = {n:,}':>22}" for n in sizes) + f"{'slope':>10}")
+        table: dict[str, list[tuple[float, float]]] = {p.name: [] for p in peers}
+        for n in sizes:
+            for peer, took in measured(graph, n, [p for p in peers if len(table[p.name]) == sizes.index(n) and n <= p.largest], rounds):
+                if took is not None:
+                    table[peer.name].append(took)
+        for peer in peers:
+            row = table[peer.name]
+            cells = "".join(f"{f'{g:.4f} ({b:.3f})':>22}" for g, b in row) + " " * 22 * (len(sizes) - len(row))
+            print(f"{peer.name:<18}{cells}{slope(sizes, row):>10}", flush=True)
+        ratios(table, sizes)
+
+
+def measured(graph: Graph, n: int, peers: list[Peer], rounds: int) -> list[tuple[Peer, tuple[float, float] | None]]:
+    """Median seconds of each library for the gradient and for the graph; None where it gave up."""
+    times: dict[str, list[tuple[float, float]]] = {p.name: [] for p in peers}
+    out = set()
+    for _ in range(rounds if n <= 10_000 else min(rounds, 3)):
+        for peer in peers:
+            if peer.name in out:
+                continue
+            try:
+                if not times[peer.name] and n <= CHECKED:
+                    check(peer, graph, n)
+                gc.collect()
+                built_in, built = seconds(lambda peer=peer: peer.build(graph, n))
+                took, _ = seconds(lambda peer=peer, built=built: peer.gradient(built))
+            except (RecursionError, MemoryError) as error:
+                print(f"  {peer.name} at n = {n:,}: {type(error).__name__}")
+                out.add(peer.name)
+                continue
+            times[peer.name].append((took, built_in))
+            if took + built_in > PATIENCE / 10:
+                out.add(peer.name)
+            if took + built_in > PATIENCE:
+                peer.largest = n
+    return [(p, tuple(statistics.median(c) for c in zip(*times[p.name], strict=True)) if times[p.name] else None) for p in peers]  # type: ignore[misc]
+
+
+def slope(sizes: list[int], row: list[tuple[float, float]]) -> str:
+    """The exponent e of time ~ n^e, by least squares."""
+    if len(row) < 2:
+        return ""
+    xs, ys = [math.log(n) for n in sizes[: len(row)]], [math.log(g) for g, _ in row]
+    mx, my = statistics.mean(xs), statistics.mean(ys)
+    return f"{sum((x - mx) * (y - my) for x, y in zip(xs, ys, strict=True)) / sum((x - mx) ** 2 for x in xs):.2f}"
+
+
+def ratios(table: dict[str, list[tuple[float, float]]], sizes: list[int]) -> None:
+    own, other = table[Symdl.name], table.get("CasADi SX", [])
+    shown = [f"{a[0] / b[0]:.1f} ({a[1] / b[1]:.1f})" for a, b in zip(own, other, strict=False)]
+    if shown:
+        print(f"{'symdl / CasADi':<18}" + "".join(f"{cell:>22}" for cell in shown))
+
+
+# --- symbolic sizes ---------------------------------------------------------------------------------------------
 
 
 def two_layers() -> tuple[Any, list[Any]]:
@@ -24,63 +119,81 @@ def two_layers() -> tuple[Any, list[Any]]:
     return sd.sum((sd.sigmoid(sd.sigmoid(X @ W1 + b1) @ W2 + b2) - T) ** 2) / 2, [W1, b1, W2, b2]
 
 
-def chain(length: int = 10_000) -> tuple[Any, list[Any]]:
-    """Scalar nodes one after the other."""
-    x = sd.tensor("x")
-    y = x
-    for k in range(length // 2):
-        y = sd.sin(y) + (k % 7)
-    return y, [x]
-
-
-def scalars(weights: int) -> tuple[Any, list[Any]]:
-    """Three layers of units, every weight a scalar of its own."""
-    width = round(math.sqrt(weights / 3))
+def transformer(blocks: int) -> tuple[Any, list[Any]]:
+    """Encoder blocks one after the other, of eight heads; batch, length and sizes symbolic."""
+    batch, length, width, hidden = sd.dims("N L d f")
+    x, target = sd.tensor("x", batch, length, 8 * width), sd.tensor("target", batch, length, 8 * width)
     found: list[Any] = []
-    layer = [sd.tensor(f"x{k}") for k in range(width)]
-    for depth in range(3):
-        units = []
-        for unit in range(width):
-            row = [sd.tensor(f"w{depth}_{unit}_{k}") for k in range(width)]
-            found += row
-            total = row[0] * layer[0]
-            for w, a in zip(row[1:], layer[1:], strict=True):
-                total = total + w * a
-            units.append(sd.sigmoid(total))
-        layer = units
-    loss = layer[0] ** 2
-    for unit in layer[1:]:
-        loss = loss + unit**2
-    return loss, found
+    for k in range(blocks):
+        params = encoder_parameters(8 * width, hidden, f"layer{k}_")
+        found += params.values()
+        x = transformer_encoder_layer(x, params, 8)
+    return sd.sum((x - target) ** 2), found
 
 
-def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    started = time.perf_counter()
-    result = work()
-    return time.perf_counter() - started, result
+def symbolic(rounds: int) -> None:
+    print("\nsymbolic sizes: seconds to build, and to derive the gradient by all parameters")
+    for title, build, count in (
+        ("two layers", two_layers, rounds),
+        *((f"transformer, {k} blocks", lambda k=k: transformer(k), 1) for k in (1, 2, 4, 12)),
+    ):
+        times = []
+        for _ in range(count):
+            built_in, (loss, wrt) = seconds(build)
+            times.append((built_in, seconds(lambda loss=loss, wrt=wrt: sd.derive(loss, wrt))[0]))
+        built_in, took = (statistics.median(c) for c in zip(*times, strict=True))
+        print(f"{title:<24}{built_in:>10.4f}{took:>10.4f}   {len(wrt)} parameters", flush=True)
 
 
-def measure(title: str, build: Callable[[], tuple[Any, list[Any]]], rounds: int) -> None:
-    found: dict[str, list[float]] = {"build": [], "derive": [], "lower": [], "run": []}
-    for _ in range(rounds):
-        took, (loss, wrt) = seconds(build)
-        found["build"].append(took)
-        took, derived = seconds(lambda loss=loss, wrt=wrt: sd.derive(loss, wrt))
-        found["derive"].append(took)
-        took, compiled = seconds(lambda loss=loss, derived=derived: Compiled([loss, *derived.gradients.values()]))
-        sizes = {"n": 32, "p": 64, "h": 30, "m": 10}
-        shapes = {name: tuple(sizes[str(s)] for s in shape) for name, shape in compiled.shapes.items()}
-        more, run = seconds(lambda compiled=compiled, shapes=shapes: compiled.compile(shapes))
-        found["lower"].append(took + more)
-        if not any(shapes.values()):
-            values = [0.01 * (k % 17 - 8) for k in range(len(shapes))]
-            found["run"].append(seconds(lambda run=run, values=values: run(*values))[0])
-    shown = "  ".join(f"{what} {statistics.median(times) * 1e3:9.1f} ms" for what, times in found.items() if times)
-    print(f"{title:<42}{shown}")
+# --- memory and import ------------------------------------------------------------------------------------------
+
+
+def memory() -> None:
+    """Bytes for each node of a graph and its gradient, the user's expressions included."""
+    print("\nmemory: bytes a node, of the graph and its gradient")
+    peer = Symdl()
+    for name, graph in GRAPHS.items():
+        gc.collect()
+        tracemalloc.start()
+        loss, wrt = peer.build(graph, 10_000)
+        gradient = peer.gradient((loss, wrt))
+        gc.collect()
+        held, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        count = len(topological([loss.node, *(g.node for g in gradient.values())]))
+        print(f"{name:<24}{held / count:>10.0f} held{peak / count:>10.0f} at most   {count:,} nodes")
+
+
+def imports(rounds: int) -> None:
+    """What ``import symdl`` adds to ``import sympy``, in fresh interpreters that take turns."""
+    times: dict[str, list[float]] = {"sympy, numpy": [], "symdl": []}
+    for _ in range(rounds + 1):
+        for modules in times:
+            times[modules].append(seconds(lambda modules=modules: subprocess.run([sys.executable, "-c", f"import {modules}"], check=True))[0])
+    first, second = (statistics.median(t[1:]) for t in times.values())
+    print(f"\nimport sympy, numpy {first * 1e3:.0f} ms; import symdl {second * 1e3:.0f} ms, {(second - first) * 1e3:+.0f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="graphs of a million nodes too")
+    parser.add_argument("--only", choices=["scalars", "symbolic", "memory", "import"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--largest", type=int, default=100_000)
+    given = parser.parse_args()
+    sizes = [n for n in (10**k for k in range(2, 7)) if n <= (10**6 if given.full else given.largest)]
+    if given.only in (None, "scalars"):
+        peers, absent = installed()
+        for name in absent:
+            print(f"{name}: not installed")
+        scalars(peers, sizes, given.rounds)
+    if given.only in (None, "symbolic"):
+        symbolic(given.rounds)
+    if given.only in (None, "memory"):
+        memory()
+    if given.only in (None, "import"):
+        imports(given.rounds)
 
 
 if __name__ == "__main__":
-    measure("two layers, symbolic sizes", two_layers, 5)
-    measure("chain of 10,000 scalar nodes", chain, 3)
-    measure("scalar network of 1,000 weights", lambda: scalars(1_000), 3)
-    measure("scalar network of 10,000 weights", lambda: scalars(10_000), 1)
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from symdl.diff import forward, reverse
@@ -41,13 +42,16 @@ def derivation(loss: Expr, wrt: dict[str, Expr], structure: Any = FULL) -> Deriv
     found = {name: swept.adjoint(e.node) for name, e in wrt.items()}
     rewriting = _rewriting(found, order, swept)
     plain = {name: after[-1][1] if after else found[name] for name, after in rewriting.items()}
-    over = {name: restricted(plain[name], e.node, structure, frozenset(order)) for name, e in wrt.items()}
+    known = frozenset(order)
+    over = {name: restricted(plain[name], e.node, structure, known) for name, e in wrt.items()}
     gradients = {name: gradient for name, (gradient, _) in over.items()}
+    # Of scalars, all adjoints are reachable from the gradients, and there may be many.
+    named = swept.adjoint_nodes() if way.scalar and not any(rewriting.values()) else topological([g.node for g in gradients.values()])
     return Derivation(
         loss,
         names.loss,
         wrt,
-        dict(names.of) | _adjoint_names(gradients.values()),
+        dict(names.of) | _adjoint_names(named),
         _forward(order, names, loss.node),
         gradients,
         lambda: lines(swept, names, wrt, rewriting, {name: step for name, (_, step) in over.items()}),
@@ -78,6 +82,5 @@ def _forward(order: list[Node], names: Names, loss: Node) -> tuple[Node, ...]:
     return (*named, loss)
 
 
-def _adjoint_names(gradients: Any) -> dict[Node, str]:
-    nodes = topological([g.node for g in gradients])
+def _adjoint_names(nodes: Iterable[Node]) -> dict[Node, str]:
     return {n: str(n.name) for n in nodes if n.op == kinds.LET and n.attr.role == "adjoint"}

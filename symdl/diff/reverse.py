@@ -71,6 +71,10 @@ class Sweep:
         """What was done at every node."""
         return self._records()
 
+    def adjoint_nodes(self) -> list[Node]:
+        """The nodes that are adjoints, each once."""
+        return list(dict.fromkeys(term.node for term in self.adjoints.values()))
+
     def parts(self, record: Record) -> list[Term]:
         """What each use of a node adds to its adjoint."""
         return [_contribution(self.adjoints[e.user], e) for e in record.edges]

@@ -6,7 +6,7 @@ general rules when somebody asks for the steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -31,9 +31,10 @@ def concerns(nodes: Iterable[Node]) -> bool:
     return not any([node.shape or node.op not in KINDS or any(node.maps) for node in nodes])
 
 
-def sum_of(nodes: list[Node]) -> Node:
-    """The sum of scalars."""
-    return scalars.add((1,) * len(nodes), nodes) or build.add((1,) * len(nodes), [Term(n, ()) for n in nodes]).node
+def sum_of(nodes: list[Node], coefs: Sequence[Number] = ()) -> Node:
+    """The sum of scalars, with coefficients where these are given."""
+    coefs = coefs or (1,) * len(nodes)
+    return scalars.add(coefs, nodes) or build.add(coefs, [Term(n, ()) for n in nodes]).node
 
 
 def product_of(coef: Number, nodes: list[Node]) -> Node:
@@ -91,7 +92,9 @@ def _maker(template: sp.Expr, name: str) -> Maker:
         return lambda u: u  # the function itself is there already
     inner = tuple(_maker(a, name) for a in template.args)
     if template.is_Add:
-        return lambda u: sum_of([f(u) for f in inner])
+        parts = [a.as_coeff_Mul() for a in template.args]
+        coefs, makers = tuple(number(c) for c, _ in parts), tuple(_maker(rest, name) for _, rest in parts)
+        return lambda u: sum_of([f(u) for f in makers], coefs)
     if template.is_Mul:
         return lambda u: product_of(1, [f(u) for f in inner])
     if template.is_Pow and template.exp.is_number:

@@ -51,7 +51,9 @@ def add(coefs: Iterable[Number], nodes: Iterable[Node]) -> Node | None:
             coef = times(coef, node.attr.coef)
             node = bare
         collected[node] = plus(collected[node], coef) if node in collected else coef
-    return _sum_of({n: c for n, c in collected.items() if c != 0}, offset)
+    if 0 in collected.values():
+        collected = {n: c for n, c in collected.items() if c != 0}
+    return _sum_of(collected, offset)
 
 
 def _sum_of(collected: dict[Node, Number], offset: Number) -> Node | None:

@@ -32,6 +32,18 @@ def topological(roots: Iterable[Node], stop: Callable[[Node], bool] = lambda nod
     return order
 
 
+def more_than(roots: Iterable[Node], count: int) -> bool:
+    """True when there are more nodes than ``count`` under the roots; stops counting there."""
+    stack = list(roots)
+    seen = set(stack)
+    while stack and len(seen) <= count:
+        for arg in stack.pop().args:
+            if arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return len(seen) > count
+
+
 def inputs(roots: Iterable[Node]) -> list[Node]:
     """The inputs under the roots, in the order in which they were made."""
     return sorted((node for node in topological(roots) if node.op == INPUT), key=lambda node: node.serial)

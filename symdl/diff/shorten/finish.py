@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from symdl.diff.shorten.engine import Shortener
 from symdl.diff.shorten.facts import SYMMETRIC
-from symdl.diff.shorten.logistic import SIGMOID, with_sigmoid
+from symdl.diff.shorten.logistic import SIGMOID, is_one_plus_exp, with_sigmoid
 from symdl.diff.shorten.table import MAX_WRITTEN_OUT, RECOGNISED, WRITTEN_OUT
 from symdl.graph.build import Term
 from symdl.graph.node import LET, Node
 from symdl.graph.symmetry import upright
-from symdl.graph.walk import topological
+from symdl.graph.walk import more_than, topological
 from symdl.steps.step import Rule
 
 #: Gradients of more nodes than these, with indices and without, are not read by people.
@@ -35,6 +35,8 @@ def finished(terms: list[Term], forward: Iterable[Node], algebra: Shortener) -> 
         What shortened the adjoints: it knows already what cannot be made shorter.
     """
     steps: Steps = []
+    if more_than([t.node for t in terms], MAX_NODES) and not any(map(is_one_plus_exp, forward)):
+        return steps
     written = with_sigmoid(terms)
     if written != terms:
         steps.append((SIGMOID, written))

@@ -92,6 +92,11 @@ def _base(term: Term) -> tuple[Term, Number]:
     return term, 1
 
 
+def is_one_plus_exp(node: Node) -> bool:
+    """True for 1 + exp(w): where none is in the loss, there is nothing to be written with the sigmoid."""
+    return node.op == kinds.ADD and _one_plus_exp(own(node)) is not None
+
+
 def _one_plus_exp(term: Term) -> Term | None:
     """w when the term is 1 + exp(w)."""
     node = term.node

@@ -45,6 +45,13 @@ class Quiet:
         """What terms of a sum are divided by."""
         found = self._below.get(total)
         if found is None:
-            parts = [f for a in total.args for f in (a.args if a.op == MUL else (a,))]
-            found = self._below[total] = frozenset([f.args[0] for f in parts if f.op == POW and is_negative(f.attr)])
+            found = _NOTHING
+            for term in total.args:
+                if term.op in (MUL, POW):
+                    factors = term.args if term.op == MUL else (term,)
+                    found |= {f.args[0] for f in factors if f.op == POW and is_negative(f.attr)}
+            self._below[total] = found
         return found
+
+
+_NOTHING: frozenset[Node] = frozenset()
