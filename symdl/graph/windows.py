@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -165,6 +166,7 @@ def bounds(equation: Affine) -> tuple[Any, Any]:
     return low, high
 
 
+@lru_cache(maxsize=20_000)
 def nonnegative(value: Any) -> bool:
     """Whether value >= 0 for all sizes (dims are whole numbers from 1). False when that is not seen."""
     if not isinstance(value, sp.Basic):
@@ -180,8 +182,26 @@ def nonnegative(value: Any) -> bool:
 
 def in_range(equation: Affine, label: Label) -> bool:
     """Whether the position of a label with coefficient 1 or -1, as the equation gives it, always lies on its axis."""
-    low, high = bounds(solved(equation, label))
-    return nonnegative(low) and nonnegative(sp.sympify(equation.sizes[label]) - 1 - sp.sympify(high))
+    return _in_range(*_key(solved(equation, label)), equation.sizes[label])
+
+
+# What is asked of symbolic sizes is asked again and again, of equal ones: the answers are kept by coefficients and sizes.
+_Pairs = tuple[tuple[Any, Any], ...]
+
+
+def _key(equation: Affine) -> tuple[_Pairs, Any]:
+    return tuple((c, equation.sizes[k]) for k, c in equation.coefs.items()), equation.offset
+
+
+def _of(pairs: _Pairs, offset: Number) -> Affine:
+    """The equation of a key, its labels the places."""
+    return Affine({k: c for k, (c, _) in enumerate(pairs)}, {k: n for k, (_, n) in enumerate(pairs)}, offset)
+
+
+@lru_cache(maxsize=20_000)
+def _in_range(pairs: _Pairs, offset: Number, size: Size) -> bool:
+    low, high = bounds(_of(pairs, offset))
+    return nonnegative(low) and nonnegative(sp.sympify(size) - 1 - sp.sympify(high))
 
 
 def solved(equation: Affine, label: Label) -> Affine:
@@ -248,16 +268,20 @@ def _counted(equations: list[Affine], used: set[Any], sums: dict[Label, Size]) -
 
 def _is_count(equation: Affine, whole: Label, digits: list[Label]) -> bool:
     """Whether the digits are a mixed radix system that counts the positions of ``whole``."""
-    scale = times(-1, equation.coefs[whole])
-    stride: Any = scale
+    return _counts(tuple((equation.coefs[k], equation.sizes[k]) for k in digits), times(-1, equation.coefs[whole]), equation.sizes[whole])
+
+
+@lru_cache(maxsize=20_000)
+def _counts(digits: _Pairs, scale: Number, size: Size) -> bool:
+    stride: Any = sp.sympify(scale)
     waiting = list(digits)
     while waiting:
-        nxt = next((k for k in waiting if sp.expand(sp.sympify(equation.coefs[k]) - sp.sympify(stride)) == 0), None)
-        if nxt is None:
+        following = next((d for d in waiting if sp.expand(sp.sympify(d[0]) - stride) == 0), None)
+        if following is None:
             return False
-        stride = sp.sympify(stride) * sp.sympify(equation.sizes[nxt])
-        waiting.remove(nxt)
-    return bool(sp.expand(sp.sympify(stride) - sp.sympify(scale) * sp.sympify(equation.sizes[whole])) == 0)
+        stride = stride * sp.sympify(following[1])
+        waiting.remove(following)
+    return bool(sp.expand(stride - sp.sympify(scale) * sp.sympify(size)) == 0)
 
 
 def _substituted(equation: Affine, label: Label, value: Affine) -> Affine:
@@ -273,18 +297,37 @@ def _digits(equation: Affine) -> list[Affine]:
     """p*(i - j) + (k - l) = 0 in two equations, where the second part is too small to make up for a p."""
     if len(equation.coefs) < 3:
         return [equation]
-    for large in sorted({_size(c) for c in equation.coefs.values()}, key=str):
+    labels = list(equation.coefs)
+    parts = []
+    for places, scale, offset in _split(*_key(equation)):
+        own = [labels[k] for k in places]
+        coefs = {k: equation.coefs[k] if scale == 1 else _quotient(equation.coefs[k], scale) for k in own}
+        parts.append(Affine(coefs, {k: equation.sizes[k] for k in own}, offset))
+    return parts
+
+
+@lru_cache(maxsize=20_000)
+def _split(pairs: _Pairs, offset: Number) -> tuple[Any, ...]:
+    """The places of each digit, what its coefficients are divided by, and its offset; one part where nothing can be split off."""
+    whole = _of(pairs, offset)
+    for large in sorted({_size(c) for c in whole.coefs.values()}, key=str):
         if large == 1:
             continue
-        high = {k: q for k, c in equation.coefs.items() if type(q := _quotient(c, large)) is int or _multiple(q)}
-        low = Affine({k: c for k, c in equation.coefs.items() if k not in high}, {k: n for k, n in equation.sizes.items() if k not in high}, equation.offset)
-        if not high or not low.coefs:
+        high = [k for k, c in whole.coefs.items() if type(q := _quotient(c, large)) is int or _multiple(q)]
+        rest = [k for k in whole.coefs if k not in high]
+        low = Affine({k: whole.coefs[k] for k in rest}, {k: whole.sizes[k] for k in rest}, offset)
+        if not high or not rest:
             continue
         least, most = bounds(low)
-        below = [sp.sympify(large) - 1 + sp.sympify(least), sp.sympify(large) - 1 - sp.sympify(most)]
-        if all(nonnegative(b) for b in below):
-            return [*_digits(Affine(high, {k: equation.sizes[k] for k in high}, 0)), *_digits(low)]
-    return [equation]
+        if all(nonnegative(b) for b in (sp.sympify(large) - 1 + sp.sympify(least), sp.sympify(large) - 1 - sp.sympify(most))):
+            upper = [(tuple(high[k] for k in places), times(large, scale), o) for places, scale, o in _split(_divided(pairs, high, large), 0)]
+            lower = [(tuple(rest[k] for k in places), scale, o) for places, scale, o in _split(tuple(pairs[k] for k in rest), offset)]
+            return (*upper, *lower)
+    return ((tuple(whole.coefs), 1, offset),)
+
+
+def _divided(pairs: _Pairs, places: Sequence[int], by: Number) -> _Pairs:
+    return tuple((_quotient(pairs[k][0], by), pairs[k][1]) for k in places)
 
 
 def _multiple(value: Any) -> bool:
