@@ -90,6 +90,14 @@ def number(value: Num) -> Poly:
     return {(): value} if value else {}
 
 
+def merged(pairs: Iterable[tuple[Factor, Num]]) -> dict[Factor, Num]:
+    """Exponents of equal factors added up."""
+    out: dict[Factor, Num] = {}
+    for f, e in pairs:
+        out[f] = out.get(f, 0) + e
+    return out
+
+
 def of_factors(factors: Mapping[Factor, Num]) -> Mono:
     """The monomial with these exponents."""
     return tuple(sorted((f, e) for f, e in factors.items() if e))

@@ -54,7 +54,7 @@ class Special(Tower):
         split = self.cases(poly, lambda p: self._odd(kind, p))
         if split is not None:
             return split
-        sign = 1
+        sign, poly = 1, self.expanded(poly)
         if self._backwards(poly):
             poly, sign = scaled(poly, -1), -1
         atom, labels = self.over(kind, poly)
@@ -65,6 +65,7 @@ class Special(Tower):
     def cos(self, poly: Poly) -> Poly:
         if not poly:
             return dict(ONE)
+        poly = self.expanded(poly)
         if self._backwards(poly):
             poly = scaled(poly, -1)
         self._pythagoras(poly)
@@ -90,7 +91,7 @@ class Special(Tower):
             return {} if value else dict(ONE)
         if self.positive(poly) or self.positive(scaled(poly, -1)):
             return {}
-        _, _, left = self.content(poly, True)
+        _, _, left = self.content(self.expanded(poly), True)
         return self._indicator("iszero", scaled(left, -1) if self._backwards(left) else left)
 
     def where(self, c: Poly, a: Poly, b: Poly) -> Poly:
@@ -98,7 +99,7 @@ class Special(Tower):
 
     def maximum(self, poly: Poly, bound: Sequence[int]) -> Poly:
         """The largest over some labels: a name without relations."""
-        atom, labels = self.over("max", poly, tuple(bound))
+        atom, labels = self.over("max", self.expanded(poly), tuple(bound))
         return self.factor(atom, labels)
 
     def _max_again(self, atom: Atom, labels: Sequence[int]) -> Poly:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -9,12 +10,15 @@ from typing import Any
 
 import sympy as sp
 
-from symdl.prove.everysize.atom import ONE, Atom, Factor, Mono, Num, Poly, add_to, is_number, number, of_factors, scaled, total_of, whole
+from symdl.prove.everysize.atom import ONE, Atom, Factor, Mono, Num, Poly, add_to, is_number, merged, number, of_factors, scaled, total_of, whole
 from symdl.prove.everysize.relations import Relations, heaviest
 from symdl.prove.everysize.ring import DELTA
 from symdl.prove.stop import TooLarge, Undefined, Unreadable
 
 MAX_EXPONENT = 8
+MAX_WRITTEN = 60
+#: So many indicators are compared with a new one.
+MAX_COMPARED = 30
 #: An exponent of more terms than this is not split into factors.
 MAX_SPLIT = 24
 
@@ -28,6 +32,7 @@ class Tower(Relations):
 
     def __init__(self, clock: Any) -> None:
         super().__init__(clock)
+        self._related: set[int] = set()
         self._inputs: dict[int, frozenset[str]] = {}
         self.makers |= {"exp": self._exp_again, "root": self._root_again, "log": self._log_again, "step": self._step_again}
 
@@ -172,6 +177,9 @@ class Tower(Relations):
         rest = is_number(left)
         if rest is not None:
             return self.reduced(scaled(made, whole(Fraction(rest) ** int(q))))
+        full = self.expanded(left)
+        if full != left:
+            return self.reduced(self.mul(made, self.power(full, q)))
         sign = 1
         if not self.positive(left) and (self.positive(scaled(left, -1)) or self._backwards(left)):
             left, sign = scaled(left, -1), -1 if int(q) % 2 else 1
@@ -199,7 +207,35 @@ class Tower(Relations):
             atom = self.atoms[f[0]]
             power = self.factor(atom, f[1], whole(e * q)) if atom.kind == "root" else self._root({((f, 1),): 1}, whole(e * q))
             return self.reduced(self.mul(out, power))
+        full = self.expanded(left)
+        if full != left:
+            return self.reduced(self.mul(out, self._fractional(full, q)))
         return self.reduced(self.mul(out, self._root(left, q)))
+
+    def expanded(self, poly: Poly) -> Poly:
+        """Roots under whole powers written out, also inside sums, so that a sum has one name, whatever other roots its terms were solved for."""
+        if all(self.atoms[n].kind != "root" for mono in poly for f, _ in mono for n in self.atoms[f[0]].inside):
+            return poly
+        out: Poly = {}
+        for mono, c in poly.items():
+            add_to(out, self._written(mono), c)
+            if len(out) > MAX_WRITTEN:
+                return poly
+        return out
+
+    def _written(self, mono: Mono) -> Poly:
+        rows, dummies = self.opened(mono) if all(type(e) is int and e > 0 for f, e in mono if self.atoms[f[0]].kind == "sum") else ([], {})
+        roots = [row for row in rows if self.atoms[row[0]].kind == "root" and type(row[1]) is int and 0 < row[1] <= MAX_EXPONENT]
+        if not roots:
+            return {mono: 1}
+        out: Poly = {of_factors(merged(((n, idx), e) for n, e, idx in rows if (n, e, idx) not in roots)): 1}
+        for number, e, idx in roots:
+            base = self.place(dict(self.atoms[number].data), dict(enumerate(idx)))
+            for _ in range(int(e)):
+                out = self.mul(out, base)
+        for dummy, size in dummies.items():
+            out = self.sum_over(out, dummy, size)
+        return out
 
     def _backwards(self, poly: Poly) -> bool:
         """Whether the polynomial's opposite is the one of the two to name."""
@@ -210,7 +246,9 @@ class Tower(Relations):
         if any(self.atoms[n].kind == "delta" for mono in base for (n, _), _ in mono):
             raise Unreadable("a power of a Kronecker delta")
         atom, labels = self.over("root", base, positive=self.positive(base))
-        self._relate(atom)
+        if atom.number not in self._related:  # once: solved anew, two relations could each undo the other
+            self._related.add(atom.number)
+            self._relate(atom)
         return self.factor(atom, labels, q)
 
     def _root_again(self, atom: Atom, labels: Sequence[int]) -> Poly:
@@ -218,8 +256,10 @@ class Tower(Relations):
 
     def _relate(self, atom: Atom) -> None:
         """R = base, solved for one of its terms."""
-        base: Poly = dict(atom.data)
         slots = tuple(range(atom.rank))
+        base = self.reduced(dict(atom.data))
+        if set(base) == {(((atom.number, slots), 1),)}:
+            return
         mine = (atom.number, slots)
         variables = {m: self._variable(m) for m in base}
         naming = {m: v for m, v in variables.items() if v and {label for f, _ in v for label in f[1]} == set(slots)}
@@ -267,6 +307,7 @@ class Tower(Relations):
         split = self.cases(poly, self.exp)
         if split is not None:
             return split
+        poly = self.expanded(poly)
         if len(poly) > MAX_SPLIT:
             raise TooLarge(f"an exponent of {len(poly)} terms")
         out = dict(ONE)
@@ -342,14 +383,36 @@ class Tower(Relations):
             return dict(ONE)
         if self.positive(scaled(poly, -1)):
             return {}
-        _, _, left = self.content(poly, True)
+        _, _, left = self.content(self.expanded(poly), True)
         if self.generic(left) and self._backwards(left):
             return total_of([(1, dict(ONE)), (-1, self._indicator("step", scaled(left, -1)))])
         return self._indicator("step", left)
 
     def _indicator(self, kind: str, poly: Poly) -> Poly:
         atom, labels = self.over(kind, poly, idempotent=True)
+        if kind == "step" and atom.number not in self._related:
+            self._related.add(atom.number)
+            self._compare(atom)
         return self.factor(atom, labels)
+
+    def _compare(self, new: Atom) -> None:
+        """What the signs of two expressions say of each other: P > 0 and Q > 0 exclude each other where P + Q < 0, for one."""
+        for old in [a for a in self.atoms if a.kind == "step" and a is not new and a.rank == new.rank <= 2][:MAX_COMPARED]:
+            for order in itertools.permutations(range(new.rank)):
+                p, q = dict(new.data), self.place(dict(old.data), dict(enumerate(order)))
+                mine, other = (new.number, new.settled(tuple(range(new.rank)))), (old.number, old.settled(order))
+                both: Poly | None = None
+                if self.positive(total_of([(-1, p), (-1, q)])):
+                    both = {}
+                elif self.positive(total_of([(1, q), (-1, p)])):
+                    both = {((mine, 1),): 1}
+                elif self.positive(total_of([(1, p), (-1, q)])):
+                    both = {((other, 1),): 1}
+                elif self.positive(total_of([(1, p), (1, q)])):
+                    both = total_of([(1, {((mine, 1),): 1}), (1, {((other, 1),): 1}), (-1, dict(ONE))])
+                if both is not None:
+                    self.state(((mine, 1), (other, 1)), both)
+                    break
 
     def _step_again(self, atom: Atom, labels: Sequence[int]) -> Poly:
         return self.step(self.reduced(self.place(dict(atom.data), dict(enumerate(labels)))))
