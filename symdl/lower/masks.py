@@ -9,13 +9,17 @@ from collections.abc import Sequence
 
 from symdl.graph import build
 from symdl.graph import node as kinds
-from symdl.graph.build import Term
+from symdl.graph.build import Label, Term
+from symdl.graph.labels import inner_deltas
 from symdl.graph.node import Node
 from symdl.graph.windows import equation_of
 from symdl.lower.behind import argument, arguments, inside
 
 #: Functions with the values 0 and 1.
 INDICATORS = frozenset(["positive", "iszero"])
+
+#: How many products and sums inside each other are looked through.
+DEPTH = 4
 
 
 def is_mask(term: Term) -> bool:
@@ -50,7 +54,7 @@ def join_masks(factors: list[Term]) -> list[Term] | None:
             continue
         wanted = set().union(*map(_masks_of, _subtracted(w)))
         rest = [f for j, f in enumerate(factors) if j != k]
-        masks = [m for m in _mask_factors(rest) if inside(m).node in wanted and m not in _logarithms(w)] if wanted else []
+        masks = [m for m in _mask_factors(rest) if inside(m).node in wanted and all(e in w.map for e in m.map) and m not in _logarithms(w)] if wanted else []
         if masks:
             kept = [f for f in rest if f not in masks]
             return [*kept, build.pow_(build.fn("exp", [masked(w, masks)]), power)]
@@ -58,10 +62,54 @@ def join_masks(factors: list[Term]) -> list[Term] | None:
             joined = _join_sum(factors, k, w)
             if joined is not None:
                 return joined
+    return _pushed_into(factors)
+
+
+def _pushed_into(factors: list[Term]) -> list[Term] | None:
+    """m*f = m*g, where g is f with m drawn into the exponentials inside: m says only that nothing else counts where it is 0."""
+    for mask in [f for f in factors if is_mask(f)]:
+        for k, factor in enumerate(factors):
+            found = _pushed(inside(mask), factor, DEPTH)
+            if found is not None:
+                return [*factors[:k], found, *factors[k + 1 :]]
     return None
 
 
-def _mask_factors(factors: Sequence[Term], depth: int = 4) -> list[Term]:
+def _pushed(mask: Term, term: Term, depth: int) -> Term | None:
+    """The term with a mask drawn into the exponentials of masked softmaxes inside; None when there are none."""
+    found = inside(term)
+    node = found.node
+    w = argument(found, "exp")
+    if w is not None:
+        wanted = set().union(*map(_masks_of, _subtracted(w)))
+        # A mask of other indices would make a table of both.
+        belongs = mask.node in wanted and all(e in w.map for e in mask.map) and mask not in _logarithms(w)
+        return build.fn("exp", [masked(w, [mask])]) if belongs else None
+    if node.op not in (kinds.ADD, kinds.MUL, kinds.POW) or not depth:
+        return None
+    parts = _factors(found) if node.op == kinds.MUL else arguments(found)
+    pushed = [_pushed(mask, t, depth - 1) for t in parts]
+    if all(t is None for t in pushed):
+        return None
+    new = [old if t is None else t for old, t in zip(parts, pushed, strict=True)]
+    if node.op == kinds.ADD:
+        return build.add(node.attr, new)
+    if node.op == kinds.POW:
+        return build.pow_(new[0], node.attr)
+    return _again(found, parts, new)
+
+
+def _again(product: Term, parts: Sequence[Term], new: Sequence[Term]) -> Term:
+    """The product with new factors; ``parts`` are the old ones, which say what its summed indices are called."""
+    node = product.node
+    labels: dict[int, Label] = dict(enumerate(product.map))
+    for part, (_, entries) in zip(parts, node.terms(), strict=True):
+        labels |= {e: label for e, label in zip(entries, part.map, strict=True) if e >= 0}
+    summed = {labels[node.rank + k]: size for k, size in enumerate(node.attr.summed) if node.rank + k in labels}
+    return build.mul(node.attr.coef, new, inner_deltas(node, labels), summed)
+
+
+def _mask_factors(factors: Sequence[Term], depth: int = DEPTH) -> list[Term]:
     """The masks that are factors of the product, inside factors too: where one of them is 0 the product is."""
     found: dict[Term, None] = {}
     for factor in factors:
