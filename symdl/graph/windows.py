@@ -313,8 +313,8 @@ def _split(pairs: _Pairs, offset: Number) -> tuple[Any, ...]:
     for large in sorted({_size(c) for c in whole.coefs.values()}, key=str):
         if large == 1:
             continue
-        high = [k for k, c in whole.coefs.items() if type(q := _quotient(c, large)) is int or _multiple(q)]
-        rest = [k for k in whole.coefs if k not in high]
+        high: list[Any] = [k for k, c in whole.coefs.items() if type(q := _quotient(c, large)) is int or _multiple(q)]
+        rest: list[Any] = [k for k in whole.coefs if k not in high]
         low = Affine({k: whole.coefs[k] for k in rest}, {k: whole.sizes[k] for k in rest}, offset)
         if not high or not rest:
             continue
