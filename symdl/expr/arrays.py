@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from symdl.expr.columns import filled, with_columns
 from symdl.expr.layout import Call, Derivative, Index, Name, Num, Power, Transpose, Tree, product, total
 from symdl.expr.recur_view import stretch, whole_of
 from symdl.graph import build
@@ -151,19 +152,25 @@ class Arrays:
     """
 
     def __init__(self, names: Mapping[Node, str]) -> None:
-        self._names = names
+        self.names = names
         self._known: dict[Node, Operand | None] = {}
+        #: Nodes with axes of one position, or above such.
+        self.single: set[Node] = set()
 
     def tree(self, term: Term, shape: tuple[Size, ...]) -> Tree | None:
         """A term whose labels are the axes 0, 1, ... of an array of this shape; None when array notation cannot say it."""
         try:
-            return spread(place(self.operand(term.node), term.map), shape)
+            full = with_columns(term, shape, self.names)
+            return spread(place(self.operand(full.node), full.map), shape)
         except NotExpressible:
             return None
 
     def body(self, node: Node) -> Tree | None:
         """A named node's definition."""
         try:
+            if node.op == kinds.LET:
+                inner = with_columns(Term(node.args[0], node.maps[0]), node.shape, self.names)
+                return spread(place(self.operand(inner.node), inner.map), node.shape)
             for arg in node.args:
                 self.operand(arg)
             return spread(self._make(node), node.shape)
@@ -171,10 +178,12 @@ class Arrays:
             return None
 
     def operand(self, root: Node) -> Operand:
-        for node in topological([root], stop=lambda n: n in self._known or n in self._names or n.op == kinds.RECUR):
+        for node in topological([root], stop=lambda n: n in self._known or n in self.names or n.op == kinds.RECUR):
             if node not in self._known:
+                if 1 in node.sizes() or (node not in self.names and not self.single.isdisjoint(node.args)):
+                    self.single.add(node)
                 try:
-                    self._known[node] = _either_way(node, self._named(node) if node in self._names else self._make(node))
+                    self._known[node] = _either_way(node, self._named(node) if node in self.names else self._make(node))
                 except NotExpressible:
                     self._known[node] = None
         found = self._known[root]
@@ -184,7 +193,7 @@ class Arrays:
 
     def _named(self, node: Node) -> Operand:
         own = tuple(range(node.rank))
-        return complete(own, {own: Form(0, Name(node.rank, self._names[node]))})
+        return complete(own, {own: Form(0, Name(node.rank, self.names[node]))})
 
     def _make(self, node: Node) -> Operand:
         if node.op not in _MAKERS:  # a position: windows and gathers are said with indices
@@ -192,7 +201,8 @@ class Arrays:
         return _MAKERS[node.op](self, node)
 
     def _args(self, node: Node) -> list[Operand]:
-        return [place(self.operand(a), m) for a, m in node.terms()]
+        terms = filled(node, self.names) if 1 in node.shape else [Term(a, m) for a, m in node.terms()]
+        return [place(self.operand(t.node), t.map) for t in terms]
 
     # --- kinds of nodes -----------------------------------------------------------------------------------
 
@@ -204,7 +214,7 @@ class Arrays:
         """a, a[:-1], a[1:] or a[-1] of all states a."""
         attr = node.attr
         whole = whole_of(node)
-        tree: Tree = Name(whole.rank, self._names.get(whole) or str(attr.names[attr.state]))
+        tree: Tree = Name(whole.rank, self.names.get(whole) or str(attr.names[attr.state]))
         where = stretch(node)
         if where is not None:
             tree = Index(node.rank, tree, (where,))
@@ -360,10 +370,11 @@ def softmax_of(node: Node) -> tuple[Term, set[Label]] | None:
         if coef == -1 and term.node.op == kinds.REDUCE and term.node.attr.kind == "logsumexp":
             rest = build.add([c for p, c in enumerate(inner.attr) if p != k], [t for p, t in enumerate(terms) if p != k])
             over = set(rest.map) - set(term.map)
+            long = {e for e, size in zip(rest.map, rest.node.shape, strict=True) if e in over and size != 1}
             labels: dict[Any, Any] = dict(enumerate(term.map)) | {term.node.rank + p: fresh() for p in range(len(term.node.attr.summed))}
             summed = build.rename(Term(term.node.args[0], term.node.maps[0]), labels)
-            if rest.node is summed.node and len(over) == 1 and all(a == b or a in over for a, b in zip(rest.map, summed.map, strict=True)):
-                return rest, over
+            if rest.node is summed.node and len(long) == 1 and all(a == b or a in over for a, b in zip(rest.map, summed.map, strict=True)):
+                return rest, long
     return None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from symdl.expr.arrays import Arrays, Form, NotExpressible, Operand, aligned, complement, complete, orders, place, power_operand
+from symdl.expr.columns import joined
 from symdl.expr.layout import Call, Index, Transpose, Tree, by_name, chain, product, trailing
 from symdl.graph import node as kinds
 from symdl.graph.labels import Term, is_fixed
@@ -32,12 +33,13 @@ class Factor(NamedTuple):
 
 def arrange(arrays: Arrays, node: Node) -> Operand:
     """The operand of a product node."""
-    factors = [_factor(arrays, Term(a, m)) for a, m in node.terms()]
+    terms, summed, single = joined(node, arrays.names, node in arrays.single)
+    factors = [_factor(arrays, t) for t in terms]
     sizes = node.sizes()
     for a, b in node.attr.deltas:
         factors.append(Factor(_identity(a, b, sizes[a])))
     free = tuple(range(node.rank))
-    return _Arranger(node.attr.coef, factors, free, range(node.rank, len(sizes))).arrange()
+    return _Arranger(node.attr.coef, factors, free, summed, single).arrange()
 
 
 def _identity(a: int, b: int, size: Any) -> Operand:
@@ -49,7 +51,7 @@ def _identity(a: int, b: int, size: Any) -> Operand:
 
 def _factor(arrays: Arrays, term: Term) -> Factor:
     node = term.node
-    if node.op == kinds.POW and node not in arrays._names and is_negative(node.attr):
+    if node.op == kinds.POW and node not in arrays.names and is_negative(node.attr):
         return Factor(place(power_operand(arrays, node, times(-1, node.attr)), term.map), over=True)
     return Factor(place(arrays.operand(node), term.map), False, term, complement(term))
 
@@ -84,10 +86,11 @@ def merged(factors: list[Factor], coef: Number = 1) -> Operand:
 class _Arranger:
     """Groups of factors on the same axes, from which one summed index after the other is taken out."""
 
-    def __init__(self, coef: Number, factors: list[Factor], free: tuple[int, ...], summed: range) -> None:
+    def __init__(self, coef: Number, factors: list[Factor], free: tuple[int, ...], summed: list[int], single: frozenset[int] = frozenset()) -> None:
         self.coef = coef
         self.free = free
         self.summed = list(summed)
+        self.single = single  # those summed over one position
         self.groups: dict[frozenset[Any], list[Factor]] = {}
         for factor in factors:
             self._put(factor)
@@ -195,7 +198,9 @@ class _Arranger:
         order = min(((i, s), (s, i)), key=lambda o: operand.at(o).cost)
         cost, tree = operand.at(order)
         self.summed.remove(s)
-        self._put(Factor(Operand((i,), {(i,): Form(cost, Call(1, "sum", (tree,), (order.index(s),)))})))
+        at = order.index(s)
+        made = Index(1, tree, (0,) if at == 0 else (":", 0)) if s in self.single else Call(1, "sum", (tree,), (at,))
+        self._put(Factor(Operand((i,), {(i,): Form(cost, made)})))
         return True
 
     # --- what remains -------------------------------------------------------------------------------------
