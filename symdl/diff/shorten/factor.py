@@ -18,6 +18,7 @@ from symdl.graph.labels import is_fixed
 from symdl.graph.node import Node
 from symdl.graph.number import Number, plus, times
 from symdl.graph.symmetry import is_symmetric
+from symdl.graph.windows import is_equation
 from symdl.steps.step import Rule
 
 FACTOR = Rule("factor out", r"a\,u + a\,v = a\,(u + v)", "提取公因式")
@@ -160,6 +161,10 @@ def _free(product: Pieces) -> set[Any]:
 
 def _hangs_together(found: Found) -> bool:
     """False where what is left is an outer product of what met the tensor and the rest: factored so, a vector would become a matrix."""
+    # A place that an index equation determines, x[i + 1], is the tensor's own: what is left would be a table of zeros and ones.
+    moved = {e for t in found.product.factors if is_equation(t) for e in t.map}
+    if any(e in moved for e in found.entries):
+        return False
     product, common = found.product.without(found.position), {e for e in found.entries if e in found.product.summed}
     groups: list[set[Any]] = []
     for entries in [*(t.map for t in product.factors), *((d.a, d.b) for d in product.deltas)]:
