@@ -12,6 +12,7 @@ from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.graph.walk import between, topological
 from symdl.prove.everysize.atom import FIXED, Atom, Poly, total_of
+from symdl.prove.everysize.known import state_facts
 from symdl.prove.everysize.slope import Slope, Substitution
 from symdl.prove.everysize.special import Special
 from symdl.prove.softmax import softmax_of
@@ -47,12 +48,19 @@ class Reader:
 
     def leaf(self, name: str, node: Node, facts: frozenset[str] = frozenset()) -> Atom:
         group = ((1, 0),) if node.rank == 2 and facts & {"symmetric", "posdef"} else ()
-        positive = "positive" in facts
-        return self.ring.intern("input", node.rank, (name, node.shape, facts), group, positive)
+        positive = bool(facts & {"positive", "unit", "simplex"}) or {"diagonal", "posdef"} <= facts  # of a diagonal matrix only the diagonal is read
+        known = len(self.ring.atoms)
+        atom = self.ring.intern("input", node.rank, (name, node.shape, facts), group, positive, "onehot" in facts)
+        if atom.number == known:
+            state_facts(self.ring, atom, facts, node.shape)
+        return atom
 
     def _made(self, node: Node) -> Poly:
         if node.op == kinds.INPUT or node in self.opaque:
-            return self.ring.factor(self.atom_of(node), range(node.rank))
+            atom = self.atom_of(node)
+            if "diagonal" in atom.data[2]:
+                return self.ring.mul(self.ring.delta(0, 1), self.ring.factor(atom, (0, 0)))
+            return self.ring.factor(atom, range(node.rank))
         if node.op == kinds.PARTIAL:
             return self._partial(node)
         return self.operation(node, [self.done[a] for a in node.args])

@@ -14,6 +14,7 @@ from symdl.prove.everysize.read import Reader
 from symdl.prove.everysize.slope import Slope, Substitution
 from symdl.prove.everysize.special import Special
 from symdl.prove.stop import Clock, Stop
+from symdl.prove.whole import whole_inputs
 
 MAX_NODES = 3000
 #: Readings of one problem: relations found in one are used from the start in the next.
@@ -24,10 +25,12 @@ def same(lhs: Expr, rhs: Expr, clock: Clock) -> bool:
     """Whether the difference of two expressions has the normal form 0. False says nothing."""
     nodes = topological([lhs.node, rhs.node])
     letters = _letters([lhs, rhs])
+    whole = frozenset(whole_inputs(nodes))
     named = [n for n in nodes if n.op == kinds.LET]
     for opaque in [frozenset(named), frozenset()] if named else [frozenset()]:
 
         def gap(ring: Special, opaque: frozenset[Node] = opaque) -> Poly:
+            ring.whole = whole
             reader = Reader(ring, opaque)
             return total_of([(1, reader.expr(lhs, letters)), (-1, reader.expr(rhs, letters))])
 
@@ -45,7 +48,10 @@ def is_derivative(loss: Expr, wrt: Expr, claim: Expr, targets: Iterable[Node], c
         return False
     place = {k: _entry(e, letters, loss.ndim) for k, e in enumerate(wrt.map)}
 
+    whole = frozenset(whole_inputs(topological([loss.node])))
+
     def gap(ring: Special) -> Poly:
+        ring.whole = whole
         named = target.op != kinds.INPUT
         before = Reader(ring, {target} if named else (), "" if named else str(target.name))
         leaf = before.atom_of(target)

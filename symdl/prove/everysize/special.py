@@ -65,6 +65,9 @@ class Special(Tower):
     def cos(self, poly: Poly) -> Poly:
         if not poly:
             return dict(ONE)
+        split = self.cases(poly, self.cos)
+        if split is not None:
+            return split
         poly = self.expanded(poly)
         if self._backwards(poly):
             poly = scaled(poly, -1)

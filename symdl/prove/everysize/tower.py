@@ -12,7 +12,6 @@ import sympy as sp
 
 from symdl.prove.everysize.atom import ONE, Atom, Factor, Mono, Num, Poly, add_to, is_number, merged, number, of_factors, scaled, total_of, whole
 from symdl.prove.everysize.relations import Relations, heaviest
-from symdl.prove.everysize.ring import DELTA
 from symdl.prove.stop import TooLarge, Undefined, Unreadable
 
 MAX_EXPONENT = 8
@@ -24,7 +23,7 @@ MAX_SPLIT = 24
 
 
 #: Facts that leave no entry of an input at zero.
-_FREE = frozenset(["positive", "symmetric", "posdef"])
+_FREE = frozenset(["positive", "symmetric", "posdef", "unit"])
 
 
 class Tower(Relations):
@@ -33,6 +32,8 @@ class Tower(Relations):
     def __init__(self, clock: Any) -> None:
         super().__init__(clock)
         self._related: set[int] = set()
+        #: Inputs that hold whole numbers: two of them may well be equal.
+        self.whole: frozenset[str] = frozenset()
         self._inputs: dict[int, frozenset[str]] = {}
         self.makers |= {"exp": self._exp_again, "root": self._root_again, "log": self._log_again, "step": self._step_again}
 
@@ -165,6 +166,9 @@ class Tower(Relations):
             return out
         if not integral:
             return self._fractional(poly, q)
+        if len(poly) == 1 and q > 0:
+            ((mono, c),) = poly.items()
+            return self.reduced({of_factors({f: self._exponent(self.atoms[f[0]], e * q) for f, e in mono}): whole(Fraction(c) ** int(q))})
         split = self.cases(poly, lambda p: self.power(p, q)) if q < 0 and len(poly) > 1 else None
         if split is not None:
             return split
@@ -291,8 +295,8 @@ class Tower(Relations):
     # --- exp and log ---------------------------------------------------------------------------------------------------
 
     def cases(self, poly: Poly, function: Callable[[Poly], Poly]) -> Poly | None:
-        """f(P) = H*f(P where H = 1) + (1 - H)*f(P where H = 0) for an indicator H in P; None without one."""
-        found = next((f for mono in poly for f, _ in mono if self.atoms[f[0]].idempotent and f[0] != DELTA), None)
+        """f(P) = H*f(P where H = 1) + (1 - H)*f(P where H = 0) for an indicator H (a Kronecker delta, too) in P; None without one."""
+        found = next((f for mono in poly for f, _ in mono if self.atoms[f[0]].idempotent), None)
         if found is None:
             return None
         here: Poly = {}
@@ -428,6 +432,8 @@ class Tower(Relations):
             for (n, _), _ in mono:
                 for name in self.inputs_of(self.atoms[n]):
                     where[name] = where.get(name, 0) + 1
+        if "" in where or not self.whole.isdisjoint(where):
+            return False
         return any(self._linear(mono, where) for mono in poly)
 
     def _linear(self, mono: Mono, where: dict[str, int]) -> bool:
@@ -440,11 +446,11 @@ class Tower(Relations):
         return any(where[a.data[0]] == 1 == names.count(a.data[0]) for a in once)
 
     def inputs_of(self, atom: Atom) -> frozenset[str]:
-        """The inputs that an atom mentions, by name."""
+        """The inputs that an atom mentions, by name; "" for positions."""
         found = self._inputs.get(atom.number)
         if found is None:
-            if atom.kind == "input":
-                found = frozenset((str(atom.data[0]),))
+            if atom.kind in ("input", "position"):
+                found = frozenset((str(atom.data[0]) if atom.kind == "input" else "",))
             else:
                 found = frozenset().union(*(self.inputs_of(self.atoms[n]) for n in _under(atom)))
             self._inputs[atom.number] = found
