@@ -18,12 +18,18 @@ def _numpy(program: Program, outs: Sequence[Any] | None = None) -> Callable[...,
     return compile_program(program, outs)
 
 
-#: Name -> backend, the best first.
-BACKENDS: dict[str, Backend] = {"numpy": _numpy}
+def _native(program: Program, outs: Sequence[Any] | None = None) -> Callable[..., list[Any]]:
+    from symdl.lower.native.backend import compile_program
+
+    return compile_program(program, outs)
+
+
+#: Name -> backend; the first is taken for single calls unless another is asked for. Training chooses by itself (``symdl.train.native``).
+BACKENDS: dict[str, Backend] = {"numpy": _numpy, "native": _native}
 
 
 def backend_named(name: str) -> Backend:
-    """The backend of this name; "auto" is the best there is.
+    """The backend of this name; "auto" is the first.
 
     Raises
     ------

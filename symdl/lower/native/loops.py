@@ -1,0 +1,113 @@
+"""C for elementwise loops: a nest over the axes in the order of memory, the innermost in vectors of eight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from symdl.lower.native.kernels import LANES
+from symdl.lower.native.places import Place
+
+
+@dataclass
+class Nest:
+    """What a loop reads, computes and writes; all places have the loop's shape (strides 0 where they repeat).
+
+    Attributes
+    ----------
+    shape : tuple of int
+    order : tuple of int
+        The axes from the outermost to the innermost.
+    reads : dict
+        Name of a vector in the body -> place.
+    body : list of str
+        Statements.
+    writes : dict
+        Name of a vector -> place.
+    sums : list of (str, str)
+        Scalar in C and the vector whose elements are summed into it.
+    """
+
+    shape: tuple[int, ...]
+    order: tuple[int, ...]
+    reads: dict[str, Place]
+    body: list[str]
+    writes: dict[str, Place]
+    sums: list[tuple[str, str]]
+
+
+def nest(n: Nest) -> list[str]:
+    """Lines of C."""
+    names = [*n.reads, *n.writes]
+    sides = [[p.strides[a] for a in n.order] for p in (*n.reads.values(), *n.writes.values())]
+    lengths, sides = collapsed([n.shape[a] for a in n.order], sides)
+    written = set(n.writes)
+    lines = [f"{'' if k in written else 'const '}double *restrict p_{k} = {p.pointer()};" for k, p in {**n.reads}.items()]
+    lines += [f"double *restrict q_{k} = {p.pointer()};" for k, p in n.writes.items()]
+    lines += [f"V s{k} = dup(0.0);" for k in range(len(n.sums))]
+    *outer, inner = lengths
+    for depth, length in enumerate(outer):
+        lines.append(f"for (long i{depth} = 0; i{depth} < {length}; i{depth}++) {{")
+    at = {}
+    for position, (name, strides) in enumerate(zip(names, sides, strict=True)):
+        pointer = f"{'p' if position < len(n.reads) else 'q'}_{name}"
+        at[pointer] = (" + ".join([pointer, *(f"i{d}*{s}" for d, s in enumerate(strides[:-1]) if s)]), strides[-1])
+    full = inner // LANES
+    if full:
+        lines.append(f"for (long i = 0; i < {full * LANES}; i += {LANES}) {{")
+        lines += _chunk(n, at, LANES, "i")
+        lines.append("}")
+    if inner % LANES:
+        lines.append("{")
+        lines += _chunk(n, at, inner % LANES, str(full * LANES))
+        lines.append("}")
+    lines += ["}"] * len(outer)
+    lines += [f"{target} = total(s{k});" for k, (target, _) in enumerate(n.sums)]
+    return ["{", *lines, "}"]
+
+
+def _chunk(n: Nest, at: dict[str, tuple[str, int]], count: int, i: str) -> list[str]:
+    lines = []
+    for name in n.reads:
+        where, stride = at[f"p_{name}"]
+        lines.append(f"V {name} = {read(where, stride, count, i)};")
+    lines += n.body
+    for name in n.writes:
+        where, stride = at[f"q_{name}"]
+        lines.append(write(where, stride, count, i, name))
+    for k, (_, value) in enumerate(n.sums):
+        lines.append(f"s{k} += {value if count == LANES else f'keep({value}, {count}, 0.0)'};")
+    return lines
+
+
+def read(where: str, stride: int, count: int, i: str) -> str:
+    if stride == 0:
+        return f"dup(*({where}))"
+    if stride != 1:
+        return f"gather({where} + {i}*{stride}, {stride}, {count})"
+    return f"load({where} + {i})" if count == LANES else f"loadp({where} + {i}, {count})"
+
+
+def write(where: str, stride: int, count: int, i: str, value: str) -> str:
+    if stride != 1:
+        return f"spill({where} + {i}*{stride}, {stride}, {value}, {count});"
+    return f"store({where} + {i}, {value});" if count == LANES else f"storep({where} + {i}, {value}, {count});"
+
+
+def collapsed(lengths: Sequence[int], sides: Sequence[Sequence[int]]) -> tuple[list[int], list[list[int]]]:
+    """Neighbouring axes as one, where all strides allow it; axes of size 1 go."""
+    kept = [k for k, n in enumerate(lengths) if n != 1]
+    out_lengths: list[int] = []
+    out_sides: list[list[int]] = [[] for _ in sides]
+    for k in kept:
+        if out_lengths and all(o[-1] == s[k] * lengths[k] for o, s in zip(out_sides, sides, strict=True)):
+            out_lengths[-1] *= lengths[k]
+            for o, s in zip(out_sides, sides, strict=True):
+                o[-1] = s[k]
+        else:
+            out_lengths.append(lengths[k])
+            for o, s in zip(out_sides, sides, strict=True):
+                o.append(s[k])
+    if not out_lengths:
+        return [1], [[1] for _ in sides]
+    return out_lengths, out_sides

@@ -1,0 +1,228 @@
+"""C for matrix products C = A B with sizes known at compile time: three kernels, and the choice between them by counting.
+
+*across*: vectors along the columns of B and C, elements of A repeated (registers hold a tile of C); its mirror image, with vectors along the rows
+of A and C; *along*: vectors along the summed index, eight results added up together. An operand that lies the wrong way is copied first, where
+that pays. The update of parameters (x -= lr*result) is done on the tile, before it leaves the registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from symdl.lower.native.kernels import LANES
+from symdl.lower.native.toolchain import cpu_features
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A matrix in memory: pointer in C, strides of rows and columns; the copy of it that lies the other way, should it be wanted, costs this."""
+
+    pointer: str
+    row: int
+    column: int
+    cost: float = 2.0
+
+    @property
+    def turned(self) -> Matrix:
+        return replace(self, row=self.column, column=self.row)
+
+
+@dataclass(frozen=True)
+class Product:
+    """C (m x n) = A (m x k) B (k x n); with an ``update``, C -= update * A B."""
+
+    m: int
+    n: int
+    k: int
+    a: Matrix
+    b: Matrix
+    c: Matrix
+    update: str | None = None
+
+    @property
+    def turned(self) -> Product:
+        """The same as C' = B' A'."""
+        return Product(self.n, self.m, self.k, self.b.turned, self.a.turned, self.c.turned, self.update)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a product is computed: the kernel, its cost in vector operations, and which operands must be copied ("a", "b")."""
+
+    kernel: str
+    cost: float
+    copies: tuple[str, ...]
+
+
+def registers() -> int:
+    """Vectors of eight that the processor's registers hold beside operands."""
+    return 24 if "avx512f" in cpu_features() else 6
+
+
+def choose(p: Product) -> Choice:
+    """The cheapest way."""
+    found = [_across(p, "across"), _across(p.turned, "mirrored"), _along(p)]
+    return min(found, key=lambda c: c.cost)
+
+
+def _vectors(count: int) -> int:
+    return -(-count // LANES)
+
+
+def _across(p: Product, kernel: str) -> Choice:
+    copies, cost = [], 1.15 * p.m * p.k * _vectors(p.n) + 0.5 * p.m * _vectors(p.n)
+    if p.b.column != 1 and p.n > 1:
+        copies.append("b")
+        cost += p.b.cost * p.k * p.n
+    if p.c.column != 1 and p.n > 1:
+        cost += (1.5 if p.update is None else 3.0) * p.m * p.n
+    if kernel == "mirrored":
+        copies = ["a" for _ in copies]
+    return Choice(kernel, cost, tuple(copies))
+
+
+def _along(p: Product) -> Choice:
+    outputs = p.m * p.n
+    copies, cost = [], 1.6 * outputs * _vectors(p.k) + 3.0 * outputs
+    if p.a.column != 1 and p.k > 1:
+        copies.append("a")
+        cost += p.a.cost * p.m * p.k
+    if p.b.row != 1 and p.k > 1:
+        copies.append("b")
+        cost += p.b.cost * p.k * p.n
+    if outputs > 320:
+        cost *= 100.0  # the source has a line for every result
+    return Choice("along", cost, tuple(copies))
+
+
+# --- across ----------------------------------------------------------------------------------------------------
+
+
+def tile(rows: int, vectors: int) -> tuple[int, int]:
+    """Rows and vectors of a tile: as few loads for a multiplication as the registers allow, and no small rest."""
+    limit = registers()
+    best, answer = float("inf"), (1, 1)
+    for wide in range(1, min(vectors, 6) + 1):
+        for high in range(1, min(rows, limit // wide) + 1):
+            # A tile's step costs its multiplications, its loads, and at least the latency of four additions.
+            cost = 0.0
+            for h, many in ((high, rows // high), (rows % high, 1)):
+                for w, often in ((wide, vectors // wide), (vectors % wide, 1)):
+                    if h and w:
+                        cost += many * often * (max(h * w, 5.0) + 0.25 * (h + 2 * w))
+            if cost < best:
+                best, answer = cost, (high, wide)
+    return answer
+
+
+def across(p: Product) -> list[str]:
+    """Lines of C for the kernel with vectors along the columns."""
+    vectors = _vectors(p.n)
+    high, wide = tile(p.m, vectors)
+    lines = ["{", f"const double *restrict a = {p.a.pointer}, *restrict b = {p.b.pointer}; double *restrict c = {p.c.pointer};"]
+    tail = p.n % LANES
+    full = vectors // wide * wide
+    ends_clean = tail == 0 or vectors % wide != 0  # the last vector, which is short, stands in no full column of tiles
+    columns: list[tuple[int, int, int]] = []  # from, to, width
+    last = full if ends_clean else full - wide
+    if last > 0:
+        columns.append((0, last, wide))
+    if not ends_clean:
+        columns.append((last, full, wide))
+    if vectors % wide:
+        columns.append((full, vectors, vectors % wide))
+    for start, stop, width in columns:
+        short = tail if stop == vectors else 0
+        lines.append(f"for (long j = {start * LANES}; j < {stop * LANES}; j += {width * LANES}) {{")
+        rows = p.m // high * high
+        if rows:
+            lines += [f"for (long i = 0; i < {rows}; i += {high}) {{", *_tile(p, high, width, short), "}"]
+        if p.m % high:
+            lines += [f"{{ const long i = {rows};", *_tile(p, p.m % high, width, short), "}"]
+        lines.append("}")
+    return [*lines, "}"]
+
+
+def _tile(p: Product, high: int, wide: int, short: int) -> list[str]:
+    def partial(w: int) -> int:
+        return short if short and w == wide - 1 else LANES
+
+    names = [[f"t{r}_{w}" for w in range(wide)] for r in range(high)]
+    lines = ["V " + ", ".join(f"{n} = dup(0.0)" for row in names for n in row) + ";"]
+    lines.append(f"const double *x = a + i*{p.a.row}, *y = b + j*{p.b.column};")
+    unroll = "#pragma GCC unroll 2" if high * wide <= 12 else "#pragma GCC unroll 1"
+    if p.k > 1:
+        lines += [unroll, f"for (long k = 0; k < {p.k}; k++, x += {p.a.column}, y += {p.b.row}) {{"]
+    else:
+        lines.append("{")
+    for w in range(wide):
+        lines.append(f"V y{w} = {_load(f'y + {w * LANES}', partial(w), p.b.column)};")
+    for r in range(high):
+        lines.append(f"{{ V z = dup(x[{r * p.a.row}]); " + " ".join(f"{names[r][w]} += z * y{w};" for w in range(wide)) + " }")
+    lines.append("}")
+    stride = p.c.column if p.n > 1 else 1
+    lines.append(f"double *to = c + i*{p.c.row} + j*{stride};")
+    for r in range(high):
+        for w in range(wide):
+            lines.append(_store(f"to + {r * p.c.row + w * LANES * stride}", stride, partial(w), names[r][w], p.update))
+    return lines
+
+
+def _load(where: str, count: int, stride: int) -> str:
+    if stride != 1 and count != 1:
+        return f"gather({where}, {stride}, {count})"
+    return f"load({where})" if count == LANES else f"loadp({where}, {count})"
+
+
+def _store(where: str, stride: int, count: int, value: str, update: str | None) -> str:
+    if update is not None:
+        value = f"{_load(where, count, stride)} - {update} * {value}"
+    if stride != 1:
+        return f"spill({where}, {stride}, {value}, {count});"
+    return f"store({where}, {value});" if count == LANES else f"storep({where}, {value}, {count});"
+
+
+# --- along -----------------------------------------------------------------------------------------------------
+
+
+def along(p: Product) -> list[str]:
+    """Lines of C for the kernel with vectors along the summed index; results in the order in which they stand in memory."""
+    results = [(i, j) for i in range(p.m) for j in range(p.n)]
+    results.sort(key=lambda r: r[0] * p.c.row + r[1] * p.c.column)
+    size = max(LANES, registers() // LANES * LANES)
+    lines = ["{", f"const double *restrict a = {p.a.pointer}, *restrict b = {p.b.pointer}; double *restrict c = {p.c.pointer};"]
+    for start in range(0, len(results), size):
+        lines += _group(p, results[start : start + size])
+    return [*lines, "}"]
+
+
+def _group(p: Product, results: list[tuple[int, int]]) -> list[str]:
+    lines = ["{", "V " + ", ".join(f"s{q} = dup(0.0)" for q in range(len(results))) + ";"]
+    full = p.k // LANES * LANES
+    rows, columns = sorted({i for i, _ in results}), sorted({j for _, j in results})
+    for start, stop, count in ((0, full, LANES), (full, p.k, p.k % LANES)):
+        if start == stop or not count:
+            continue
+        lines.append(f"for (long k = {start}; k < {stop}; k += {LANES}) {{")
+        lines += [f"V a{i} = {_load(f'a + {i * p.a.row} + k', count, 1)};" for i in rows]
+        lines += [f"V b{j} = {_load(f'b + {j * p.b.column} + k', count, 1)};" for j in columns]
+        lines += [f"s{q} += a{i} * b{j};" for q, (i, j) in enumerate(results)]
+        lines.append("}")
+    for start in range(0, len(results), LANES):
+        part = results[start : start + LANES]
+        args = [f"s{start + q}" if q < len(part) else "dup(0.0)" for q in range(LANES)]
+        places = [i * p.c.row + j * p.c.column for i, j in part]
+        if len(part) == 1:
+            lines.append(f"c[{places[0]}] = {f'c[{places[0]}] - {p.update} * ' if p.update else ''}total({args[0]});")
+            continue
+        lines.append(f"{{ V r = totals({', '.join(args)});")
+        if places == list(range(places[0], places[0] + len(part))):
+            lines.append(_store(f"c + {places[0]}", 1, len(part), "r", p.update))
+        else:
+            lines += [f"c[{at}] = {f'c[{at}] - {p.update} * ' if p.update else ''}r[{q}];" for q, at in enumerate(places)]
+        lines.append("}")
+    return [*lines, "}"]
+
+
+KERNELS: dict[str, Callable[[Product], list[str]]] = {"across": across, "mirrored": lambda p: across(p.turned), "along": along}

@@ -1,0 +1,389 @@
+"""The steps of a program as C: every step reads and writes memory at places known now."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from symdl.errors import UnsupportedError
+from symdl.lower.native.blas import blas
+from symdl.lower.native.frame import Frame
+from symdl.lower.native.functions import number as digits
+from symdl.lower.native.functions import operation, table_function, vector
+from symdl.lower.native.kernels import LANES
+from symdl.lower.native.loops import Nest, nest
+from symdl.lower.native.places import Place, dense, extent, seen
+from symdl.lower.native.prepare import is_elementwise
+from symdl.lower.native.products import KERNELS, Matrix, Product, choose
+from symdl.lower.native.reductions import reduction
+from symdl.lower.native.schedule import Loop, Single, scheduled
+from symdl.lower.program import VIEWS, Instruction, Operand, Program, Ref, Table
+
+#: From so many multiplications a product is left to BLAS.
+BLAS_FROM = 25_000_000
+
+#: What an elementwise operation costs on a vector, in multiplications.
+_WORK = {"sigmoid": 30.0, "cosigmoid": 4.0, "exp": 25.0, "log": 35.0, "log1p": 40.0, "tanh": 40.0, "divide": 8.0, "call": 30.0, "power": 200.0}
+
+
+class Builder:
+    """Writes the steps of one program.
+
+    Parameters
+    ----------
+    program : Program
+        Prepared.
+    frame : Frame
+    samples : mapping
+        Value -> the axis that is stored innermost; other values are stored row by row.
+
+    Attributes
+    ----------
+    lines : list of str
+        C, in the order of computation; ``parts`` holds where each step's lines begin and what the step is.
+    cost : float
+        Estimated vector operations.
+    """
+
+    def __init__(self, program: Program, frame: Frame, samples: Mapping[int, int]) -> None:
+        self.program, self.frame, self.memory = program, frame, frame.memory
+        self.code = program.code
+        self.lines: list[str] = []
+        self.parts: list[tuple[int, str]] = []
+        self.helpers: dict[str, str] = {}
+        self.cost = 0.0
+        self.orders = {n: _order(len(step.shape), samples.get(n)) for n, step in enumerate(self.code)}
+        self._places: dict[int, Place] = {}
+        self._copies: dict[tuple[str, int, tuple[int, ...], tuple[int, ...]], Place] = {}
+        self._inputs: dict[str, int] = {}
+        self._late = frozenset(n for n in range(len(self.code)) if frame.update(n) is not None)
+        self._steps = scheduled(program, self.orders, self._late)
+        self._needed = self._stored()
+
+    def run(self) -> None:
+        """Write all steps, and the copies of results that stand elsewhere."""
+        for step in self._steps:
+            if isinstance(step, Loop):
+                self._loop(step)
+            else:
+                self._single(step)
+        for out in self.program.outputs:
+            if isinstance(out.value, Ref):
+                self._deliver(out.value)
+
+    def scalar(self, value: Operand) -> str:
+        """A scalar as a C expression."""
+        return f"c[{int(value)}]" if isinstance(value, Ref) else digits(float(value))
+
+    # --- places -----------------------------------------------------------------------------------------------
+
+    def _stored(self) -> set[int]:
+        """Values of loops that are read outside the loop, or are results."""
+        loop_of = {n: k for k, s in enumerate(self._steps) if isinstance(s, Loop) for n in (*s.members, *s.sums)}
+        needed = {int(o.value) for o in self.program.outputs if isinstance(o.value, Ref)}
+        for n, step in enumerate(self.code):
+            for arg in step.args:
+                if isinstance(arg, Ref) and (loop_of.get(n, -1) != loop_of.get(arg, -2) or self.code[arg].shape != step.shape and step.op not in _SUMS):
+                    needed.add(int(arg))
+        return needed
+
+    def place(self, number: int) -> Place:
+        """Where a value stands; views and copies of them are made when they are asked for."""
+        found = self._places.get(number)
+        if found is None:
+            found = self._places[number] = self._found(number)
+        return found
+
+    def _found(self, number: int) -> Place:
+        step = self.code[number]
+        if step.op == "input":
+            place = self.frame.input(number)
+            order = self.orders[number]
+            if order != tuple(range(len(order))):
+                place = self.frame.laid(number, order) or place
+            self._inputs[place.base] = number
+            return place
+        if step.op in ("table", "ones"):
+            table = step.attr if step.op == "table" else Table(np.ones(step.shape))
+            return Place(self.memory.pointer(table), 0, step.shape, dense(step.shape, range(len(step.shape))))
+        if step.op in VIEWS and step.args and isinstance(step.args[0], Ref) and self.code[step.args[0]].shape:
+            inner = self.place(step.args[0])
+            found = seen(step, inner)
+            if found is None:
+                straight = self._copied(inner, tuple(range(len(inner.shape))))
+                found = seen(step, straight)
+            assert found is not None
+            return found
+        return self._target(number)
+
+    def _target(self, number: int) -> Place:
+        """Where a value that is computed goes."""
+        wanted = self.frame.result(number)
+        if wanted is not None:
+            return wanted
+        shape, order = self.code[number].shape, self.orders[number]
+        strides = dense(shape, order, pad=order != tuple(range(len(order))))
+        return Place(self.memory.buffer(extent(shape, strides)), 0, shape, strides)
+
+    def _copied(self, place: Place, order: tuple[int, ...]) -> Place:
+        """A copy whose axes are stored in this order."""
+        key = (place.base, place.offset, place.strides, order)
+        if key not in self._copies:
+            laid = self._laid(place, order)
+            if laid is None:
+                strides = dense(place.shape, order)
+                laid = Place(self.memory.buffer(extent(place.shape, strides)), 0, place.shape, strides)
+                self._part(f"copy to order {order} : {_size(place.shape)}")
+                self.lines += nest(Nest(place.shape, order, {"a": place}, [], {"a": laid}, []))
+                self.cost += 2.0 * math.prod(place.shape)
+            self._copies[key] = laid
+        return self._copies[key]
+
+    def _laid(self, place: Place, order: tuple[int, ...]) -> Place | None:
+        """The copy that the frame makes of a whole input."""
+        number = self._inputs.get(place.base)
+        if number is None or len(place.shape) != 2 or place.offset or sorted(place.shape) != sorted(self.code[number].shape):
+            return None
+        own = self.frame.input(number)
+        turned = place.strides[0] < place.strides[1]
+        axes = (1, 0) if (turned != (self.orders[number] == (1, 0))) else (0, 1)  # axis of the place -> axis of the input
+        if place.shape != tuple(own.shape[a] for a in axes):
+            return None
+        laid = self.frame.laid(number, tuple(axes[a] for a in order))
+        return None if laid is None else replace(laid, shape=place.shape, strides=tuple(laid.strides[a] for a in axes))
+
+    def _deliver(self, number: int) -> None:
+        wanted = self.frame.result(number)
+        if wanted is None or not self.code[number].shape or wanted == self._places.get(number):
+            return
+        if self.frame.update(number) is not None:
+            return
+        order = tuple(range(len(wanted.shape)))
+        self._part(f"v{number} to its place")
+        self.lines += nest(Nest(wanted.shape, order, {"a": self.place(number)}, [], {"a": wanted}, []))
+
+    def _part(self, what: str) -> None:
+        self.parts.append((len(self.lines), what))
+
+    # --- loops ------------------------------------------------------------------------------------------------
+
+    def _loop(self, loop: Loop) -> None:
+        reads: dict[str, Place] = {}
+        body: list[str] = []
+        inside = set(loop.members)
+        pairs: dict[str, str] = {}
+
+        def operand(value: Operand) -> str:
+            if not isinstance(value, Ref):
+                return vector(float(value))
+            if value in inside:
+                return f"t{int(value)}"
+            if not self.code[value].shape:
+                return f"dup(c[{int(value)}])"
+            name = f"r{int(value)}"
+            if name not in reads:
+                reads[name] = self.place(value).stretched(loop.shape)
+            return name
+
+        for n in loop.members:
+            step = self.code[n]
+            args = [operand(a) for a in step.args]
+            body += self._element(n, step, args, pairs)
+            self.cost += _WORK.get(step.op, 1.0) * _vectors(loop.shape, loop.order)
+        sums = []
+        for n in loop.sums:
+            args = [operand(a) for a in self.code[n].args]
+            body.append(f"V t{n} = {' * '.join(args)};")
+            sums.append((f"c[{n}]", f"t{n}"))
+        writes = {f"t{n}": self.place(n) for n in loop.members if n in self._needed}
+        self.cost += (len(reads) + len(writes) + len(sums)) * _vectors(loop.shape, loop.order)
+        fused = ", ".join(f"v{n} {self.code[n].attr if self.code[n].op == 'call' else self.code[n].op}" for n in (*loop.members, *loop.sums))
+        self._part(f"loop {_size(loop.shape)}: {fused}")
+        self.lines += nest(Nest(loop.shape, loop.order, reads, body, writes, sums))
+
+    def _element(self, n: int, step: Instruction, args: list[str], pairs: dict[str, str]) -> list[str]:
+        if step.op in ("sigmoid", "cosigmoid"):
+            new = args[0] not in pairs
+            name = pairs.setdefault(args[0], f"l{n}")
+            side = "one" if step.op == "sigmoid" else "other"
+            return [*([f"Pair {name} = logistic({args[0]});"] if new else []), f"V t{n} = {name}.{side};"]
+        if step.op == "spread":
+            return [f"V t{n} = {args[0]};"]
+        text = table_function(step.attr, args, self.helpers) if step.op == "call" else operation(step.op, args)
+        return [f"V t{n} = {text};"]
+
+    # --- single steps -----------------------------------------------------------------------------------------
+
+    def _single(self, single: Single) -> None:
+        n = single.number
+        step = self.code[n]
+        if step.op == "dot":
+            self._dot(n, step)
+        elif step.op == "matmul":
+            self._stacked(n, step)
+        elif step.op == "einsum":
+            self._einsum(n, step)
+        elif step.op in ("sum", "amax"):
+            target = self.place(n) if step.shape else Place(f"(c + {n})", 0, (), ())
+            source = self.place(_ref(step.args[0]))
+            self._part(f"v{n} {step.op} over {step.attr} of {_size(source.shape)}")
+            self.lines += reduction(step.op, source, step.attr, target)
+            self.cost += math.prod(source.shape) / LANES * 1.5
+        else:
+            self._part(f"v{n} {step.op}")
+            self.lines += self._scalar(n, step)
+
+    def _scalar(self, n: int, step: Instruction) -> list[str]:
+        if step.op in VIEWS:
+            place = seen(step, self.place(_ref(step.args[0])))
+            assert place is not None
+            return [f"c[{n}] = *({place.pointer()});"]
+        args = [self.scalar(a) for a in step.args]
+        if step.op == "linear":
+            weights, offset = step.attr
+            return [f"c[{n}] = {' + '.join([f'{digits(w)}*{a}' for w, a in zip(weights, args, strict=True)] + [digits(offset)])};"]
+        if step.op == "product":
+            coef, above = step.attr
+            return [f"c[{n}] = {' * '.join([digits(coef), *args[:above]])}{''.join(f' / {a}' for a in args[above:])};"]
+        if step.op == "pow":
+            if step.attr == -1.0:
+                return [f"c[{n}] = 1.0 / {args[0]};"]
+            return [f"c[{n}] = {' * '.join(args * int(step.attr))};" if step.attr in (2.0, 3.0, 4.0) else f"c[{n}] = __builtin_pow({args[0]}, {digits(step.attr)});"]
+        vectors = [f"dup({a})" for a in args]
+        if step.op == "call":
+            return [f"c[{n}] = first({table_function(step.attr, vectors, self.helpers)});"]
+        if step.op in ("sigmoid", "cosigmoid"):
+            return [f"c[{n}] = first(logistic({vectors[0]}).{'one' if step.op == 'sigmoid' else 'other'});"]
+        return [f"c[{n}] = first({operation(step.op, vectors)});"]
+
+    # --- products ---------------------------------------------------------------------------------------------
+
+    def _matrix(self, value: Operand, left: bool) -> Place:
+        """A value as a matrix: a vector is a row on the left and a column on the right."""
+        place = self.place(_ref(value))
+        if len(place.shape) == 2:
+            return place
+        shape, strides = ((1, place.shape[0]), (0, place.strides[0])) if left else ((place.shape[0], 1), (place.strides[0], 0))
+        return replace(place, shape=shape, strides=strides)
+
+    def _dot(self, n: int, step: Instruction) -> None:
+        a, b = self._matrix(step.args[0], True), self._matrix(step.args[1], False)
+        update = self.frame.update(n)
+        target = self.place(n) if update is None else update[0]
+        strides = iter(target.strides)
+        row, column = (next(strides) if len(self.code[_ref(x)].shape) == 2 else 0 for x in step.args)
+        product = Product(a.shape[0], b.shape[1], a.shape[1], self._as_matrix(a), self._as_matrix(b), Matrix(target.pointer(), row, column), update and update[1])
+        self._multiply(n, product, a, b)
+
+    def _as_matrix(self, place: Place) -> Matrix:
+        number = self._inputs.get(place.base)
+        cost = 2.0 if number is None else self.frame.copy_cost.get(number, 2.0)
+        row, column = place.strides
+        return Matrix(place.pointer(), row or 1, column or 1, cost) if 1 in place.shape else Matrix(place.pointer(), row, column, cost)
+
+    def _multiply(self, n: int, p: Product, a: Place, b: Place) -> None:
+        size = f"{p.m}x{p.k} by {p.k}x{p.n}"
+        moved = ", the update inside" if p.update else ""
+        if p.m * p.n * p.k >= BLAS_FROM and self._by_blas(p):
+            self._part(f"v{n} product {size} by BLAS{moved}")
+            self.lines += self._blas(p)
+            self.cost += p.m * p.n * p.k / LANES
+            return
+        choice = choose(p)
+        for which in choice.copies:
+            if which == "a":
+                order = (0, 1) if choice.kernel == "along" else (1, 0)
+                a = self._copied(a, order)
+                p = replace(p, a=self._as_matrix(a))
+            else:
+                order = (1, 0) if choice.kernel == "along" else (0, 1)
+                b = self._copied(b, order)
+                p = replace(p, b=self._as_matrix(b))
+        self._part(f"v{n} product {size}, kernel {choice.kernel}{moved}")
+        self.lines += KERNELS[choice.kernel](p)
+        self.cost += choice.cost
+
+    def _by_blas(self, p: Product) -> bool:
+        sides = (p.a, p.b, p.c)
+        return blas() is not None and all(1 in (s.row, s.column) and s.row and s.column for s in sides)
+
+    def _blas(self, p: Product) -> list[str]:
+        if p.c.column != 1:
+            p = p.turned
+        found = blas()
+        assert found is not None
+        integer = found.integer
+
+        def side(s: Matrix, rows: int, columns: int) -> tuple[int, int]:
+            return (111, max(s.row, columns)) if s.column == 1 else (112, max(s.column, rows))
+
+        (ta, lda), (tb, ldb) = side(p.a, p.m, p.k), side(p.b, p.k, p.n)
+        kind = f"(void (*)(int, int, int, {', '.join([integer] * 3)}, double, const double *, {integer}, const double *, {integer}, double, double *, {integer}))"
+        alpha, beta = (f"-({p.update})", "1.0") if p.update else ("1.0", "0.0")
+        call = f"101, {ta}, {tb}, {p.m}, {p.n}, {p.k}, {alpha}, {p.a.pointer}, {lda}, {p.b.pointer}, {ldb}, {beta}, {p.c.pointer}, {p.c.row}"
+        return [f"(({kind}{self.memory.pointer('blas')}))({call});"]
+
+    def _stacked(self, n: int, step: Instruction) -> None:
+        a, b = (self.place(_ref(x)) for x in step.args)
+        target = self.place(n)
+        stack = step.shape[:-2]
+        sides = [p.stretched((*stack, *p.shape[-2:])) for p in (a, b)] + [target]
+        p = Product(a.shape[-2], b.shape[-1], a.shape[-1], *(Matrix(f"({s.pointer()}{_offsets(s, len(stack))})", *s.strides[-2:]) for s in sides))
+        choice = min((c for c in (choose(p),) if not c.copies), key=lambda c: c.cost, default=None)
+        kernel = choice.kernel if choice else "across"
+        self._part(f"v{n} {math.prod(stack)} products {p.m}x{p.k} by {p.k}x{p.n}")
+        self.lines += [f"for (long z{d} = 0; z{d} < {size}; z{d}++) {{" for d, size in enumerate(stack)]
+        self.lines += KERNELS[kernel](p) + ["}"] * len(stack)
+        self.cost += math.prod(stack) * p.m * p.n * p.k / LANES * (1.2 if choice else 4.0)
+
+    def _einsum(self, n: int, step: Instruction) -> None:
+        """Two arguments with the same letters, multiplied and summed over those that the result lacks."""
+        args, result = step.attr.split("->")
+        left, right = args.split(",")
+        if sorted(left) != sorted(right) or len(set(left)) != len(left):
+            raise UnsupportedError("native code does not know this einsum")
+        a, b = (self.place(_ref(x)) for x in step.args)
+        b = replace(b, shape=a.shape, strides=tuple(b.strides[right.index(x)] for x in left))
+        order = tuple(range(len(left)))
+        strides = dense(a.shape, order)
+        product = Place(self.memory.buffer(extent(a.shape, strides)), 0, a.shape, strides)
+        self._part(f"v{n} einsum {step.attr} : {_size(a.shape)}")
+        self.lines += nest(Nest(a.shape, order, {"a": a, "b": b}, ["V y = a * b;"], {"y": product}, []))
+        kept = [x for x in left if x in result]
+        target = self.place(n)
+        turned = replace(target, shape=tuple(a.shape[left.index(x)] for x in kept), strides=tuple(target.strides[result.index(x)] for x in kept))
+        self.lines += reduction("sum", product, [k for k, x in enumerate(left) if x not in result], turned)
+        self.cost += math.prod(a.shape) / LANES * 3.0
+
+
+_SUMS = frozenset(["inner", "dot", "sum"])
+
+
+def _order(rank: int, innermost: int | None) -> tuple[int, ...]:
+    axes = list(range(rank))
+    return tuple(axes if innermost is None else [a for a in axes if a != innermost] + [innermost])
+
+
+def _vectors(shape: tuple[int, ...], order: tuple[int, ...]) -> float:
+    """Vectors in a loop, short ones counted whole when rows are short."""
+    inner = shape[order[-1]]
+    return math.prod(shape) / inner * -(-inner // LANES) if inner < 4 * LANES else math.prod(shape) / LANES
+
+
+def _offsets(place: Place, stack: int) -> str:
+    return "".join(f" + z{d}*{s}" for d, s in enumerate(place.strides[:stack]) if s)
+
+
+def _ref(value: Operand) -> Ref:
+    assert isinstance(value, Ref)
+    return value
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+__all__ = ["Builder", "is_elementwise"]

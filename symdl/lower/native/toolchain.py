@@ -1,0 +1,174 @@
+"""The compiler, its flags, the cache on disk, and loading what it made."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from symdl.errors import UnsupportedError, missing_extra
+
+#: Never -ffast-math: exp rounds by adding and subtracting a large number.
+FLAGS = ("-O2", "-std=gnu11", "-fPIC", "-shared", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-w")
+
+#: Seconds after which a compiler is given up.
+PATIENCE = 60.0
+
+#: Libraries kept on disk; when there are more, the oldest half goes.
+_KEPT = 400
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """How to call it, and what tells one compiler on one machine from another."""
+
+    command: tuple[str, ...]
+    name: str
+    identity: str
+
+
+@cache
+def compiler() -> Compiler | None:
+    """The first of $CC, cc, gcc, clang, and the one that the extra ``fast`` brings; None when there is none."""
+    asked = os.environ.get("SYMDL_CC")
+    for name in [asked] if asked else [os.environ.get("CC"), "cc", "gcc", "clang"]:
+        path = shutil.which(name) if name else None
+        if path:
+            return Compiler((path, "-march=native"), os.path.basename(path), _identity(Path(path).resolve()))
+    if asked is None:
+        spec = find_spec("ziglang")
+        if spec is not None and spec.origin:
+            return Compiler((sys.executable, "-m", "ziglang", "cc", "-march=native"), "zig cc", _identity(Path(spec.origin).parent / "zig"))
+    return None
+
+
+def require_compiler() -> Compiler:
+    """The compiler; MissingExtraError in one line when there is none."""
+    found = compiler()
+    if found is None:
+        raise missing_extra("a C compiler (cc, gcc or clang), or ziglang", "fast", 'backend="native"')
+    return found
+
+
+def _identity(path: Path) -> str:
+    try:
+        stat = path.stat()
+        return f"{path}:{stat.st_size}:{stat.st_mtime_ns}"
+    except OSError:
+        return str(path)
+
+
+@cache
+def cpu_features() -> frozenset[str]:
+    """The words by which Linux describes the processor; empty elsewhere."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith(("flags", "Features")):
+                    return frozenset(line.split(":", 1)[1].split())
+    except OSError:
+        pass
+    return frozenset()
+
+
+def cache_directory() -> Path:
+    """Where libraries are kept: by the platform's convention, or a private temporary folder when that cannot be written."""
+    home = Path(os.path.expanduser("~"))
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    try:
+        folder = base / "symdl" / "native"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK) and _is_ours(folder):
+            return folder
+    except OSError:
+        pass
+    return _temporary()
+
+
+def _is_ours(folder: Path) -> bool:
+    """What others may write into is not loaded from."""
+    if not hasattr(os, "getuid"):
+        return True
+    stat = folder.stat()
+    return stat.st_uid == os.getuid() and not stat.st_mode & 0o022
+
+
+@cache
+def _temporary() -> Path:
+    return Path(tempfile.mkdtemp(prefix="symdl-"))
+
+
+def library(source: str) -> ctypes.CDLL:
+    """The source, compiled or from the cache, loaded.
+
+    Raises
+    ------
+    MissingExtraError
+        When there is no compiler.
+    UnsupportedError
+        When the compiler does not take the source, or takes too long.
+    """
+    tool = require_compiler()
+    machine = f"{platform.machine()} {' '.join(sorted(cpu_features()))}"
+    key = hashlib.sha256("\0".join([source, *FLAGS, *tool.command[1:], tool.identity, machine]).encode()).hexdigest()[:32]
+    folder = cache_directory()
+    path = folder / f"{key}{'.dll' if sys.platform == 'win32' else '.so'}"
+    if not path.exists():
+        _compile(tool, source, path)
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError:
+        path.unlink(missing_ok=True)  # a file cut short: made anew, once
+        _compile(tool, source, path)
+        try:
+            return ctypes.CDLL(str(path))
+        except OSError as error:
+            raise UnsupportedError(f"the compiled program cannot be loaded: {str(error)[:200]}") from None
+
+
+def _compile(tool: Compiler, source: str, path: Path) -> None:
+    _prune(path.parent)
+    with tempfile.TemporaryDirectory(prefix="symdl-") as work:
+        written, made = Path(work) / "program.c", Path(work) / path.name
+        written.write_text(source, encoding="ascii")
+        libm = [] if sys.platform == "win32" else ["-lm", "-lpthread"]
+        command = [*tool.command, *FLAGS, "-o", str(made), str(written), *libm]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, stdin=subprocess.DEVNULL, check=False)
+        except subprocess.TimeoutExpired:
+            raise UnsupportedError(f"{tool.name} took more than {PATIENCE:g} s over the program: use backend='numpy'") from None
+        except OSError as error:
+            raise UnsupportedError(f"{tool.name} cannot be run: {error.strerror}") from None
+        if done.returncode or not made.exists():
+            said = next((line for line in done.stderr.splitlines() if "error" in line), "it gave no reason")
+            raise UnsupportedError(f"{tool.name} does not take the program: {said[:200]}")
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            shutil.copyfile(made, beside)
+            os.replace(beside, path)
+        except OSError as error:
+            raise UnsupportedError(f"the cache {path.parent} cannot be written: {error.strerror}") from None
+
+
+def _prune(folder: Path) -> None:
+    try:
+        files = sorted(folder.iterdir(), key=lambda f: f.stat().st_mtime)
+        if len(files) > _KEPT:
+            for file in files[: len(files) // 2]:
+                file.unlink(missing_ok=True)
+    except OSError:
+        pass
