@@ -21,6 +21,7 @@ ROOMS = {
     "train": {"lower", "errors"},
     "data": {"errors"},
     "errors": set(),
+    "mutants": CORE | {"model", "prove", "pipeline", "edits"},
     "extend": CORE | {"lower"},
     "saved": CORE | {"model", "pipeline"},
     "tour": CORE | {"model", "lower", "train", "render", "pipeline", "scripts", "tour"},

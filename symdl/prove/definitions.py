@@ -23,7 +23,8 @@ DIGITS = 60
 class Operations(Protocol):
     """What an oracle can do with its values; all values of one definition have one shape, or broadcast to it."""
 
-    def number(self, value: float) -> Any: ...
+    def number(self, value: Any) -> Any:
+        """A number of SymPy's, or a float."""
 
     def plain(self, value: Any) -> Any:
         """The value as a NumPy array."""
@@ -32,7 +33,8 @@ class Operations(Protocol):
 
     def multiply(self, a: Any, b: Any) -> Any: ...
 
-    def power(self, a: Any, exponent: float) -> Any: ...
+    def power(self, a: Any, exponent: Any) -> Any:
+        """A power with a number of SymPy's."""
 
     def known(self, name: str) -> bool: ...
 
@@ -64,11 +66,11 @@ def _carry_out(expr: Any, known: Mapping[Any, Any], ops: Operations) -> Any:
     if expr in known:
         return known[expr]
     if expr.is_number:
-        return ops.number(math.nan if expr is sp.nan else float(expr))
+        return ops.number(math.nan if expr is sp.nan else expr)
     if isinstance(expr, sp.Piecewise):
         return _cases(expr, known, ops)
     if isinstance(expr, sp.Pow) and expr.exp.is_number:
-        return ops.power(_carry_out(expr.base, known, ops), float(expr.exp))
+        return ops.power(_carry_out(expr.base, known, ops), expr.exp)
     args = [_carry_out(a, known, ops) for a in expr.args]
     if isinstance(expr, sp.Add):
         return ops.add(args)
@@ -126,8 +128,8 @@ class OnTape:
     def __init__(self, tape: Tape, rank: int) -> None:
         self._tape, self._rank = tape, rank
 
-    def number(self, value: float) -> Var:
-        return self._tape.var(np.full((1,) * self._rank, value))
+    def number(self, value: Any) -> Var:
+        return self._tape.var(np.full((1,) * self._rank, float(value)))
 
     def plain(self, value: Var) -> Any:
         return value.value
@@ -139,8 +141,8 @@ class OnTape:
         x, y = a.value, b.value
         return self._tape.var(x * y, [(a, lambda g: _reduced(g * y, x.shape)), (b, lambda g: _reduced(g * x, y.shape))])
 
-    def power(self, a: Var, exponent: float) -> Var:
-        return self._tape.power(a, exponent)
+    def power(self, a: Var, exponent: Any) -> Var:
+        return self._tape.power(a, float(exponent))
 
     def known(self, name: str) -> bool:
         return name in FUNCTIONS

@@ -154,8 +154,8 @@ class OnTorch:
     def __init__(self, torch: Any, functions: Mapping[str, Callable[..., Any]]) -> None:
         self._torch, self._functions = torch, functions
 
-    def number(self, value: float) -> Any:
-        return self._torch.tensor(value, dtype=self._torch.float64)
+    def number(self, value: Any) -> Any:
+        return self._torch.tensor(float(value), dtype=self._torch.float64)
 
     def plain(self, value: Any) -> Any:
         return value.detach().numpy()
@@ -166,8 +166,8 @@ class OnTorch:
     def multiply(self, a: Any, b: Any) -> Any:
         return a * b
 
-    def power(self, a: Any, exponent: float) -> Any:
-        return a**exponent
+    def power(self, a: Any, exponent: Any) -> Any:
+        return a ** float(exponent)
 
     def known(self, name: str) -> bool:
         return name in self._functions

@@ -66,12 +66,16 @@ class Walker:
         return self._sizes[size]
 
     def number(self, value: Any) -> float:
+        return float(self.exact(value))
+
+    def exact(self, value: Any) -> Any:
+        """A coefficient with the sizes put in: int, Fraction, float or a SymPy number."""
         if not isinstance(value, sp.Basic):
-            return float(value)
+            return value
         found = to_sympy(value).xreplace({s: sp.Integer(n) for s, n in self.sizes.items()})
         if found.free_symbols:
             raise DataError(f"the size {', '.join(map(str, found.free_symbols))} is not known from the values given")
-        return float(found)
+        return found
 
     def expr(self, expr: Expr) -> Var:
         """The value of an expression; axes: its open letters by name, then its shape."""

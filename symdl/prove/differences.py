@@ -1,0 +1,216 @@
+"""Central differences with many digits: derivatives from nothing but values.
+
+With 150 digits and a step of 1e-50 the central difference has an error of about 1e-100 of the size of the loss and its third derivative: what it says is the
+derivative to 50 digits and more, unless a kink stands at the point. A kink shows: the differences to the left and to the right are not the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from symdl.errors import UnsupportedError
+from symdl.expr.tensor import Expr
+from symdl.graph import node as kinds
+from symdl.graph.walk import topological
+from symdl.prove.arrays import Carrier
+from symdl.prove.numeric import Walker, bind_sizes
+from symdl.prove.tape import Tape
+
+DIGITS = 150
+STEP = 50
+#: Left and right differences that lie further apart, relative to themselves or to the loss, stand at a kink.
+SMOOTH, FLAT = mpmath.mpf(10) ** -25, mpmath.mpf(10) ** -30
+#: What is smaller, relative to the loss, is lost in the differences.
+BLIND = 1e-90
+
+
+def _each(function: Callable[..., Any], count: int = 1) -> Callable[..., Any]:
+    made = np.frompyfunc(function, count, 1)
+    return lambda *args: np.asarray(made(*args), dtype=object)
+
+
+def _sign(z: Any) -> Any:
+    return mpmath.sign(z)
+
+
+class Digits:
+    """mpmath's numbers in NumPy's object arrays."""
+
+    xp = np
+
+    def __init__(self) -> None:
+        zero, one, two = mpmath.mpf(0), mpmath.mpf(1), mpmath.mpf(2)
+        self.functions: dict[str, Callable[..., Any]] = {
+            **{n: _each(getattr(mpmath, n)) for n in ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf", "expm1")},
+            "log": _each(lambda z: mpmath.log(z) if z > 0 else mpmath.nan),
+            "log1p": _each(lambda z: mpmath.log1p(z) if z > -1 else mpmath.nan),
+            "arctan": _each(mpmath.atan),
+            "abs": _each(abs),
+            "sign": _each(_sign),
+            "positive": _each(lambda z: one if z > 0 else zero),
+            "step": _each(lambda z: one if z > 0 else zero if z < 0 else mpmath.nan),
+            "iszero": _each(lambda z: one if z == 0 else zero),
+            "where": _each(lambda c, a, b: a if c > 0 else b, 3),
+            "sigmoid": _each(lambda z: one / (one + mpmath.exp(-z))),
+            "softplus": _each(lambda z: mpmath.log1p(mpmath.exp(-abs(z))) + max(z, zero)),
+            "relu": _each(lambda z: max(z, zero)),
+            "silu": _each(lambda z: z / (one + mpmath.exp(-z))),
+            "gelu": _each(lambda z: z * mpmath.erfc(-z / mpmath.sqrt(two)) / two),
+            "minimum": _each(min, 2),
+            "maximum": _each(max, 2),
+            "pow": _each(lambda a, b: mpmath.power(a, b) if a > 0 else mpmath.nan, 2),
+        }
+
+    def number(self, value: Any) -> Any:
+        out = np.empty((), dtype=object)
+        out[()] = _exact(value)
+        return out
+
+    def array(self, value: Any) -> Any:
+        out = np.empty(np.shape(value), dtype=object)
+        out[...] = np.vectorize(mpmath.mpf, otypes=[object])(np.asarray(value)) if np.size(value) else value
+        return out
+
+    def plain(self, value: Any) -> Any:
+        return np.vectorize(float, otypes=[float])(value) if np.size(value) else np.zeros(np.shape(value))
+
+    def power(self, a: Any, exponent: Any) -> Any:
+        e = _exact(exponent)
+        whole = int(e) if mpmath.isint(e) else None
+        return _each(lambda x: _whole_power(x, whole) if whole is not None else mpmath.power(x, e) if x > 0 else mpmath.nan if x < 0 or e < 0 else x)(a)
+
+    def chosen(self, mask: Any, a: Any, b: Any) -> Any:
+        return np.where(mask, a, b)
+
+    def maximum(self, a: Any, axes: tuple[int, ...]) -> Any:
+        return np.asarray(np.maximum.reduce(a, axis=axes), dtype=object)
+
+    def logsumexp(self, a: Any, axes: tuple[int, ...]) -> Any:
+        top = np.maximum.reduce(a, axis=axes, keepdims=True)
+        total = np.sum(self.functions["exp"](a - top), axis=axes, keepdims=True)
+        return np.asarray(np.squeeze(self.functions["log"](total) + top, axis=axes), dtype=object)
+
+    def matrix(self, kind: str, a: Any) -> Any:
+        inverse, det = eliminated(a)
+        if kind == "inv":
+            return inverse
+        return self.number(det) if kind == "det" else self.functions["log"](self.number(det))
+
+
+def _whole_power(x: Any, exponent: int) -> Any:
+    return mpmath.nan if x == 0 and exponent < 0 else x**exponent
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, (Fraction, sp.Rational)):
+        return mpmath.mpf(int(value.numerator)) / int(value.denominator)
+    if isinstance(value, sp.Basic):
+        return mpmath.mpf(sp.N(value, DIGITS + 10)._to_mpmath(mpmath.mp.prec))  # type: ignore[attr-defined]
+    return mpmath.mpf(value)
+
+
+def eliminated(a: Any) -> tuple[Any, Any]:
+    """Inverse and determinant of a matrix of objects, by Gauss and Jordan with the largest pivots.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        When it is singular.
+    """
+    size = len(a)
+    work = np.concatenate([a, Digits().array(np.eye(size))], axis=1)
+    det = mpmath.mpf(1)
+    for k in range(size):
+        pivot = max(range(k, size), key=lambda row, k=k: abs(work[row, k]))
+        if work[pivot, k] == 0:
+            raise np.linalg.LinAlgError("a singular matrix")
+        if pivot != k:
+            work[[k, pivot]] = work[[pivot, k]]
+            det = -det
+        det *= work[k, k]
+        work[k] = work[k] / work[k, k]
+        for row in range(size):
+            if row != k:
+                work[row] = work[row] - work[row, k] * work[k]
+    return work[:, size:], det
+
+
+class Differences:
+    """The value of an expression near a point.
+
+    Parameters
+    ----------
+    exprs : sequence of Expr
+        What tells the sizes: loss, claim, and what is differentiated by.
+    values : mapping
+        Name -> array.
+    """
+
+    def __init__(self, exprs: Sequence[Expr], values: Mapping[str, Any]) -> None:
+        self.values = values
+        self.sizes = Walker(Tape(), values, bind_sizes(topological([e.node for e in exprs]), values))
+        self.field = Digits()
+
+    def value(self, expr: Expr, moved: Expr | None = None, by: Any = None) -> Any:
+        """The value; with ``moved``, an input or a named result, plus ``by``. Within :func:`mpmath.workdps`."""
+        walk = Carrier(self.field, self.values, self.sizes)
+        if moved is None:
+            return walk.value(expr)
+        at = self.base(moved) + by
+        if moved.node.op == kinds.INPUT:
+            walk.leaves[moved.node.attr.name] = at
+        else:
+            walk.done[moved.node] = at
+        return walk.value(expr)
+
+    def base(self, wrt: Expr) -> Any:
+        """The whole input or named result as it stands."""
+        from symdl.expr.tensor import of_node
+
+        return Carrier(self.field, self.values, self.sizes).value(of_node(wrt.node))
+
+    def along(self, loss: Expr, wrt: Expr, direction: Any) -> Any:
+        """The derivative along a direction of wrt's shape, an array of loss's shape.
+
+        Raises
+        ------
+        UnsupportedError
+            At a kink.
+        """
+        step = mpmath.mpf(10) ** -STEP
+        low, here, high = (np.asarray(self.value(loss, wrt, direction * (k * step)), dtype=object) for k in (-1, 0, 1))
+        left, right = (here - low) / step, (high - here) / step
+        if np.any(abs(right - left) > SMOOTH * (abs(left) + abs(right)) + FLAT * (1 + abs(here))):
+            raise UnsupportedError("a kink, or a jump, at the point")
+        return (left + right) / 2
+
+
+def difference_gradient(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Gradients by name, rounded to floats, and how much they may be wrong.
+
+    Raises
+    ------
+    UnsupportedError
+        At a kink, or for what has no value there.
+    """
+    found, room = {}, {}
+    with mpmath.workdps(DIGITS):
+        near = Differences([loss, *wrt], values)
+        size = np.max(np.abs(near.field.plain(near.value(loss))), initial=1.0)
+        for one in wrt:
+            shape = near.base(one).shape
+            columns = []
+            for at in np.ndindex(*shape):
+                direction = near.field.array(np.zeros(shape))
+                direction[at] = mpmath.mpf(1)
+                columns.append(near.field.plain(near.along(loss, one, direction)))
+            out = np.moveaxis(np.array(columns), 0, -1) if columns else np.zeros((0,))
+            found[str(one.node.name)] = out.reshape((*out.shape[:-1], *shape))
+            room[str(one.node.name)] = np.full(found[str(one.node.name)].shape, BLIND * size)
+    return found, room
