@@ -109,7 +109,7 @@ def test_sums_of_letters_run_as_far_as_they_fit():
     at = rng.normal(size=5)
     assert sd.evaluate(pairs, x=at) == pytest.approx(at[1:] @ at[:-1])
     np.testing.assert_allclose(sd.evaluate(sd.grad(pairs, x), x=at), np.r_[at[1:], 0] + np.r_[0, at[:-1]])
-    assert str(sd.grad(pairs, x)) == "x[i - 1] + x[i + 1]"
+    assert str(sd.grad(pairs, x)) in ("x[i - 1] + x[i + 1]", "x[i + 1] + x[i - 1]")
     a, b = sd.indices("a b", n - k + 1, k)
     assert sd.sum(w[b] * x[a + b], b).open == {a: n - k + 1}
 
