@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import math
+import random
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symdl as sd
+from symdl.diff import naming
 from symdl.diff import scalars as sweeping
 from symdl.errors import SymdlError
 from symdl.graph import build, scalars
 from symdl.graph import node as kinds
+from symdl.graph.walk import topological
 
 INPUTS = [sd.tensor(f"x{k}").term for k in range(4)] + [sd.sum(sd.tensor("v", 3) * sd.tensor("u", 3)).term, sd.tensor("v", 3)[1].term]
 COEFS = st.sampled_from([0, 1, -1, 2, -3, Fraction(1, 2)])
@@ -132,3 +138,92 @@ def test_a_deep_chain_is_taken_down_without_recursion():
     del y
     gc.collect()
     assert len(kinds._table) <= before - 200_000
+
+
+# --- cost in proportion to size -----------------------------------------------------------------------------------
+
+
+def _size(gradients):
+    return len(topological(g.node for g in gradients.values()))
+
+
+def _random(n, seed=1):
+    draw = random.Random(seed)
+    nodes = [sd.tensor(f"r{k}") for k in range(10)]
+    for _ in range(n):
+        what = draw.choice(["+", "*", "/", "sin", "exp", "sigmoid"])
+        a, b = (nodes[-1 - draw.randrange(min(50, len(nodes)))] for _ in range(2))
+        made = {"+": lambda: a + b, "*": lambda: a * b, "/": lambda: a / (1 + b * b), "sin": lambda: sd.sin(a)}  # noqa: B023
+        nodes.append(made[what]() if what in made else getattr(sd, what)(-a * a if what == "exp" else a))
+    total = nodes[-1]
+    for node in nodes[-50:-1]:
+        total = total + node
+    return total, [x for x in nodes[:10] if x.name in total.inputs]
+
+
+@pytest.mark.parametrize("make", ["chain", "random"])
+def test_a_gradient_has_nodes_in_proportion(make):
+    sizes = []
+    for n in (500, 4000):
+        if make == "random":
+            loss, wrt = _random(n)
+        else:
+            loss = sd.tensor("x")
+            wrt = [loss]
+            for _ in range(n):
+                loss = sd.sigmoid(loss)
+        sizes.append(_size(sd.grad(loss, wrt)) / len(topological([loss.node])))
+    assert sizes[1] < 6 and sizes[1] < 1.3 * sizes[0]
+
+
+def test_a_hundred_thousand_nodes():
+    loss, wrt = _random(70_000)
+    d = sd.derive(loss, wrt)
+    assert len(topological([loss.node])) > 100_000 > _size(d.gradients) / 6
+    assert all(d[x].node.op != kinds.CONST for x in wrt)
+    small = sd.grad(sd.let("deep", loss) ** 2 * wrt[0], "deep")
+    assert "deep" in str(small)
+
+
+def test_a_sum_of_many_addends_and_a_value_used_often():
+    """A neuron of five thousand inputs that share a weight: one adjoint has five thousand parts."""
+    w = sd.tensor("w")
+    xs = [sd.tensor(f"x{k}") for k in range(5000)]
+    total = w * xs[0]
+    for x in xs[1:]:
+        total = total + sd.sin(w * x)
+    g = sd.grad(sd.sigmoid(total), [w, *xs[:3]])
+    assert _size(g) < 12 * len(xs)
+    values = {f"x{k}": 0.001 * k for k in range(5000)}
+    one, two = (sd.evaluate(total, w=v, **values) for v in (0.3 + 1e-6, 0.3 - 1e-6))
+    at = 1 / (1 + math.exp(-sd.evaluate(total, w=0.3, **values)))
+    assert float(sd.evaluate(g["w"], w=0.3, **values)) == pytest.approx(at * (1 - at) * (one - two) / 2e-6, rel=1e-4, abs=1e-12)
+
+
+def test_thousands_of_targets_are_differentiated_and_run():
+    ws = [sd.tensor(f"w{k}") for k in range(3000)]
+    total = sd.sin(ws[0])
+    for a, b in itertools.pairwise(ws):
+        total = total + sd.tanh(a * b)
+    run = sd.value_and_grad(total, ws)
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=3000)
+    _, found = run(**{f"w{k}": v for k, v in enumerate(values)})
+    slopes = 1 / np.cosh(values[:-1] * values[1:]) ** 2
+    expected = np.concatenate([[np.cos(values[0])], np.zeros(2999)])
+    expected[:-1] += slopes * values[1:]
+    expected[1:] += slopes * values[:-1]
+    assert np.allclose([found[f"w{k}"] for k in range(3000)], expected, rtol=1e-12)
+
+
+def test_a_network_of_many_layers_is_named_in_linear_time(monkeypatch):
+    """Every node is looked at a few times when names are given, however many layers there are."""
+    asked = []
+    plain = naming._composite
+    monkeypatch.setattr(naming, "_composite", lambda node: asked.append(node) or plain(node))
+    loss = sd.tensor("x")
+    for k in range(2000):
+        loss = sd.sigmoid(loss + sd.tensor(f"b{k}"))
+    d = sd.derive(loss, ["b0"])
+    assert len(asked) <= 2100
+    assert sum(name[0] == "z" for name in d.names.values()) == 1999
