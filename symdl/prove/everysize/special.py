@@ -1,4 +1,4 @@
-"""The other functions (sin, cos, erf, arctan, the table's definitions) and matrix functions, as atoms."""
+"""The other functions: sin, cos, erf, arctan as atoms, and all that have a definition in the function table."""
 
 from __future__ import annotations
 
@@ -11,19 +11,15 @@ import sympy as sp
 
 from symdl.functions import BY_CLASS, TABLE
 from symdl.prove.everysize.atom import ONE, Atom, Poly, add_to, is_number, scaled, total_of, whole
-from symdl.prove.everysize.net import canonical_slots
-from symdl.prove.everysize.relations import heaviest
-from symdl.prove.everysize.tower import Tower
-from symdl.prove.stop import Undefined, Unreadable
+from symdl.prove.everysize.matrices import Matrices
+from symdl.prove.stop import Unreadable
 
 
-class Special(Tower):
-    """A tower with all functions of the table, and inverses and determinants."""
+class Special(Matrices):
+    """A ring with all functions of the table, and inverses and determinants."""
 
     def __init__(self, clock: Any) -> None:
         super().__init__(clock)
-        #: Atom of an inverse or determinant -> the size of its matrix.
-        self.matrix_sizes: dict[int, Any] = {}
         self._primitives: dict[str, Callable[..., Poly]] = {
             "exp": self.exp, "log": self.log, "sin": lambda x: self._odd("sin", x), "cos": self.cos, "arctan": lambda x: self._odd("arctan", x),
             "erf": lambda x: self._odd("erf", x), "abs": lambda x: self.times(x, self.sign(x)), "sign": self.sign, "positive": self.step,
@@ -173,80 +169,6 @@ class Special(Tower):
 
     def _gap(self, condition: Any, known: Mapping[Any, Poly]) -> Poly:
         return total_of([(1, self.formula(condition.lhs, known)), (-1, self.formula(condition.rhs, known))])
-
-    # --- matrices ----------------------------------------------------------------------------------------------------
-
-    def inverse(self, poly: Poly, row: int, column: int, size: Any) -> Poly:
-        """The inverse, at labels ``row`` and ``column``, of a matrix given at the same labels."""
-        diagonal = self._diagonal(poly, row, column)
-        if diagonal is not None:
-            return self.mul(self.power(diagonal, -1), self.delta(row, column))
-        if not poly:
-            raise Undefined("the inverse of zero")
-        scale, shared, left = self.content(poly, False)
-        common = {f: e for f, e in shared.items() if row not in f[1] and column not in f[1]}
-        matrix = self.mul(left, {tuple(sorted((f, e) for f, e in shared.items() if f not in common)): 1})
-        inverted = self._inverted(matrix)
-        out = self._inverse_atom(matrix, row, column, size) if inverted is None else inverted
-        return self.reduced(self.times(out, self.power({tuple(sorted(common.items())): scale}, -1)))
-
-    def _diagonal(self, poly: Poly, row: int, column: int) -> Poly | None:
-        """f where the polynomial is f*delta(row, column)."""
-        low, high = min(row, column), max(row, column)
-        out: Poly = {}
-        for mono, c in poly.items():
-            if not mono or mono[0][0] != (0, (low, high)):
-                return None
-            out[mono[1:]] = c
-        return out or None
-
-    def _inverse_atom(self, matrix: Poly, row: int, column: int, size: Any) -> Poly:
-        slotted = canonical_slots(matrix, (), {row, column}, self.place, self.atoms)
-        # Its entry at (i, j) is that of the inverse of the matrix given at (i, j); a transpose swaps both, so slot 0 may count as the row.
-        atom = self.intern("inv", 2, (slotted.terms, (0, 1)), slotted.group)
-        self.matrix_sizes[atom.number] = size
-        self._relate_inverse(atom, dict(slotted.terms), 0, 1, size)
-        return self.factor(atom, slotted.labels)
-
-    def _relate_inverse(self, atom: Atom, matrix: Poly, r: int, c: int, size: Any) -> None:
-        """Sum over j of A[i, j]*inv[j, k] = delta(i, k) and the other way round, solved for one term of A."""
-        slots = tuple(range(atom.rank))
-        naming = [m for m in matrix if {label for f, _ in m for label in f[1]} == set(slots) and m[0][0][0] != 0]
-        if not naming:
-            return
-        lead = heaviest(self, {m: matrix[m] for m in naming})
-        i, j, k = atom.rank, atom.rank + 1, atom.rank + 2
-        for left in (True, False):
-            of = {r: i, c: j} if left else {r: j, c: k}
-            inverse = self.factor(atom, [({r: j, c: k} if left else {r: i, c: j}).get(s, s) for s in slots])
-            whole_sum = {m: self.sum_over(self.mul(self.place({m: 1}, of), inverse), j, size) for m in matrix}
-            (pattern, unit), *more = whole_sum[lead].items()
-            if more:
-                continue
-            value = self.delta(i, k)
-            for m, scale in matrix.items():
-                if m != lead:
-                    add_to(value, whole_sum[m], -scale)
-            self.state(pattern, scaled(value, 1 / (Fraction(matrix[lead]) * unit)))
-
-    def determinant(self, poly: Poly, row: int, column: int, size: Any) -> Poly:
-        """The determinant: a name, its reciprocal for an inverse."""
-        inverted = self._inverted(poly)
-        if inverted is not None:
-            return self.power(self.determinant(inverted, row, column, size), -1)
-        slotted = canonical_slots(poly, (), {row, column}, self.place, self.atoms)
-        atom = self.intern("det", 0, (slotted.terms, size))
-        self.matrix_sizes[atom.number] = size
-        return self.factor(atom, ())
-
-    def _inverted(self, poly: Poly) -> Poly | None:
-        """A where the polynomial is the inverse of A, at the same labels."""
-        if len(poly) != 1 or list(poly.values()) != [1]:
-            return None
-        (mono,) = poly
-        if len(mono) != 1 or mono[0][1] != 1 or self.atoms[mono[0][0][0]].kind != "inv":
-            return None
-        return self.place(dict(self.atoms[mono[0][0][0]].data[0]), dict(enumerate(mono[0][0][1])))
 
 
 @cache
