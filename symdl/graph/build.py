@@ -15,6 +15,7 @@ from symdl.functions import TABLE
 from symdl.graph import node as kinds
 from symdl.graph import scalars, windows
 from symdl.graph.canonical import Renumber, canonical, finish, pair
+from symdl.graph.digits import moves_only
 from symdl.graph.labels import Delta, Label, Term, axis_sizes, fresh, inner_deltas, inner_terms, is_fixed, rename, rename_delta
 from symdl.graph.node import Definition, InputInfo, Node, Product, Reduction, Size, intern
 from symdl.graph.number import Number, is_negative, number, plus, power, times, to_sympy
@@ -237,7 +238,7 @@ def _opens(node: Node, siblings: int) -> bool:
 def _moves_only(node: Node) -> bool:
     """A tensor in other places: a window, a slice, a reshape. Opened, it joins what moves it on."""
     others = sum(not (a.op == kinds.FN and a.attr == "iszero") for a in node.args)
-    return others <= 1 < len(node.args) + (others == 0)
+    return others <= 1 < len(node.args) + (others == 0) or (others < len(node.args) and moves_only(node))
 
 
 def sum_out_deltas(factors: list[Term], deltas: list[Delta], sums: dict[Label, Size]) -> tuple[list[Term], list[Delta]] | None:

@@ -258,7 +258,7 @@ def _counted(equations: list[Affine], used: set[Any], sums: dict[Label, Size]) -
         elsewhere = used | {k for other in equations if other is not equation for k in other.coefs}
         digits = [k for k in equation.coefs if k in sums and k not in elsewhere]
         rest = [k for k in equation.coefs if k not in digits]
-        if len(rest) == 1 and len(digits) > 1 and equation.offset == 0 and _is_count(equation, rest[0], digits):
+        if len(rest) == 1 and len(digits) > 1 and equation.offset == 0 and is_count(equation, rest[0], digits):
             for k in digits:
                 del sums[k]
         else:
@@ -266,7 +266,7 @@ def _counted(equations: list[Affine], used: set[Any], sums: dict[Label, Size]) -
     return kept
 
 
-def _is_count(equation: Affine, whole: Label, digits: list[Label]) -> bool:
+def is_count(equation: Affine, whole: Label, digits: list[Label]) -> bool:
     """Whether the digits are a mixed radix system that counts the positions of ``whole``."""
     return _counts(tuple((equation.coefs[k], equation.sizes[k]) for k in digits), times(-1, equation.coefs[whole]), equation.sizes[whole])
 

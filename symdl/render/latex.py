@@ -417,6 +417,7 @@ _SPECIAL: dict[str, Any] = {
     "norm": lambda tree, inside: Piece(_norm_of(tree.args[0], inside[0].text)),
     "inv": lambda tree, inside: Piece(f"{_group(inside[0], ATOM)}^{{-1}}", POWER),
     "logdet": lambda tree, inside: Piece(rf"\log \det\left({inside[0].text}\right)"),
+    "kron": lambda tree, inside: Piece(rf"{_group(inside[0], POWER)} \otimes {_group(inside[1], POWER)}", PRODUCT),
     "outer": lambda tree, inside: Piece(f"{_group(inside[0], POWER)} {_transposed(tree.args[1], inside[1])}", PRODUCT),
     "eye": lambda tree, inside: Piece(rf"I_{{{sp.latex(sp.sympify(tree.sizes[0]))}}}"),
     "ones": lambda tree, inside: Piece(r"\mathbf{1}" if len(tree.sizes) < 2 else r"\mathbf{1} \mathbf{1}^{\top}", ATOM if len(tree.sizes) < 2 else PRODUCT),
