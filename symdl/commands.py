@@ -62,6 +62,12 @@ def verify(args: argparse.Namespace) -> int:
     import symdl as sd
     from symdl import scripts
 
+    if args.rules:
+        from symdl import shipped
+
+        rules = shipped.report()
+        print(rules)
+        return OK if rules.ok else FAILED
     failed = []
     paths = scripts.find(args.files)
     for path in paths:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -48,13 +49,17 @@ def rules(time_budget: float = 10.0) -> Iterator[Check]:
         arguments = [sp.Symbol(str(s), positive=True) if entry.domain or k else sp.Symbol(str(s), real=True) for k, s in enumerate(symbols)]
         for k, derivative in enumerate(entry.derivatives):
             what = f"{entry.rule}, {name}" + (f" by {arguments[k]}" if entry.nargs > 1 else "")
-            yield _line(what, lambda d=derivative, f=entry.sympy, a=arguments, k=k: check(f(*a), a[k], d(*a), time_budget=time_budget))
+            yield _line(what, partial(_rule, entry.sympy, derivative, arguments, k, time_budget))
+
+
+def _rule(function: Any, derivative: Callable[..., Any], arguments: list[Any], k: int, time_budget: float) -> Verdict:
+    return check(function(*arguments), arguments[k], derivative(*arguments), time_budget=time_budget)
 
 
 def rewrites(time_budget: float = 10.0) -> Iterator[Check]:
     """The identities by which the lowering keeps digits."""
     for identity in identities():
-        yield _line(f"rewrite: {identity.name}", lambda i=identity: prove(i.lhs, i.rhs, time_budget))
+        yield _line(f"rewrite: {identity.name}", partial(prove, identity.lhs, identity.rhs, time_budget))
 
 
 def layers_and_losses(time_budget: float = 10.0) -> Iterator[Check]:
@@ -67,8 +72,7 @@ def layers_and_losses(time_budget: float = 10.0) -> Iterator[Check]:
             yield Check(f"gradient of {sample.name}", "proof", UNKNOWN, note=str(error))
             continue
         for name in sample.wrt:
-            claim = derived.gradients[name]
-            yield _line(f"gradient of {sample.name} by {name}", lambda x=loss, v=name, c=claim: check(x, v, c, time_budget=time_budget))
+            yield _line(f"gradient of {sample.name} by {name}", partial(check, loss, name, derived.gradients[name], time_budget=time_budget))
 
 
 def _input(loss: Expr, name: str) -> Expr:
@@ -116,7 +120,7 @@ def samples() -> list[Sample]:
     pairs: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
         (name, getattr(losses, name), (x, share if name in _SHARES else target)) for name in _PAIRS if hasattr(losses, name)
     ]
-    found += [Sample(name, lambda f=f, a=a: f(*a), ("x",)) for name, f, a in pairs]
+    found += [Sample(name, partial(f, *a), ("x",)) for name, f, a in pairs]
     return found
 
 
