@@ -54,11 +54,11 @@ class Batches:
 
     def __init__(self, data: Mapping[str, Any], cut: list[str], batch: int | None, order: Order, rng: np.random.Generator) -> None:
         self._data = dict(data)
-        self._cut = cut
+        self.cut = cut
         self.count = len(data[cut[0]]) if cut else 1
-        self._size = self.count if batch is None else min(batch, self.count)
-        self._whole = batch is None and order is None
-        self._order = order or "shuffled"
+        self.size = self.count if batch is None else min(batch, self.count)
+        self.whole = batch is None and order is None
+        self._kind = order or "shuffled"
         self._rng = rng
         self._buffers: dict[int, dict[str, Any]] = {}
         if isinstance(order, str) and order not in ORDERS:
@@ -66,35 +66,40 @@ class Batches:
 
     @property
     def per_epoch(self) -> int:
-        return -(-self.count // self._size)
+        return -(-self.count // self.size)
 
     def buffers(self, size: int) -> dict[str, Any]:
         """The arrays in which batches of this size stand."""
         if size not in self._buffers:
-            made = {name: np.empty((size, *self._data[name].shape[1:])) for name in self._cut}
-            self._buffers[size] = self._data if self._whole else self._data | made
+            made = {name: np.empty((size, *self._data[name].shape[1:])) for name in self.cut}
+            self._buffers[size] = self._data if self.whole else self._data | made
         return self._buffers[size]
 
     def epoch(self, number: int) -> Iterator[int]:
         """Fill the buffers batch by batch; gives the batch's size."""
-        if self._whole:
+        if self.whole:
             yield self.count
             return
-        samples = self._samples(number)
-        for start in range(0, len(samples), self._size):
-            chosen = samples[start : start + self._size]
-            into = self.buffers(len(chosen))
-            for name in self._cut:
-                # The numbers are known to be in range; with mode="raise" NumPy would copy once more.
-                self._data[name].take(chosen, 0, into[name], "clip")
+        samples = self.order(number)
+        for start in range(0, len(samples), self.size):
+            chosen = samples[start : start + self.size]
+            self.fill(chosen)
             yield len(chosen)
 
-    def _samples(self, epoch: int) -> np.ndarray:
-        if self._order == "shuffled":
+    def fill(self, chosen: np.ndarray) -> None:
+        """Put these samples into the buffers."""
+        into = self.buffers(len(chosen))
+        for name in self.cut:
+            # The numbers are known to be in range; with mode="raise" NumPy would copy once more.
+            self._data[name].take(chosen, 0, into[name], "clip")
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Sample numbers of an epoch; to be asked for once an epoch, in turn: shuffling goes on."""
+        if self._kind == "shuffled":
             return self._rng.permutation(self.count)
-        if self._order == "given":
+        if self._kind == "given":
             return np.arange(self.count)
-        samples = np.asarray(self._order(epoch))  # type: ignore[operator]
+        samples = np.asarray(self._kind(epoch))  # type: ignore[operator]
         if samples.ndim != 1 or samples.size == 0 or samples.dtype.kind not in "iu" or samples.min() < 0 or samples.max() >= self.count:
             raise DataError(f"train: the order of epoch {epoch} must be a list of sample numbers from 0 to {self.count - 1}")
         return samples

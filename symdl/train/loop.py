@@ -14,10 +14,10 @@ import numpy as np
 
 from symdl.errors import DataError, DomainError, NameError_, missing_extra
 from symdl.lower.compiled import Compiled
-from symdl.lower.flat import Layout
 from symdl.lower.values import as_array
 from symdl.train import checkpoint as checkpoints
 from symdl.train.batches import Batches, Order, sample_axis
+from symdl.train.engines import Diverged, Vector, engine_for
 from symdl.train.methods import method_named
 
 
@@ -33,11 +33,14 @@ class TrainResult:
         One an epoch: the mean of the losses of its batches, each taken before the step that it led to.
     seconds : float
         Wall time, compilation included.
+    backend : str
+        What took the steps; after "numpy, for" the reason why no native loop did although one would have paid.
     """
 
     params: dict[str, Any]
     history: list[float]
     seconds: float
+    backend: str = "numpy"
 
     def __str__(self) -> str:
         shapes = ", ".join(f"{name} {np.shape(value)}" for name, value in self.params.items())
@@ -86,6 +89,7 @@ def fit_loop(
         is a mean over the batch.
     method : {"gd", "momentum", "adam"}
     backend : str
+        "auto" compiles the whole loop (see ``symdl.lower.native``) where a compiler is there and the work is worth it, else NumPy takes the steps.
     seed : int
         Of the order of the samples.
     progress : bool, optional
@@ -108,9 +112,11 @@ def fit_loop(
     """
     started = time.perf_counter()
     _check_settings(lr, epochs, batch, seed)
-    compiled = Compiled([loss, *gradients.values()], backend, labels=["the loss", *(f"the gradient by {n}" for n in gradients)])
+    compiled = Compiled(
+        [loss, *gradients.values()], "numpy" if backend in ("auto", "native") else backend, labels=["the loss", *(f"the gradient by {n}" for n in gradients)]
+    )
     arrays, start = _values(compiled, gradients, params, data)
-    vector = _Vector(start)
+    vector = Vector(start)
     shapes = compiled.shapes
     cut = sample_axis(shapes, set(params), arrays) if batch is not None or order is not None else []
     rng = np.random.default_rng(seed)
@@ -124,72 +130,29 @@ def fit_loop(
             raise DataError("train: resume needs the checkpoint to go on from: give checkpoint=FILE")
         if path.exists():
             checkpoints.load(path, state, layout)
-    programs: dict[int, Callable[[], float]] = {}
+    engine = engine_for(backend, compiled, vector, batches, update, arrays, epochs, path is not None)
+    one_by_one = path is not None or callback is not None
     bar = _bar(progress, state.epoch, epochs)
     with np.errstate(all="ignore"):
         while state.epoch < epochs:
-            total = 0.0
-            for size in batches.epoch(state.epoch):
-                step = programs.get(size)
-                if step is None:
-                    step = programs[size] = _bind(compiled, vector, batches.buffers(size))
-                value = step()
-                if value - value != 0.0:
-                    raise _diverged(state.epoch, lr)
-                total += value
-                update.step(vector.x, vector.g)
+            try:
+                means = engine.run(state.epoch, 1 if one_by_one else epochs - state.epoch)
+            except Diverged as stopped:
+                raise _diverged(state.epoch + len(stopped.args[0]), lr) from None
             if not np.isfinite(vector.x).all():
-                raise _diverged(state.epoch, lr)
-            state.epoch += 1
-            state.history.append(total / batches.per_epoch)
+                raise _diverged(state.epoch + len(means) - 1, lr)
+            state.epoch += len(means)
+            state.history += means
             if path is not None:
                 checkpoints.save(path, state, layout)
             if bar is not None:
                 bar.set_postfix(loss=f"{state.history[-1]:.6g}")
-                bar.update()
+                bar.update(len(means))
             if callback is not None and callback(state.epoch, state.history[-1], vector.values()) is True:
                 break
     if bar is not None:
         bar.close()
-    return TrainResult(vector.values(), state.history, time.perf_counter() - started)
-
-
-class _Vector:
-    """All parameters in one vector x and their gradients in another, g, with views by name: an update is one operation for all."""
-
-    def __init__(self, start: Mapping[str, Any]) -> None:
-        layout = Layout([np.shape(value) for value in start.values()])
-        self.x, self.g = layout.zeros(), layout.zeros()
-        self.params = dict(zip(start, layout.views(self.x), strict=True))
-        self.gradients = dict(zip(start, layout.views(self.g), strict=True))
-        for name, value in start.items():
-            self.params[name][...] = value
-
-    def values(self) -> dict[str, Any]:
-        """Copies by name; floats for scalars."""
-        return {name: view.copy() if view.ndim else float(view) for name, view in self.params.items()}
-
-
-def _bind(compiled: Compiled, vector: _Vector, data: Mapping[str, Any]) -> Callable[[], float]:
-    """A function without arguments: the loss at the present parameters and batch; the gradients go to the vector."""
-    held: dict[str, Any] = dict(data) | vector.params
-    shapes = {name: np.shape(value) for name, value in held.items()}
-    places = list(vector.gradients.values())
-    run = compiled.compile(shapes, [None, *(view if view.ndim else None for view in places)])
-    args = [held[name] for name in compiled.names]
-    scalars = [(k, view) for k, view in enumerate(places, start=1) if not view.ndim]
-    loose = [k for k, a in enumerate(args) if type(a) is np.ndarray and not a.ndim]
-    if not scalars and not loose:
-        return lambda: run(*args)[0]
-
-    def step() -> float:
-        now = [float(a) if k in loose else a for k, a in enumerate(args)]
-        results = run(*now)
-        for k, view in scalars:
-            view[...] = results[k]
-        return results[0]
-
-    return step
+    return TrainResult(vector.values(), state.history, time.perf_counter() - started, engine.name)
 
 
 def _check_settings(lr: Any, epochs: Any, batch: Any, seed: Any) -> None:

@@ -16,10 +16,17 @@ class Method:
     ----------
     memory : dict
         Name -> array of the state between steps, for checkpoints.
+    name : str
+        The key in METHODS; native code has the rule under the same one, with
+    constants : dict
+        its numbers by name.
     """
+
+    name = ""
 
     def __init__(self, size: int, lr: float) -> None:
         self.lr = np.array(lr)
+        self.constants = {"lr": float(lr)}
         self.memory: dict[str, np.ndarray] = {}
 
     def step(self, x: np.ndarray, g: np.ndarray) -> None:
@@ -30,6 +37,8 @@ class Method:
 class GradientDescent(Method):
     """x <- x - lr*g (Cauchy 1847)."""
 
+    name = "gd"
+
     def step(self, x: np.ndarray, g: np.ndarray) -> None:
         np.multiply(g, self.lr, g)
         np.subtract(x, g, x)
@@ -38,9 +47,12 @@ class GradientDescent(Method):
 class Momentum(Method):
     """v <- mu*v + g, x <- x - lr*v (Polyak 1964, in PyTorch's form)."""
 
+    name = "momentum"
+
     def __init__(self, size: int, lr: float, mu: float = 0.9) -> None:
         super().__init__(size, lr)
         _between("mu", mu)
+        self.constants["mu"] = mu
         self._mu = np.array(mu)
         self._v = self.memory["v"] = np.zeros(size)
 
@@ -55,8 +67,11 @@ class Momentum(Method):
 class Adam(Method):
     """Kingma and Ba 2015, algorithm 1."""
 
+    name = "adam"
+
     def __init__(self, size: int, lr: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
         super().__init__(size, lr)
+        self.constants |= {"beta1": beta1, "beta2": beta2, "eps": eps}
         _between("beta1", beta1)
         _between("beta2", beta2)
         if not (math.isfinite(eps) and eps > 0):

@@ -131,6 +131,42 @@ F V f_tanh(V x) {
   V q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3;
   return sel_lt(a, dup(0.625), x * (p / q) + x, sel_lt(x, dup(0.0), -far, far));
 }
+#if defined(__clang__) || __GNUC__ >= 12
+F void turn(const double *const *rows, long at, double *to, long s) { /* eight columns of eight rows, as rows */
+  V a[8], b[8];
+  for (int k = 0; k < 8; k++) a[k] = load(rows[k] + at);
+  for (int k = 0; k < 8; k += 2) b[k] = PICK(a[k], a[k + 1], 0, 8, 2, 10, 4, 12, 6, 14), b[k + 1] = PICK(a[k], a[k + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+  for (int k = 0; k < 8; k += 4)
+    for (int m = k; m < k + 2; m++) a[m] = PICK(b[m], b[m + 2], 0, 1, 8, 9, 4, 5, 12, 13), a[m + 2] = PICK(b[m], b[m + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+  for (int k = 0; k < 4; k++) {
+    store(to + k * s, PICK(a[k], a[k + 4], 0, 1, 2, 3, 8, 9, 10, 11));
+    store(to + (k + 4) * s, PICK(a[k], a[k + 4], 4, 5, 6, 7, 12, 13, 14, 15));
+  }
+}
+#else
+F void turn(const double *const *rows, long at, double *to, long s) {
+  for (int k = 0; k < 8; k++) for (int r = 0; r < 8; r++) to[k * s + r] = rows[r][at + k];
+}
+#endif
+static void rows_of(const double *from, const long long *order, long rows, long size, double *to) {
+  for (long r = 0; r < rows; r++, to += size) {
+    const double *row = from + order[r] * size;
+    long k = 0;
+    for (; k + 8 <= size; k += 8) store(to + k, load(row + k));
+    for (; k < size; k++) to[k] = row[k];
+  }
+}
+static void columns_of(const double *from, const long long *order, long rows, long size, double *to, long s) {
+  long r = 0;
+  for (; r + 8 <= rows; r += 8) {
+    const double *row[8];
+    for (int m = 0; m < 8; m++) row[m] = from + order[r + m] * size;
+    long k = 0;
+    for (; k + 8 <= size; k += 8) turn(row, k, to + k * s + r, s);
+    for (; k < size; k++) for (int m = 0; m < 8; m++) to[k * s + r + m] = row[m][k];
+  }
+  for (; r < rows; r++) for (long k = 0; k < size; k++) to[k * s + r] = from[order[r] * size + k];
+}
 #define LIBM(name, call) F V name(V a) { for (int k = 0; k < 8; k++) a[k] = call(a[k]); return a; }
 LIBM(f_sin, __builtin_sin) LIBM(f_cos, __builtin_cos) LIBM(f_tan, __builtin_tan) LIBM(f_arctan, __builtin_atan)
 LIBM(f_sinh, __builtin_sinh) LIBM(f_cosh, __builtin_cosh) LIBM(f_erf, __builtin_erf) LIBM(f_erfc, __builtin_erfc)

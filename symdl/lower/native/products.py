@@ -76,7 +76,7 @@ def _across(p: Product, kernel: str) -> Choice:
         copies.append("b")
         cost += p.b.cost * p.k * p.n
     if p.c.column != 1 and p.n > 1:
-        cost += (1.5 if p.update is None else 3.0) * p.m * p.n
+        cost += (1.5 if p.update is None else 5.0) * p.m * p.n
     if kernel == "mirrored":
         copies = ["a" for _ in copies]
     return Choice(kernel, cost, tuple(copies))
@@ -84,7 +84,7 @@ def _across(p: Product, kernel: str) -> Choice:
 
 def _along(p: Product) -> Choice:
     outputs = p.m * p.n
-    copies, cost = [], 1.6 * outputs * _vectors(p.k) + 3.0 * outputs
+    copies, cost = [], 1.4 * outputs * _vectors(p.k) + 3.0 * outputs
     if p.a.column != 1 and p.k > 1:
         copies.append("a")
         cost += p.a.cost * p.m * p.k
@@ -120,7 +120,7 @@ def across(p: Product) -> list[str]:
     """Lines of C for the kernel with vectors along the columns."""
     vectors = _vectors(p.n)
     high, wide = tile(p.m, vectors)
-    lines = ["{", f"const double *restrict a = {p.a.pointer}, *restrict b = {p.b.pointer}; double *restrict c = {p.c.pointer};"]
+    lines = ["{", f"const double *restrict ma = {p.a.pointer}, *restrict mb = {p.b.pointer}; double *restrict mc = {p.c.pointer};"]
     tail = p.n % LANES
     full = vectors // wide * wide
     ends_clean = tail == 0 or vectors % wide != 0  # the last vector, which is short, stands in no full column of tiles
@@ -150,7 +150,7 @@ def _tile(p: Product, high: int, wide: int, short: int) -> list[str]:
 
     names = [[f"t{r}_{w}" for w in range(wide)] for r in range(high)]
     lines = ["V " + ", ".join(f"{n} = dup(0.0)" for row in names for n in row) + ";"]
-    lines.append(f"const double *x = a + i*{p.a.row}, *y = b + j*{p.b.column};")
+    lines.append(f"const double *x = ma + i*{p.a.row}, *y = mb + j*{p.b.column};")
     unroll = "#pragma GCC unroll 2" if high * wide <= 12 else "#pragma GCC unroll 1"
     if p.k > 1:
         lines += [unroll, f"for (long k = 0; k < {p.k}; k++, x += {p.a.column}, y += {p.b.row}) {{"]
@@ -162,7 +162,7 @@ def _tile(p: Product, high: int, wide: int, short: int) -> list[str]:
         lines.append(f"{{ V z = dup(x[{r * p.a.row}]); " + " ".join(f"{names[r][w]} += z * y{w};" for w in range(wide)) + " }")
     lines.append("}")
     stride = p.c.column if p.n > 1 else 1
-    lines.append(f"double *to = c + i*{p.c.row} + j*{stride};")
+    lines.append(f"double *to = mc + i*{p.c.row} + j*{stride};")
     for r in range(high):
         for w in range(wide):
             lines.append(_store(f"to + {r * p.c.row + w * LANES * stride}", stride, partial(w), names[r][w], p.update))
@@ -191,7 +191,7 @@ def along(p: Product) -> list[str]:
     results = [(i, j) for i in range(p.m) for j in range(p.n)]
     results.sort(key=lambda r: r[0] * p.c.row + r[1] * p.c.column)
     size = max(LANES, registers() // LANES * LANES)
-    lines = ["{", f"const double *restrict a = {p.a.pointer}, *restrict b = {p.b.pointer}; double *restrict c = {p.c.pointer};"]
+    lines = ["{", f"const double *restrict ma = {p.a.pointer}, *restrict mb = {p.b.pointer}; double *restrict mc = {p.c.pointer};"]
     for start in range(0, len(results), size):
         lines += _group(p, results[start : start + size])
     return [*lines, "}"]
@@ -205,8 +205,8 @@ def _group(p: Product, results: list[tuple[int, int]]) -> list[str]:
         if start == stop or not count:
             continue
         lines.append(f"for (long k = {start}; k < {stop}; k += {LANES}) {{")
-        lines += [f"V a{i} = {_load(f'a + {i * p.a.row} + k', count, 1)};" for i in rows]
-        lines += [f"V b{j} = {_load(f'b + {j * p.b.column} + k', count, 1)};" for j in columns]
+        lines += [f"V a{i} = {_load(f'ma + {i * p.a.row} + k', count, 1)};" for i in rows]
+        lines += [f"V b{j} = {_load(f'mb + {j * p.b.column} + k', count, 1)};" for j in columns]
         lines += [f"s{q} += a{i} * b{j};" for q, (i, j) in enumerate(results)]
         lines.append("}")
     for start in range(0, len(results), LANES):
@@ -214,13 +214,13 @@ def _group(p: Product, results: list[tuple[int, int]]) -> list[str]:
         args = [f"s{start + q}" if q < len(part) else "dup(0.0)" for q in range(LANES)]
         places = [i * p.c.row + j * p.c.column for i, j in part]
         if len(part) == 1:
-            lines.append(f"c[{places[0]}] = {f'c[{places[0]}] - {p.update} * ' if p.update else ''}total({args[0]});")
+            lines.append(f"mc[{places[0]}] = {f'mc[{places[0]}] - {p.update} * ' if p.update else ''}total({args[0]});")
             continue
         lines.append(f"{{ V r = totals({', '.join(args)});")
         if places == list(range(places[0], places[0] + len(part))):
-            lines.append(_store(f"c + {places[0]}", 1, len(part), "r", p.update))
+            lines.append(_store(f"mc + {places[0]}", 1, len(part), "r", p.update))
         else:
-            lines += [f"c[{at}] = {f'c[{at}] - {p.update} * ' if p.update else ''}r[{q}];" for q, at in enumerate(places)]
+            lines += [f"mc[{at}] = {f'mc[{at}] - {p.update} * ' if p.update else ''}r[{q}];" for q, at in enumerate(places)]
         lines.append("}")
     return [*lines, "}"]
 

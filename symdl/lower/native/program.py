@@ -46,6 +46,8 @@ class Builder:
         C, in the order of computation; ``parts`` holds where each step's lines begin and what the step is.
     cost : float
         Estimated vector operations.
+    late_from : int or None
+        The line from which parameters are moved.
     """
 
     def __init__(self, program: Program, frame: Frame, samples: Mapping[int, int]) -> None:
@@ -55,6 +57,7 @@ class Builder:
         self.parts: list[tuple[int, str]] = []
         self.helpers: dict[str, str] = {}
         self.cost = 0.0
+        self.late_from: int | None = None
         self.orders = {n: _order(len(step.shape), samples.get(n)) for n, step in enumerate(self.code)}
         self._places: dict[int, Place] = {}
         self._copies: dict[tuple[str, int, tuple[int, ...], tuple[int, ...]], Place] = {}
@@ -66,6 +69,8 @@ class Builder:
     def run(self) -> None:
         """Write all steps, and the copies of results that stand elsewhere."""
         for step in self._steps:
+            if self.late_from is None and isinstance(step, Single) and step.number in self._late:
+                self.late_from = len(self.lines)
             if isinstance(step, Loop):
                 self._loop(step)
             else:
@@ -100,10 +105,9 @@ class Builder:
     def _found(self, number: int) -> Place:
         step = self.code[number]
         if step.op == "input":
-            place = self.frame.input(number)
             order = self.orders[number]
-            if order != tuple(range(len(order))):
-                place = self.frame.laid(number, order) or place
+            laid = self.frame.laid(number, order) if order != tuple(range(len(order))) else None
+            place = laid or self.frame.input(number)
             self._inputs[place.base] = number
             return place
         if step.op in ("table", "ones"):
@@ -147,10 +151,10 @@ class Builder:
         number = self._inputs.get(place.base)
         if number is None or len(place.shape) != 2 or place.offset or sorted(place.shape) != sorted(self.code[number].shape):
             return None
-        own = self.frame.input(number)
+        own = self.code[number].shape
         turned = place.strides[0] < place.strides[1]
         axes = (1, 0) if (turned != (self.orders[number] == (1, 0))) else (0, 1)  # axis of the place -> axis of the input
-        if place.shape != tuple(own.shape[a] for a in axes):
+        if place.shape != tuple(own[a] for a in axes):
             return None
         laid = self.frame.laid(number, tuple(axes[a] for a in order))
         return None if laid is None else replace(laid, shape=place.shape, strides=tuple(laid.strides[a] for a in axes))
@@ -251,7 +255,9 @@ class Builder:
         if step.op == "pow":
             if step.attr == -1.0:
                 return [f"c[{n}] = 1.0 / {args[0]};"]
-            return [f"c[{n}] = {' * '.join(args * int(step.attr))};" if step.attr in (2.0, 3.0, 4.0) else f"c[{n}] = __builtin_pow({args[0]}, {digits(step.attr)});"]
+            return [
+                f"c[{n}] = {' * '.join(args * int(step.attr))};" if step.attr in (2.0, 3.0, 4.0) else f"c[{n}] = __builtin_pow({args[0]}, {digits(step.attr)});"
+            ]
         vectors = [f"dup({a})" for a in args]
         if step.op == "call":
             return [f"c[{n}] = first({table_function(step.attr, vectors, self.helpers)});"]
@@ -275,7 +281,9 @@ class Builder:
         target = self.place(n) if update is None else update[0]
         strides = iter(target.strides)
         row, column = (next(strides) if len(self.code[_ref(x)].shape) == 2 else 0 for x in step.args)
-        product = Product(a.shape[0], b.shape[1], a.shape[1], self._as_matrix(a), self._as_matrix(b), Matrix(target.pointer(), row, column), update and update[1])
+        product = Product(
+            a.shape[0], b.shape[1], a.shape[1], self._as_matrix(a), self._as_matrix(b), Matrix(target.pointer(), row, column), update and update[1]
+        )
         self._multiply(n, product, a, b)
 
     def _as_matrix(self, place: Place) -> Matrix:
@@ -321,7 +329,9 @@ class Builder:
             return (111, max(s.row, columns)) if s.column == 1 else (112, max(s.column, rows))
 
         (ta, lda), (tb, ldb) = side(p.a, p.m, p.k), side(p.b, p.k, p.n)
-        kind = f"(void (*)(int, int, int, {', '.join([integer] * 3)}, double, const double *, {integer}, const double *, {integer}, double, double *, {integer}))"
+        kind = (
+            f"(void (*)(int, int, int, {', '.join([integer] * 3)}, double, const double *, {integer}, const double *, {integer}, double, double *, {integer}))"
+        )
         alpha, beta = (f"-({p.update})", "1.0") if p.update else ("1.0", "0.0")
         call = f"101, {ta}, {tb}, {p.m}, {p.n}, {p.k}, {alpha}, {p.a.pointer}, {lda}, {p.b.pointer}, {ldb}, {beta}, {p.c.pointer}, {p.c.row}"
         return [f"(({kind}{self.memory.pointer('blas')}))({call});"]

@@ -34,7 +34,10 @@ def reduction(kind: str, source: Place, gone: Sequence[int], target: Place) -> l
 def _across(kind: str, length: int, over: list[tuple[int, int]], where: str, to: str) -> list[str]:
     """Vectors along an axis that stays."""
     lines: list[str] = []
-    for count, i, head in ((LANES, "i", f"for (long i = 0; i < {length // LANES * LANES}; i += {LANES}) {{"), (length % LANES, str(length // LANES * LANES), "{")):
+    for count, i, head in (
+        (LANES, "i", f"for (long i = 0; i < {length // LANES * LANES}; i += {LANES}) {{"),
+        (length % LANES, str(length // LANES * LANES), "{"),
+    ):
         if not count or (count == LANES and length < LANES):
             continue
         lines += [head, f"V s = {_START[kind]};"]

@@ -1,0 +1,296 @@
+"""A whole training loop as one C function: batches gathered, forward, backward, update, step after step without Python."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from symdl.errors import UnsupportedError
+from symdl.lower.native.backend import aligned, pointers
+from symdl.lower.native.frame import Memory
+from symdl.lower.native.functions import number as digits
+from symdl.lower.native.loops import Nest, nest
+from symdl.lower.native.places import Place, dense, extent
+from symdl.lower.native.prepare import prepared, sample_axes
+from symdl.lower.native.program import Builder
+from symdl.lower.native.show import shown
+from symdl.lower.native.source import file, pieces
+from symdl.lower.native.toolchain import library
+from symdl.lower.native.updates import UPDATES
+from symdl.lower.program import Program, Ref
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An update rule: its name in UPDATES, its constants, and the arrays it keeps between steps."""
+
+    name: str
+    constants: Mapping[str, float]
+    memory: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a loop is made for.
+
+    Attributes
+    ----------
+    program : Program
+        Outputs: the loss, then a gradient for every parameter.
+    params : mapping
+        Name -> its offset in the vector of all parameters, and its shape; in the order of the gradients.
+    data : mapping
+        Name -> array (float for a scalar), all samples.
+    cut : frozenset of str
+        Data tensors of which a step sees some rows. Empty: every step sees all.
+    samples : frozenset of str
+        Data tensors whose first axis counts samples.
+    rows : int
+        Samples a step.
+    rule : Rule
+    """
+
+    program: Program
+    params: Mapping[str, tuple[int, tuple[int, ...]]]
+    data: Mapping[str, Any]
+    cut: frozenset[str]
+    samples: frozenset[str]
+    rows: int
+    rule: Rule
+
+
+@dataclass
+class LoopFrame:
+    """Parameters in the vector x, gradients in g, data outside or gathered, see ``symdl.lower.native.frame.Frame``."""
+
+    setting: Setting
+    program: Program
+    fused: dict[int, str]  # gradients by which parameters are moved at once -> the parameter
+    gradients: dict[int, str]  # the other gradients -> the parameter
+    rate: str
+    memory: Memory = field(default_factory=Memory)
+    copy_cost: dict[int, float] = field(default_factory=dict)
+    before: list[str] = field(default_factory=list)
+    gather: list[str] = field(default_factory=list)
+    cost: float = 0.0
+    _laid: dict[tuple[int, tuple[int, ...]], Place] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for number, (name, _) in enumerate(self.program.inputs):
+            if name in self.setting.data:
+                self.copy_cost[number] = 0.7 if name in self.setting.cut else 0.0
+
+    def parameter(self, name: str, vector: str) -> Place:
+        offset, shape = self.setting.params[name]
+        return Place(self.memory.pointer((vector,)), offset, shape, dense(shape, range(len(shape))))
+
+    def input(self, number: int) -> Place:
+        name, shape = self.program.inputs[number]
+        if name in self.setting.params:
+            return self.parameter(name, "x")
+        straight = tuple(range(len(shape)))
+        if name in self.setting.cut:
+            return self._gathered(number, straight)
+        return Place(self.memory.pointer(("data", name)), 0, shape, dense(shape, straight))
+
+    def laid(self, number: int, order: tuple[int, ...]) -> Place | None:
+        name, shape = self.program.inputs[number]
+        if name in self.setting.params:
+            return None
+        if order == tuple(range(len(shape))):
+            return self.input(number)
+        if name in self.setting.cut:
+            return self._gathered(number, order) if order == (*range(1, len(shape)), 0) else None
+        key = (number, order)
+        if key not in self._laid:
+            strides = dense(shape, order, pad=True)
+            place = Place(self.memory.buffer(extent(shape, strides)), 0, shape, strides)
+            self.before += nest(Nest(shape, order, {"a": self.input(number)}, [], {"a": place}, []))
+            self._laid[key] = place
+        return self._laid[key]
+
+    def _gathered(self, number: int, order: tuple[int, ...]) -> Place:
+        """Rows of this step, one behind the other or side by side."""
+        key = (number, order)
+        if key not in self._laid:
+            name, shape = self.program.inputs[number]
+            size = math.prod(shape[1:])
+            strides = dense(shape, order, pad=order != tuple(range(len(shape))))
+            place = Place(self.memory.buffer(extent(shape, strides)), 0, shape, strides)
+            source = self.memory.pointer(("data", name))
+            if order == tuple(range(len(shape))):
+                self.gather.append(f"rows_of({source}, order, {shape[0]}, {size}, {place.base});")
+                self.cost += 0.2 * math.prod(shape)
+            else:
+                self.gather.append(f"columns_of({source}, order, {shape[0]}, {size}, {place.base}, {strides[-1]});")
+                self.cost += 0.5 * math.prod(shape)
+            self._laid[key] = place
+        return self._laid[key]
+
+    def result(self, number: int) -> Place | None:
+        return self.parameter(self.gradients[number], "g") if number in self.gradients else None
+
+    def update(self, number: int) -> tuple[Place, str] | None:
+        return (self.parameter(self.fused[number], "x"), self.rate) if number in self.fused else None
+
+
+class NativeLoop:
+    """A compiled training loop. ``print`` shows its plan.
+
+    Parameters
+    ----------
+    setting : Setting
+    vector : array
+        All parameters; moved by ``run``.
+
+    Raises
+    ------
+    UnsupportedError, MissingExtraError
+        When the program has no native form, or there is no compiler.
+    """
+
+    def __init__(self, setting: Setting, vector: np.ndarray) -> None:
+        if setting.rule.name not in UPDATES:
+            raise UnsupportedError(f"native code does not know the method {setting.rule.name}")
+        self._setting = setting
+        self._plan = min((_Plan(setting, lanes) for lanes in (False, True)), key=lambda p: p.cost)
+        self.source = self._plan.source()
+        self._library = library(self.source)
+        self._run = self._library.train
+        self._run.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64, ctypes.c_void_p]
+        self._run.restype = ctypes.c_int64
+        memory = self._plan.frame.memory
+        self._g = np.zeros_like(vector)
+        self._arrays: dict[tuple[str, ...], np.ndarray] = {("x",): vector, ("g",): self._g}
+        self._arrays |= {("memory", name): array for name, array in setting.rule.memory.items()}
+        self._arrays |= {("data", name): array for name, array in setting.data.items() if np.ndim(array)}
+        self._work = aligned(memory.size)
+        self._scalars = self._plan.scalars()
+        for (offset, shape), out in zip(setting.params.values(), self._plan.program.outputs[1:], strict=True):
+            if not isinstance(out.value, Ref):
+                self._g[offset : offset + math.prod(shape)] = out.value
+        self._pointers, self._kept = pointers(memory, lambda key: self._arrays[key])
+        self._addresses = self._work.ctypes.data, ctypes.addressof(self._pointers), self._scalars.ctypes.data
+
+    def run(self, order: np.ndarray | None, steps: int) -> np.ndarray:
+        """Take steps; the losses, each before its step. Fewer than asked: the next loss was not finite, and no step was taken on it.
+
+        Parameters
+        ----------
+        order : array of int64, or None
+            Sample numbers, one step's behind the other's.
+        steps : int
+        """
+        losses = np.empty(steps)
+        rows = None if order is None else np.ascontiguousarray(order, dtype=np.int64)
+        done = self._run(*self._addresses, None if rows is None else rows.ctypes.data, steps, losses.ctypes.data)
+        return losses[:done]
+
+    def __str__(self) -> str:
+        return str(self._plan)
+
+    __repr__ = __str__
+
+
+class _Plan:
+    """One way to lay out the loop: values row by row, or with samples side by side."""
+
+    def __init__(self, setting: Setting, lanes: bool) -> None:
+        self.setting, self.lanes = setting, lanes
+        self.program = program = prepared(setting.program)
+        self._names = list(setting.params)
+        count = len(program.code)
+        self._constants = {name: f"c[{count + k}]" for k, name in enumerate(setting.rule.constants)}
+        fused, plain = self._gradients()
+        self.frame = LoopFrame(setting, program, fused, plain, self._constants["lr"])
+        samples = sample_axes(program, dict.fromkeys(setting.samples, 0)) if lanes else {}
+        self.builder = Builder(program, self.frame, samples)
+        self.builder.run()
+        self.cost = self.builder.cost + self.frame.cost
+
+    def _gradients(self) -> tuple[dict[int, str], dict[int, str]]:
+        """Gradients that are products which nobody else reads, and the others."""
+        outputs = self.program.outputs
+        used = [int(a) for step in self.program.code for a in step.args if isinstance(a, Ref)] + [int(o.value) for o in outputs if isinstance(o.value, Ref)]
+        fused: dict[int, str] = {}
+        plain: dict[int, str] = {}
+        for name, out in zip(self._names, outputs[1:], strict=True):
+            if not isinstance(out.value, Ref) or not out.shape:
+                continue
+            step = self.program.code[out.value]
+            if self.setting.rule.name == "gd" and step.op == "dot" and used.count(int(out.value)) == 1:
+                fused[int(out.value)] = name
+            else:
+                plain.setdefault(int(out.value), name)
+        return fused, plain
+
+    def scalars(self) -> np.ndarray:
+        """The values that ``c`` starts with."""
+        c = np.zeros(len(self.program.code) + len(self._constants))
+        c[len(self.program.code) :] = list(self.setting.rule.constants.values())
+        for number, (name, shape) in enumerate(self.program.inputs):
+            if not shape and name in self.setting.data:
+                c[number] = self.setting.data[name]
+        return c
+
+    def source(self) -> str:
+        builder = self.builder
+        late = len(builder.lines) if builder.late_from is None else builder.late_from
+        first, calls = pieces("forth", builder, 0, late)
+        second, late_calls = pieces("move", builder, late)
+        update = self._update()  # before the pointers are counted
+        x = self.frame.memory.pointer(("x",))
+        begin = [
+            f"c[{n}] = {x}[{self.setting.params[name][0]}];" for n, (name, shape) in enumerate(self.program.inputs) if not shape and name in self.setting.params
+        ]
+        loss = self.program.outputs[0].value
+        value = f"c[{int(loss)}]" if isinstance(loss, Ref) else digits(float(loss))
+        head = "long long train(double *restrict w, double *const *restrict e, double *restrict c, const long long *order, long long steps, double *restrict losses)"
+        lines = [f"{head} {{", *self.frame.before, f"for (long long t = 0; t < steps; t++, order += {self.setting.rows if self.setting.cut else 0}) {{"]
+        lines += [*self.frame.gather, *begin, *calls]
+        lines += [f"losses[t] = {value};", f"if (!({value} - {value} == 0.0)) return t;", *late_calls, *update, "}", "return steps;", "}"]
+        return file(builder.helpers.values(), [*first, *second], "\n".join(lines))
+
+    def _update(self) -> list[str]:
+        """What is left to do after the products that move parameters by themselves."""
+        lines: list[str] = []
+        memory, params = self.frame.memory, self.setting.params
+        moved = set(self.frame.fused.values())
+        g = memory.pointer(("g",))
+        for name, out in zip(self._names, self.program.outputs[1:], strict=True):
+            offset, shape = params[name]
+            if not isinstance(out.value, Ref) or name in moved:
+                continue
+            if not out.shape:
+                lines.append(f"{g}[{offset}] = c[{int(out.value)}];")
+            elif self.frame.gradients[int(out.value)] != name:  # one gradient of two parameters
+                lines += nest(Nest(shape, tuple(range(len(shape))), {"a": self.builder.place(int(out.value))}, [], {"a": self.frame.parameter(name, "g")}, []))
+        rule = UPDATES[self.setting.rule.name]
+        named = {"x": memory.pointer(("x",)), "g": g} | {m: memory.pointer(("memory", m)) for m in self.setting.rule.memory}
+        for start, size in self._stretches(moved):
+            here = {k: f"({p} + {start})" if start else p for k, p in named.items()}
+            lines += ["{", *rule(here, self._constants, size), "}"]
+        return lines
+
+    def _stretches(self, moved: set[str]) -> Sequence[tuple[int, int]]:
+        """Where in the vector parameters are to be moved: from where, how many (whole cache lines)."""
+        found: list[tuple[int, int]] = []
+        for name, (offset, shape) in self.setting.params.items():
+            if name in moved:
+                continue
+            size = -(-math.prod(shape) // 8) * 8
+            if found and sum(found[-1]) == offset:
+                found[-1] = (found[-1][0], found[-1][1] + size)
+            else:
+                found.append((offset, size))
+        return found
+
+    def __str__(self) -> str:
+        way = "samples side by side" if self.lanes else "row by row"
+        moves = ", ".join(f"v{n}" for n in self.frame.fused) or "none"
+        return f"{shown(self.builder)}\nstored {way}; method {self.setting.rule.name}; parameters moved inside the products: {moves}"
