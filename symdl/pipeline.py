@@ -14,6 +14,7 @@ from symdl.diff.targets import Targets
 from symdl.errors import DataError, SymdlError
 from symdl.expr.in_kind import Kind
 from symdl.expr.tensor import Expr
+from symdl.graph.walk import more_than
 from symdl.higher import Blocks, hessian, hvp, jacobian, jvp, key_of, scalar, several, some, vjp
 from symdl.steps.page import Claim, Fact, Page
 from symdl.steps.page import Derived as DerivedBlock
@@ -69,7 +70,14 @@ class Derived(Derivation):
 
         return derivation_text(self)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        if not more_than([self.loss.node], LONG):
+            return str(self)
+        return f"<derivation of d{self.loss_name}/d({', '.join(list(self.wrt)[:5])}{', ...' if len(self.wrt) > 5 else ''}): long; str() writes it out>"
+
+
+#: Derivations of losses of more nodes than this are not shown without being asked for.
+LONG = 2000
 
 
 def derive(loss: Any, wrt: Any, structure: Any = None) -> Derived:

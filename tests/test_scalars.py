@@ -87,7 +87,7 @@ def _loss(steps):
     return total
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(STEPS)
 def test_the_sweep_over_scalars_is_the_general_sweep(steps):
     loss = _loss(steps)
@@ -132,12 +132,12 @@ def test_a_power_of_a_long_product():
 
 def test_a_deep_chain_is_taken_down_without_recursion():
     y = sd.tensor("x_deep")
-    for _ in range(200_000):
+    for _ in range(100_000):
         y = sd.sin(y)
     before = len(kinds._table)
     del y
     gc.collect()
-    assert len(kinds._table) <= before - 200_000
+    assert len(kinds._table) <= before - 100_000
 
 
 # --- cost in proportion to size -----------------------------------------------------------------------------------
@@ -177,10 +177,12 @@ def test_a_gradient_has_nodes_in_proportion(make):
 
 
 def test_a_hundred_thousand_nodes():
-    loss, wrt = _random(70_000)
+    loss, wrt = _random(100_000)
     d = sd.derive(loss, wrt)
-    assert len(topological([loss.node])) > 100_000 > _size(d.gradients) / 6
+    count, made = len(topological([loss.node])), _size(d.gradients)
+    assert 100_000 < count < made < 6 * count
     assert all(d[x].node.op != kinds.CONST for x in wrt)
+    assert len(repr(d)) < 300  # nobody reads it written out
     small = sd.grad(sd.let("deep", loss) ** 2 * wrt[0], "deep")
     assert "deep" in str(small)
 
