@@ -93,6 +93,8 @@ def kronecker_of(node: Node) -> Kronecker | None:
         return None
     side: dict[int, int] = {k: place for d in found.digits.values() for place, k in enumerate(d)}
     links = [{e for e in t.map if e >= 0} for t in found.factors] + [set(d) for d in node.attr.deltas]
+    if any(e < node.rank for joined in links for e in joined):  # what stands on an axis itself is on neither side
+        return None
     for _ in links:  # what hangs together is on one side
         for joined in links:
             here = {side[e] for e in joined if e in side}
