@@ -75,6 +75,7 @@ def _parser() -> Parser:
     _derive(command("derive", "Derive the gradient of a scalar, step by step."))
     _check(command("check", "Decide whether a claimed gradient is right: exit 0 PROVED, 1 REFUTED, 2 UNKNOWN."))
     _verify(command("verify", "Prove and check derivation scripts; all that come with symdl when none is named."))
+    _mutants(command("mutants", "Make right gradients wrong in small ways and count how many of the wrong ones the prover catches."))
     _graph(command("graph", "Values forward and derivatives backward through an expression's graph, and its drawing."))
     _train(command("train", "Fit parameters by gradient descent to data from files."))
     return parser
@@ -105,12 +106,18 @@ def _derive(p: Parser) -> None:
 def _check(p: Parser) -> None:
     _expression(p)
     p.add_argument("--wrt", required=True, metavar="NAME")
-    p.add_argument("--claim", required=True, metavar="EXPR", help="the gradient that is claimed")
+    p.add_argument("--claim", required=True, metavar="EXPR", help="the gradient that is claimed, in the text language or in LaTeX")
 
 
 def _verify(p: Parser) -> None:
     p.add_argument("files", nargs="*", metavar="FILE", help="a script with a function page(), or the name of one that comes with symdl")
     p.add_argument("--rules", action="store_true", help="prove the function table, the rewrites, the layers and the losses instead")
+
+
+def _mutants(p: Parser) -> None:
+    p.add_argument("names", nargs="*", metavar="GRADIENT", help="all of them when none is named")
+    p.add_argument("--quick", action="store_true", help="a few mutants of every gradient")
+    p.add_argument("--seed", type=int, default=0, help="which mutants")
 
 
 def _graph(p: Parser) -> None:

@@ -47,13 +47,19 @@ def _rendered(derived: Any, form: str, lang: str) -> str:
 
 def check(args: argparse.Namespace) -> int:
     import symdl as sd
+    from symdl.expr.tex.reading import looks_like_latex
 
     loss = _expression(args.expr, args)
+    if looks_like_latex(args.claim):
+        return _said(sd.check(loss, args.wrt, args.claim))
     claim = _expression(args.claim, args)
     strange = sorted(set(claim.inputs) - set(loss.inputs) - set(_shapes(args.shape)))
     if strange:  # an undeclared name is a scalar to the parser; in a claim it is a slip of the pen
         raise NameError_(f"the claim mentions {', '.join(strange)}, but the loss does not; it mentions {', '.join(loss.inputs)}")
-    verdict = sd.check(loss, args.wrt, claim)
+    return _said(sd.check(loss, args.wrt, claim))
+
+
+def _said(verdict: Any) -> int:
     print(verdict)
     return {"PROVED": OK, "REFUTED": FAILED}.get(verdict.verdict, UNDECIDED)
 
@@ -77,6 +83,19 @@ def verify(args: argparse.Namespace) -> int:
             failed.append(path.stem)
     print(f"FAILED: {', '.join(failed)}" if failed else f"{len(paths)} of {len(paths)} derivations hold")
     return FAILED if failed else OK
+
+
+def mutants(args: argparse.Namespace) -> int:
+    import sys
+
+    from symdl.mutants import score
+
+    def say(row: Any) -> None:
+        print(f"{row.name}: {row.count(score.CAUGHT)} of {row.different} caught", file=sys.stderr, flush=True)
+
+    found = score.run(args.quick, args.names or None, args.seed, say=say)
+    print(found)
+    return FAILED if not found.ok else OK if found.decided else UNDECIDED
 
 
 def graph(args: argparse.Namespace) -> int:

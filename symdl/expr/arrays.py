@@ -291,10 +291,13 @@ class Arrays:
         return complete(own, forms)
 
     def _matrix(self, node: Node) -> Operand:
-        cost, tree = self._args(node)[0].at((0, 1))
-        if node.attr != "inv":
+        (inner,) = self._args(node)
+        inner.at((0, 1))  # raises where there is no such form
+        if node.attr != "inv":  # the determinant of a transpose is that of the matrix
+            cost, tree = inner.best
             return Operand((), {(): Form(cost, Call(0, node.attr, (tree,)))})
-        return complete((0, 1), {(0, 1): Form(cost, Call(2, "inv", (tree,)))})
+        forms = {order: Form(f.cost, Call(2, "inv", (f.tree,))) for order, f in inner.forms.items() if order in ((0, 1), (1, 0))}
+        return complete((0, 1), forms, outside=True)
 
     def _partial(self, node: Node) -> Operand:
         own = tuple(range(node.rank))
