@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.labels import Term, fresh, is_fixed, rename
-from symdl.graph.node import Node
+from symdl.graph.node import Node, Size
 from symdl.graph.number import Number, times
 
 #: Longer chains are not read.
@@ -56,6 +57,25 @@ def chain_of(node: Node) -> Chain | None:
         links.append(Link(matrix.node, turned))
         waiting.remove(matrix)
         at = matrix.map[0] if turned else matrix.map[1]
+
+
+def chained(coef: Number, links: Sequence[Link], row: Any, column: Any) -> Term:
+    """The product of the links of a chain, in labels for its row and column."""
+    factors: list[Term] = []
+    summed: dict[Any, Size] = {}
+    at = row
+    count = sum(not link.diagonal for link in links)
+    for link in links:
+        if link.diagonal:
+            factors.append(Term(link.node, (at,)))
+            continue
+        count -= 1
+        following = fresh() if count else column
+        if count:
+            summed[following] = link.node.shape[0 if link.turned else 1]
+        factors.append(Term(link.node, (following, at) if link.turned else (at, following)))
+        at = following
+    return build.mul(coef, factors, (), summed)
 
 
 def _flat(node: Node) -> tuple[Number, list[Term]] | None:

@@ -88,23 +88,26 @@ def zero_or_one(node: Node) -> Term | None:
 # --- orthogonal ---------------------------------------------------------------------------------------------------
 
 
-def met(product: Pieces, cancels: Callable[[Term, Term, Any], Delta | None]) -> Pieces | None:
-    """Two factors that meet in a sum over a label which nothing else has, replaced by the delta that their contraction is."""
+def met(product: Pieces, cancels: Callable[[Term, Term, Any], Delta | Term | None]) -> Pieces | None:
+    """Two factors that meet in a sum over a label which nothing else has, replaced by the delta or the matrix that their contraction is."""
     for label in product.summed:
         users = [k for k, f in enumerate(product.factors) if label in f.map]
         if len(users) != 2 or product.uses(label) != 2:
             continue
         first, second = (product.factors[k] for k in users)
-        delta = cancels(first, second, label) or cancels(second, first, label)
-        if delta is not None:
+        found = cancels(first, second, label) or cancels(second, first, label)
+        if found is not None:
             rest = product.without(*users)
             del rest.summed[label]
-            rest.deltas.append(delta)
+            if isinstance(found, Delta):
+                rest.deltas.append(found)
+            else:
+                rest.factors.append(found)
             return rest
     return None
 
 
-def met_anywhere(node: Node, cancels: Callable[[Term, Term, Any], Delta | None]) -> Term | None:
+def met_anywhere(node: Node, cancels: Callable[[Term, Term, Any], Delta | Term | None]) -> Term | None:
     """The same, inside sums of products that stand in the product too."""
     product = pieces(own(node))
     views = [product] + [product.opened(k) for k, f in enumerate(product.factors) if f.node.op == kinds.MUL and f.node.attr.summed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from symdl.diff.shorten.engine import Rewrite
@@ -10,10 +11,14 @@ from symdl.diff.shorten.pieces import own
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Delta, Term
+from symdl.graph.chains import Link, chain_of, chained
+from symdl.graph.labels import rename
 from symdl.graph.node import Node
+from symdl.graph.number import Number
 from symdl.steps.step import Rule
 
 INVERSE = Rule("a matrix times its inverse", r"A^{-1} A = I", "矩阵与其逆之积")
+IN_PART = Rule("inverse of a product", r"(A B)^{-1} A = B^{-1}", "乘积的逆")
 TWICE = Rule("inverse of an inverse", r"(A^{-1})^{-1} = A", "逆的逆")
 DET_INVERSE = Rule("determinant of an inverse", r"\det A^{-1} = 1/\det A", "逆的行列式")
 
@@ -30,6 +35,39 @@ def _cancels(a: Term, b: Term, label: Any) -> Delta | None:
         if a.map[1 - axis] == label == b.map[axis]:
             return Delta(a.map[axis], b.map[1 - axis], a.node.shape[0])
     return None
+
+
+def _cancels_in_part(a: Term, b: Term, label: Any) -> Term | None:
+    """inv(A @ B)[i,k] A[k,j] = inv(B)[i,j], and B[i,k] inv(A @ B)[k,j] = inv(A)[i,j], where all matrices are square."""
+    if not _is_inverse(a.node) or len(b.map) != 2 or b.map.count(label) != 1 or a.map.count(label) != 1:
+        return None
+    chain = chain_of(a.node.args[0])
+    if chain is None or len(chain.links) < 2 or any(len(set(link.node.shape)) > 1 for link in chain.links):
+        return None
+    row, column = a.map
+    first, last = chain.links[0], chain.links[-1]
+    if label == column and first.node is b.node and not first.diagonal and b.map[1 if first.turned else 0] == label:
+        return _inverse_of(chain.coef, chain.links[1:], row, b.map[0 if first.turned else 1])
+    if label == row and last.node is b.node and not last.diagonal and b.map[0 if last.turned else 1] == label:
+        return _inverse_of(chain.coef, chain.links[:-1], b.map[1 if last.turned else 0], column)
+    return None
+
+
+def _inverse_of(coef: Number, links: Sequence[Link], row: Any, column: Any) -> Term | None:
+    """The inverse of a chain."""
+    if all(link.diagonal for link in links):
+        return None
+    inside = chained(coef, links, 0, 1)
+    if sorted(inside.map) != [0, 1]:
+        return None
+    return rename(build.matrix("inv", inside), {0: row, 1: column})
+
+
+def parts_of_inverse(node: Node) -> Term | None:
+    """inv(A @ B) @ A = inv(B)."""
+    if not node.attr.summed:
+        return None
+    return met_anywhere(node, _cancels_in_part)
 
 
 def times_inverse(node: Node) -> Term | None:
@@ -54,5 +92,6 @@ def inverse_twice(node: Node) -> Term | None:
 
 REWRITES = (
     Rewrite(INVERSE, frozenset({kinds.MUL}), times_inverse),
+    Rewrite(IN_PART, frozenset({kinds.MUL}), parts_of_inverse, slack=0),
     Rewrite(TWICE, frozenset({kinds.MATRIX}), inverse_twice, slack=0),
 )
