@@ -1,6 +1,6 @@
 """What the prover says of a mutant, and a second look at it by numbers that the prover has no part in.
 
-The second look: the derivative of the loss along a random direction, by central differences with 150 digits, against the mutant's value. A refutation must
+The second look: the derivative of the loss along a random direction, by central differences with 300 digits, against the mutant's value. A refutation must
 show a difference at the witness itself; of what is called equal no difference may be found at random points.
 """
 
@@ -21,16 +21,17 @@ from symdl.mutants.gradients import Gradient
 from symdl.mutants.make import Mutant
 from symdl.prove.claims import check
 from symdl.prove.differences import DIGITS, Differences
+from symdl.prove.numeric import evaluate
 from symdl.prove.problem import dims_of
 from symdl.prove.samples import samples
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
 #: Caught: REFUTED, and the witness shows it. Equal: proved, and no number says otherwise. Survived: proved although it differs. Unconfirmed: refuted, but at the
-#: witness no difference was seen. Unknown: not decided.
-CAUGHT, EQUAL, SURVIVED, UNCONFIRMED, UNDECIDED = "caught", "equal", "survived", "unconfirmed", "unknown"
+#: witness no difference was seen. Unknown: not decided. Undefined: not decided, and without a real value at any input tried (a negative number to the power 2.2).
+CAUGHT, EQUAL, SURVIVED, UNCONFIRMED, UNDECIDED, UNDEFINED = "caught", "equal", "survived", "unconfirmed", "unknown", "undefined"
 
-#: Sides that differ by less, relatively, are called equal by the second look: central differences give 80 digits and more.
-SAME = mpmath.mpf(10) ** -40
+#: Sides that differ by less, relatively, are called equal by the second look.
+SAME = mpmath.mpf(10) ** -80
 
 
 class Judged(NamedTuple):
@@ -58,7 +59,14 @@ def _outcome(gradient: Gradient, claim: Expr, verdict: Verdict) -> str:
         return CAUGHT if verdict.witness is not None and differs(gradient, claim, _sized(gradient, claim, verdict)) else UNCONFIRMED
     if verdict.verdict == PROVED:
         return SURVIVED if any(differs(gradient, claim, point) for point in points(gradient, claim)) else EQUAL
-    return UNDECIDED
+    return UNDECIDED if any(_finite(claim, gradient, p) for p in points(gradient, claim, 24)) else UNDEFINED
+
+
+def _finite(claim: Expr, gradient: Gradient, values: Mapping[Any, Any]) -> bool:
+    try:
+        return bool(np.all(np.isfinite(evaluate(claim, values, beside=[gradient.loss, gradient.wrt]))))
+    except (SymdlError, ArithmeticError, np.linalg.LinAlgError):
+        return False
 
 
 def points(gradient: Gradient, claim: Expr, count: int = 3) -> list[dict[str, Any]]:
@@ -90,7 +98,7 @@ def _direction(shape: tuple[int, ...]) -> Any:
 
 def _sized(gradient: Gradient, claim: Expr, verdict: Verdict) -> dict[Any, Any]:
     """The witness, with the sizes that no input tells."""
-    values: dict[Any, Any] = {name: np.asarray(v, dtype=float) for name, v in (verdict.witness or {}).items()}
+    values: dict[Any, Any] = {name: np.asarray(v) for name, v in (verdict.witness or {}).items()}
     known = {str(d): d for d in dims_of([gradient.loss, claim, gradient.wrt])}
     for part in verdict.detail.split("sizes ")[-1].split(", ") if "sizes " in verdict.detail else []:
         name, _, size = part.partition(" = ")

@@ -77,9 +77,17 @@ def _by_kind(right: Expr, rng: random.Random) -> dict[str, list[tuple[Node, Term
 
 def _terms(source: Source, node: Node) -> Iterator[Term]:
     try:
-        yield from (term for _, term in source(node))
+        yield from (term for _, term in source(node) if not _another_domain(node, term))
     except SymdlError:  # an edit that gives no formula
         return
+
+
+def _another_domain(node: Node, term: Term) -> bool:
+    """A whole power with a fraction for exponent: of a number below 0 it has no value, and what has none anywhere cannot be refuted."""
+    if node.op != kinds.POW:
+        return False
+    powers = [n for n in topological([term.node]) if n.op == kinds.POW and n.args == node.args]
+    return bool(sp.sympify(node.attr).is_integer) and any(not sp.sympify(n.attr).is_integer for n in powers)
 
 
 def _any_sign(node: Node) -> Iterator[tuple[str, Term]]:

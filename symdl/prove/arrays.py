@@ -25,9 +25,13 @@ from symdl.prove.tape import _indexer
 class Field(Protocol):
     """A kind of number: arrays of it, and what is done with them entry by entry."""
 
-    #: numpy, or a module with its names.
-    xp: Any
-    functions: Mapping[str, Callable[..., Any]]
+    @property
+    def xp(self) -> Any:
+        """numpy, or a module with its names."""
+
+    @property
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """What is computed without a look at its definition."""
 
     def number(self, value: Any) -> Any:
         """An exact number (int, Fraction, SymPy number, float) as an array without axes."""
@@ -84,8 +88,9 @@ class Carrier:
         return self.field.xp.broadcast_to(self._look(self.done[expr.node], entries, len(shape)), tuple(shape))
 
     def _look(self, a: Any, entries: Sequence[int], rank: int) -> Any:
+        a = self.field.xp.asarray(a)  # a single object of NumPy's arrays loses its wrapping
         index, labels = _indexer(tuple(a.shape), entries)
-        taken = a[index] if index else a
+        taken = self.field.xp.asarray(a[index]) if index else a
         shape = [1] * rank
         for label, size in zip(labels, taken.shape, strict=True):
             shape[label] = size
@@ -99,7 +104,7 @@ class Carrier:
         if node.op == kinds.INPUT:
             name = node.attr.name
             if name not in self.leaves:
-                self.leaves[name] = field.array(np.asarray(self.values[name], dtype=float))
+                self.leaves[name] = field.array(np.asarray(self.values[name]))
             return self.leaves[name]
         if node.op == kinds.CONST:
             return self._number(node.attr)

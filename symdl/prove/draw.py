@@ -82,7 +82,9 @@ def _simplex(algebra: Functions, shape: tuple[int, ...]) -> Value:
 
 
 def _between(algebra: Functions, shape: tuple[int, ...]) -> Value:
-    """Entries in (0, 1): the first of two that sum to 1, so that x and 1 - x have roots."""
+    """Entries in (0, 1): the first of two that sum to 1, so that x and 1 - x have roots where these are rare."""
+    if algebra.ring.any_root:
+        return Value(algebra.ring.draw_unit(shape), positive=True)
     pair = _simplex(algebra, (*shape, 2))
     dot = None if pair.dot is None else pair.dot[..., 0, :, :]
     return Value(pair.val[..., 0, :], dot, pair.bound, pair.slope, positive=True)

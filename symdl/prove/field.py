@@ -69,6 +69,9 @@ class Field:
         Points at which nothing was divided by zero and every square root existed.
     """
 
+    #: Whether roots of any degree are at hand.
+    any_root = False
+
     def __init__(self, moduli: list[int], seed: int, keep: Array = None, drawn: int = 0) -> None:
         # With ``keep``, so many points are drawn and those listed kept: a run can be repeated without its rejected points.
         self._keep, self._drawn = keep, drawn or len(moduli)

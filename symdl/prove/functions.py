@@ -122,7 +122,7 @@ class Functions(Algebra):
     def constant_power(self, x: Value, exponent: Number, sizes: Mapping[Any, int]) -> Value:
         q = exact(exponent, sizes)
         if q is not None:
-            if max(abs(q.numerator).bit_length(), q.denominator) > 4096:
+            if max(abs(q.numerator).bit_length(), 1 if self.ring.any_root else q.denominator) > 4096:
                 raise Unreadable(f"the exponent {exponent} is too large")
             return self.rational_power(x, q)
         return self.exp(self.times(self.constant(exponent, sizes), self.log(x)))

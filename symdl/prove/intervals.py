@@ -19,6 +19,9 @@ from symdl.prove.bound import ONE, Bound
 from symdl.prove.stop import Stop
 from symdl.prove.value import Value
 
+#: How near to 0 and to 1 is next to it.
+NEAR = Fraction(1, 2**150)
+
 
 class BadPoint(Stop):
     """A side is not defined at this point, or a jump stands there."""
@@ -39,14 +42,17 @@ class Intervals:
     spread : Fraction
         How large they are.
     positive : bool
+    mixed : bool
+        Some are next to 0, some next to 1.
     """
 
     discovering = False
     dtype = object
+    any_root = True
 
-    def __init__(self, bits: int, seed: int = 0, spread: Fraction = Fraction(1), positive: bool = False) -> None:
+    def __init__(self, bits: int, seed: int = 0, spread: Fraction = Fraction(1), positive: bool = False, mixed: bool = False) -> None:
         self._rng = random.Random(f"symdl witness {seed}")
-        self._spread, self._positive = spread, positive
+        self._spread, self._positive, self._mixed = spread, positive, mixed
         self.first = seed
         self.context = MPIntervalContext()
         self.context.prec = bits
@@ -95,12 +101,25 @@ class Intervals:
         out = np.empty(shape, dtype=object)
         for at in np.ndindex(*shape):
             k = self._rng.choice([-1, 1]) * self._rng.randint(1, 128)
-            out[at] = self._spread * (abs(k) if self._positive else k) / 64
+            out[at] = self._moved(self._spread * (abs(k) if self._positive else k) / 64)
         return self.array(out)
 
     def draw_square(self, shape: tuple[int, ...]) -> Any:
         """Positive ones."""
         return self._each(abs, self.draw(shape))
+
+    def draw_unit(self, shape: tuple[int, ...]) -> Any:
+        """Numbers between 0 and 1, exact in binary."""
+        size = min(self._spread, Fraction(1))
+        out = np.empty(shape, dtype=object)
+        for at in np.ndindex(*shape):
+            out[at] = self._moved(size * self._rng.randint(1, 127) / 128)
+        return self.array(out)
+
+    def _moved(self, drawn: Fraction) -> Fraction:
+        """Next to 0 or to 1, where some are to be there."""
+        near = self._rng.randrange(4) if self._mixed else 3
+        return (drawn * NEAR, 1 - drawn * NEAR, 1 - drawn / 2**12, drawn)[near]
 
     def inverse(self, a: Any) -> Any:
         return self._each(self._inverse, a)

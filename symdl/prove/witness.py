@@ -34,7 +34,10 @@ PLACES: tuple[tuple[int | Fraction, bool], ...] = (
     (1, False),
     (2, False),
     (3, False),
+    (Fraction(1, 2**12), False),
 )
+#: After these, places at which every number is ordinary, next to 0 or next to 1: a clamped probability differs there only.
+MIXED = 6
 PRECISIONS = (96, 320, 1400)
 
 
@@ -73,10 +76,10 @@ def _points(
     problem: Any, sizes: Mapping[Any, int], clock: Clock, entry: tuple[int, ...] | None, precisions: tuple[int, ...] = PRECISIONS
 ) -> Iterator[bool | Found]:
     """At each place: a witness, or True (both sides defined, no difference seen)."""
-    for seed, (spread, positive) in enumerate(PLACES):
+    for seed, (spread, positive) in enumerate(PLACES + ((1, True),) * MIXED):
         for bits in precisions:
             clock.look()
-            ring = Intervals(bits, seed, Fraction(spread), positive)
+            ring = Intervals(bits, seed, Fraction(spread), positive, mixed=seed >= len(PLACES))
             algebra = Functions(ring)
             try:
                 inputs = {v.name: draw(algebra, v, concrete(v.shape, sizes)) for v in problem.variables.values()}
@@ -107,10 +110,19 @@ def _gap(left: Any, right: Any, entry: tuple[int, ...] | None) -> tuple[int, ...
 
 
 def _shown(inputs: Mapping[str, Any], ring: Intervals) -> dict[str, Any]:
-    values: dict[str, Any] = {name: np.vectorize(_middle, otypes=[float])(v.val[..., 0]).tolist() for name, v in inputs.items()}
+    values: dict[str, Any] = {name: np.vectorize(_number, otypes=[object])(v.val[..., 0]).tolist() for name, v in inputs.items()}
     if ring.boundary:
         values[""] = True
     return values
+
+
+def _number(x: Any) -> float | Fraction:
+    """An input, as a float unless that would be another point (1 - 2**-150)."""
+    middle = _middle(x)
+    if x.a != x.b or mpmath.mpf(middle) == x.a:
+        return middle
+    _, mantissa, exponent, _ = x._mpi_[0]
+    return Fraction(int(mantissa)) * Fraction(2) ** exponent * (-1 if x._mpi_[0][0] else 1)
 
 
 def _middle(x: Any) -> float:
