@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from symdl.diff import scalars
 from symdl.diff.fused import fused
+from symdl.graph.memory import collector_paused
 from symdl.graph.node import Node
 from symdl.graph.walk import consumers, depends_on, topological
 
@@ -36,6 +37,7 @@ class Route:
     scalar: bool
 
 
+@collector_paused()
 def route(out: Node, targets: Iterable[Node]) -> Route:
     """The way from an output back to the targets."""
     order = topological([out])

@@ -75,12 +75,9 @@ def _sum_of(collected: dict[Node, Number], offset: Number) -> Node | None:
 def mul(coef: Number, nodes: Sequence[Node]) -> Node | None:
     """coef x product of the nodes."""
     factors: list[Node] = []
-    siblings = len(nodes)
-    for node in nodes:
-        if node.op == CONST:
-            siblings -= 1
-    for node in nodes:
-        op = node.op
+    ops = [node.op for node in nodes]
+    siblings = len(ops) - ops.count(CONST)
+    for op, node in zip(ops, nodes, strict=True):
         if op == MUL:
             if any(node.maps):
                 return None

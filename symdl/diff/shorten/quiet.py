@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from symdl.graph.node import ADD, FN, INPUT, LET, MUL, POW, Node
+from symdl.graph.node import ADD, CONST, FN, INPUT, LET, MUL, POW, Node
 from symdl.graph.number import is_negative
 
 #: Factors with which no rewrite of a product of scalars begins.
@@ -12,6 +12,12 @@ _QUIET = frozenset({INPUT, MUL, FN, LET})
 
 #: A product that would be a sum of more terms than this is not multiplied out.
 MAX_TERMS = 12
+
+
+def is_mixed(total: Node) -> bool:
+    """Some terms of the sum have a minus and others have none: a minus in front can be taken inside."""
+    signs = {is_negative(a.attr if a.op == CONST else c) for c, a in zip(total.attr, total.args, strict=True)}
+    return len(signs) == 2
 
 
 class Quiet:
@@ -36,7 +42,7 @@ class Quiet:
                 return False
         if not sums:
             return True
-        if node.attr.coef != 1 and is_negative(node.attr.coef):
+        if node.attr.coef != 1 and is_negative(node.attr.coef) and any(map(is_mixed, sums)):
             return False
         bases = {f.args[0] if f.op == POW else f for f in node.args}
         return all([bases.isdisjoint(self._divisors(s)) for s in sums]) or prod([len(s.args) for s in sums]) > MAX_TERMS
