@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import Any
 
 import sympy as sp
@@ -94,9 +95,30 @@ def as_size(value: Any, where: str) -> Size:
         if value < 1:
             raise ShapeError(f"{where}: the size {value} is not positive: sizes are symbols or integers from 1")
         return value
-    if isinstance(value, sp.Expr) and value.is_integer and value.is_positive is not False:
+    if isinstance(value, sp.Expr) and value.is_positive is not False and is_whole(value):
         return value
     raise ShapeError(f"{where}: {value!r:.60} is not a size: use sd.dims or an integer from 1")
+
+
+#: So many combinations of remainders are gone through at most.
+_REMAINDERS = 4096
+
+
+def is_whole(value: sp.Expr) -> bool:
+    """True when the expression is a whole number for all whole values of its symbols: what SymPy knows, and polynomials such as d*(d + 1)/2."""
+    if value.is_integer is not None:
+        return bool(value.is_integer)
+    letters = sorted(value.free_symbols, key=str)
+    if not letters or not all(s.is_integer for s in letters) or not value.is_polynomial(*letters):
+        return False
+    poly = sp.Poly(value, *letters)
+    if not poly.domain.is_QQ:
+        return False
+    # The numerator modulo the denominator depends on the remainders of the letters only.
+    denominator, cleared = poly.clear_denoms(convert=True)
+    if denominator ** len(letters) > _REMAINDERS:
+        return False
+    return all(cleared.eval(point) % denominator == 0 for point in product(range(int(denominator)), repeat=len(letters)))
 
 
 def show_shape(shape: tuple[Size, ...]) -> str:

@@ -112,18 +112,26 @@ class Reading:
         if word is not None:
             return tuple(word.needs(part))
         if isinstance(part, sp.Sum):
-            return (part.function,)
+            return () if self._sum_of_sizes(part) else (part.function,)
         if isinstance(part, MatrixElement):
             return (part.parent,)
         return () if isinstance(part, (sp.Indexed, sp.KroneckerDelta)) else part.args
 
     def _is_number(self, part: Any, needs: tuple[Any, ...]) -> bool:
         """A coefficient: a number, or an expression in sizes alone (dims, and symbols that stand in limits or shapes)."""
+        if isinstance(part, sp.Sum) and not needs:
+            return True
         if isinstance(part, _NO_NUMBERS) or not isinstance(part, sp.Expr):
             return False
         if not part.args:
             return bool(part.is_number) or is_dim(part) or part in self._sizes
         return all(a in self._numbers for a in needs)
+
+    def _sum_of_sizes(self, part: Any) -> bool:
+        """A sum in sizes alone, of a function that has no rule: log Gamma(d/2 - j/2), j = 1, ..., d. Nothing differentiates it: it is a number."""
+        if not all(is_dim(s) or s in self._sizes for s in part.free_symbols):
+            return False
+        return any(type(f) not in BY_CLASS and not isinstance(f, tuple(_SCALARS)) for f in part.function.atoms(sp.Function))
 
     def _convert(self, part: Any) -> Expr:
         word = _word(type(part))
