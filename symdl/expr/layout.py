@@ -198,8 +198,30 @@ def chain(rank: int, factors: tuple[Tree, ...]) -> Tree:
             coef = times(coef, factor.coef)
             factor = factor.factors[0]
         opened += factor.factors if isinstance(factor, MatMul) and factor.rank else [factor]
-    made = MatMul(rank, tuple(opened))
+    links = _powers(opened)
+    made = MatMul(rank, links) if len(links) > 1 else links[0]
     return made if coef == 1 else Product(rank, coef, (made,))
+
+
+def _powers(factors: list[Tree]) -> tuple[Tree, ...]:
+    """Three or more of the same matrix in a row as its power."""
+    runs: list[tuple[Tree, int]] = []
+    for factor in factors:
+        base, count = factor, 1
+        if isinstance(factor, Call) and factor.name == "matrix_power" and isinstance(factor.args[1], Num) and isinstance(factor.args[1].value, int):
+            base, count = factor.args[0], factor.args[1].value
+        if runs and base.rank == 2 and _same(runs[-1][0], base):
+            runs[-1] = base, runs[-1][1] + count
+        else:
+            runs.append((base, count))
+    return tuple(t for base, count in runs for t in ([Call(2, "matrix_power", (base, Num(0, count)))] if count > 2 else [base] * count))
+
+
+def _same(a: Tree, b: Tree) -> bool:
+    """The same matrix, as far as is seen at once."""
+    while isinstance(a, Transpose) and isinstance(b, Transpose):
+        a, b = a.arg, b.arg
+    return a is b or (isinstance(a, Name) and isinstance(b, Name) and a.name == b.name)
 
 
 def total(rank: int, pairs: list[tuple[Number, Tree]]) -> Tree:

@@ -275,7 +275,8 @@ class _Arranger:
                 (label,) = inside
                 cost, tree = self._take(inside).at((label,))
                 a, b = labels
-                made = Form(cost, Call(2, "diag", (tree,)))
+                on_diagonal = isinstance(tree, Call) and tree.name == "diag"  # the diagonal of a matrix, back on the diagonal
+                made = Form(cost, product(2, 1, (tree.parts[0], eyes[0].operand.best.tree)) if on_diagonal else Call(2, "diag", (tree,)))
                 self._put(Factor(Operand((a, b), {(a, b): made, (b, a): made})))
 
     def _scalars(self) -> list[Factor]:

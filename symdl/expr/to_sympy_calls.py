@@ -99,6 +99,7 @@ _CALLS: dict[str, Callable[[Any, list[Piece]], Any]] = {
     "det": lambda tree, pieces: sp.Determinant(pieces[0].value),
     "logdet": lambda tree, pieces: sp.log(sp.Determinant(pieces[0].value)),
     "inv": lambda tree, pieces: sp.Inverse(pieces[0].value),
+    "matrix_power": lambda tree, pieces: pieces[0].value ** pieces[1].value,
     "kron": lambda tree, pieces: KroneckerProduct(*[p.value for p in pieces]),
     "outer": lambda tree, pieces: pieces[0].value * pieces[1].value.T,
     "eye": lambda tree, pieces: sp.Identity(tree.sizes[0]),

@@ -416,6 +416,7 @@ _SPECIAL: dict[str, Any] = {
     "abs": lambda tree, inside: Piece(rf"\left|{inside[0].text}\right|"),
     "norm": lambda tree, inside: Piece(_norm_of(tree.args[0], inside[0].text)),
     "inv": lambda tree, inside: Piece(f"{_group(inside[0], ATOM)}^{{-1}}", POWER),
+    "matrix_power": lambda tree, inside: Piece(f"{_group(inside[0], ATOM)}^{{{inside[1].text}}}", POWER),
     "logdet": lambda tree, inside: Piece(rf"\log \det\left({inside[0].text}\right)"),
     "kron": lambda tree, inside: Piece(rf"{_group(inside[0], POWER)} \otimes {_group(inside[1], POWER)}", PRODUCT),
     "outer": lambda tree, inside: Piece(f"{_group(inside[0], POWER)} {_transposed(tree.args[1], inside[1])}", PRODUCT),
