@@ -53,6 +53,10 @@ class Values:
             size = self.size(self.ring.matrix_sizes[atom.number])
             matrix = np.array([[self.poly(data[0], {0: i, 1: j}) for j in range(size)] for i in range(size)])
             return float(np.linalg.inv(matrix)[place]) if kind == "inv" else float(np.linalg.det(matrix))
+        if kind == "max":
+            terms, _ = data
+            spots = itertools.product(*[range(self.size(k)) for k in self.ring.matrix_sizes[atom.number]])
+            return max(self.poly(terms, dict(enumerate((*spot, *place)))) for spot in spots)
         x = self.poly(data, at)
         return {
             "exp": math.exp, "root": lambda x: x, "log": math.log, "sin": math.sin, "cos": math.cos, "arctan": math.atan, "erf": math.erf,

@@ -10,6 +10,7 @@ from typing import Any
 from symdl.prove.everysize.atom import Atom, Factor, Mono, Num, Poly, add_to, labels_of, merged, of_factors, scaled, total_of, whole
 from symdl.prove.everysize.net import canonical_slots
 from symdl.prove.everysize.relations import Relations
+from symdl.prove.stop import Unreadable
 
 MAX_EXPONENT = 8
 #: Sums longer than this stay as they are when roots are written out.
@@ -101,6 +102,10 @@ class Content(Relations):
     def _backwards(self, poly: Poly) -> bool:
         """Whether the polynomial's opposite is the one of the two to name."""
         return _key(self, scaled(poly, -1)) < _key(self, poly)
+
+    def step(self, poly: Poly) -> Poly:
+        """1 where it is above zero, else 0: see ``signs``."""
+        raise Unreadable("a sign")
 
     def cases(self, poly: Poly, function: Callable[[Poly], Poly]) -> Poly | None:
         """f(P) = H*f(P where H = 1) + (1 - H)*f(P where H = 0) for an indicator H (a Kronecker delta, too) in P; None without one."""

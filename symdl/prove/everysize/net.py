@@ -125,11 +125,15 @@ def _rows(factors: Sequence[Row], place: Mapping[int, int], atoms: Sequence[Atom
 
 
 class Slotted(NamedTuple):
-    """A polynomial whose labels are slots 0, 1, ...: its sorted terms, the labels by slot, the permutations that leave it as it is."""
+    """A polynomial whose labels are slots 0, 1, ...: its sorted terms, the labels by slot, the permutations that leave it as it is.
+
+    ``bound`` labels stand on slots before all others, and are not among the labels.
+    """
 
     terms: tuple[tuple[Mono, Num], ...]
     labels: tuple[int, ...]
     group: tuple[tuple[int, ...], ...]
+    bound: tuple[int, ...] = ()
 
 
 def canonical_slots(poly: Poly, bound: Sequence[int], labels: set[int], rename: Callable[[Poly, Mapping[int, int]], Poly], atoms: Sequence[Atom]) -> Slotted:
@@ -138,7 +142,7 @@ def canonical_slots(poly: Poly, bound: Sequence[int], labels: set[int], rename: 
     if len(free) <= 1 and len(bound) <= 1:
         order = [*bound, *free]
         terms = tuple(sorted(rename(poly, {v: k for k, v in enumerate(order)}).items()))
-        return Slotted(terms, tuple(free), ())
+        return Slotted(terms, tuple(free), (), tuple(bound))
 
     def look(colours: dict[int, int]) -> dict[int, list[Any]]:
         seen: dict[int, list[Any]] = {v: [] for v in colours}
@@ -157,12 +161,14 @@ def canonical_slots(poly: Poly, bound: Sequence[int], labels: set[int], rename: 
         return seen
 
     found: dict[tuple, list[list[int]]] = {}
+    starts: dict[tuple, list[int]] = {}
     # Bound labels go first: their colours are the only ones below zero at the start, and refinement is undone by the sort.
     for order in orders({v: -1 if v in bound else 1 for v in [*bound, *free]}, look):
         order = [v for v in order if v in bound] + [v for v in order if v not in bound]
         terms = tuple(sorted(rename(poly, {v: k for k, v in enumerate(order)}).items()))
         found.setdefault(terms, []).append(order[len(bound) :])
+        starts.setdefault(terms, order[: len(bound)])
     least = min(found)
     first, *others = found[least]
     group = {tuple(first.index(v) for v in other) for other in others[:MAX_GROUP]} - {tuple(range(len(first)))}
-    return Slotted(least, tuple(first), tuple(sorted(group)))
+    return Slotted(least, tuple(first), tuple(sorted(group)), tuple(starts[least]))

@@ -93,12 +93,13 @@ class Powers(Content):
         split = self.cases(poly, lambda p: self.power(p, q))
         if split is not None:
             return split
-        scale, parts, left = self.squares(poly)
+        scale, parts, evens, left = self.squares(poly)
         out = self.rational_power(scale, q)
-        for part, e in parts:
-            ((factor, _),) = next(iter(part))
-            kind = self.atoms[factor[0]].kind
-            out = self.mul(out, self._root(part, e * q) if kind in ("sum", "input") else self.factor(self.atoms[factor[0]], factor[1], whole(e * q)))
+        for f, e in parts:
+            atom = self.atoms[f[0]]
+            out = self.mul(out, self._root({((f, 1),): 1}, e * q) if atom.kind in ("sum", "input") else self.factor(atom, f[1], whole(e * q)))
+        for f, e in evens:
+            out = self.times(out, self._absolute(f, whole(e * q)))
         rest = is_number(left)
         if rest is not None:
             if rest < 0:
@@ -115,19 +116,30 @@ class Powers(Content):
             return self.reduced(self.mul(out, self._fractional(full, q)))
         return self.reduced(self.mul(out, self._root(left, q)))
 
-    def squares(self, poly: Poly) -> tuple[Num, list[tuple[Poly, Num]], Poly]:
-        """A positive number, powers that are nowhere below zero, and what is left: a root or logarithm of the product is one of each."""
+    def _absolute(self, f: Factor, q: Num) -> Poly:
+        """|f|**q: f**q, for an odd q with the sign of f; for a broken one a root of the square."""
+        if type(q) is not int:
+            return self._root({((f, 2),): 1}, whole(Fraction(q) / 2))
+        plain: Poly = {((f, 1),): 1}
+        out = self.power(plain, q)
+        if q % 2 == 0:
+            return out
+        return self.times(out, total_of([(1, self.step(plain)), (-1, self.step(scaled(plain, -1)))]))
+
+    def squares(self, poly: Poly) -> tuple[Num, list[tuple[Factor, Num]], list[tuple[Factor, int]], Poly]:
+        """A positive number, powers of what is nowhere below zero, even powers, and what is left: a root of the product is one of each."""
         scale, shared, left = self.content(poly, False)
-        parts: list[tuple[Poly, Num]] = []
+        parts: list[tuple[Factor, Num]] = []
+        evens: list[tuple[Factor, int]] = []
         rest: dict[Factor, Num] = {}
         for f, e in shared.items():
             if self.nonnegative(f, 1):
-                parts.append(({((f, 1),): 1}, e))
+                parts.append((f, e))
             elif type(e) is int and e % 2 == 0:
-                parts.append((self._root({((f, 2),): 1}, 1), whole(Fraction(e, 2))))
+                evens.append((f, e))
             else:
                 rest[f] = e
-        return scale, parts, self.mul(left, {of_factors(rest): 1})
+        return scale, parts, evens, self.mul(left, {of_factors(rest): 1})
 
     def _root(self, base: Poly, q: Num) -> Poly:
         """base**q, the base as it is named."""

@@ -134,9 +134,7 @@ class Reader:
             for label in over:
                 out = ring.total(out, label, sizes[label])
             return ring.log(out)
-        if not all(any(label in f[1] for mono in args[0] for f, _ in mono) for label in over):
-            raise Unreadable("a maximum over what does not vary")
-        return ring.maximum(args[0], over)
+        return ring.maximum(args[0], {label: sizes[label] for label in over})
 
     def _op_matrix(self, node: Node, args: list[Poly]) -> Poly:
         size = node.args[0].shape[0]

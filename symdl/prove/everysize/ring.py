@@ -57,11 +57,10 @@ class Ring:
             return maker(atom, labels)
         return self.factor(atom, labels)
 
-    def over(self, kind: str, poly: Poly, bound: Sequence[int] = (), **facts: Any) -> tuple[Atom, tuple[int, ...]]:
+    def over(self, kind: str, poly: Poly, **facts: Any) -> tuple[Atom, tuple[int, ...]]:
         """The atom of a kind whose data are a polynomial, and the labels at which it stands."""
-        slotted = canonical_slots(poly, bound, labels_of(poly), self.place, self.atoms)
-        data = slotted.terms if not bound else (slotted.terms, len(bound))
-        atom = self.intern(kind, len(slotted.labels), data, slotted.group, **facts)
+        slotted = canonical_slots(poly, (), labels_of(poly), self.place, self.atoms)
+        atom = self.intern(kind, len(slotted.labels), slotted.terms, slotted.group, **facts)
         return atom, slotted.labels
 
     # --- renaming -------------------------------------------------------------------------------------------------

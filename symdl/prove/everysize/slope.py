@@ -53,9 +53,7 @@ class Slope:
         if atom.kind in ("inv", "det"):
             return self._matrix(atom)
         if atom.kind == "max":
-            if self.target.data[0] in ring.inputs_of(atom):
-                raise Unreadable("the derivative of a maximum")
-            return {}
+            return self._maximum(atom)
         argument: Poly = dict(atom.data)
         inner = self.of(argument)
         if not inner:
@@ -81,6 +79,22 @@ class Slope:
                 part = ring.sum_over(part, name, size)
             add_to(out, part, e)
         return ring.reduced(out)
+
+    def _maximum(self, atom: Atom) -> Poly:
+        """The mean of the slopes of those that are largest: of one, or of such as are equal all around the point; boundaries excluded."""
+        ring = self.ring
+        sizes = ring.matrix_sizes[atom.number]
+        bound = [ring.fresh() for _ in sizes]
+        argument = ring.of_maximum(atom, bound)
+        inner = self.of(argument)
+        if not inner:
+            return {}
+        below = ring.step(total_of([(1, ring.factor(atom, range(atom.rank))), (-1, argument)]))
+        largest = total_of([(1, dict(ONE)), (-1, below)])
+        out = ring.times(largest, inner)
+        for label, size in zip(bound, sizes, strict=True):
+            out, largest = ring.total(out, label, size), ring.total(largest, label, size)
+        return ring.times(out, ring.power(largest, -1))
 
     def _matrix(self, atom: Atom) -> Poly:
         """d inv(A) = -inv(A) dA inv(A); d det(A) = det(A) tr(inv(A) dA)."""
@@ -157,6 +171,11 @@ class Substitution:
             return out
         if atom.kind in ("inv", "det"):
             return self._matrix(atom, idx)
+        if atom.kind == "max":
+            sizes = ring.matrix_sizes[atom.number]
+            bound = [ring.fresh() for _ in sizes]
+            inner = self.of(ring.place(ring.of_maximum(atom, bound), dict(enumerate(idx))))
+            return ring.maximum(inner, dict(zip(bound, sizes, strict=True)))
         if atom.kind not in _ANEW:
             raise Unreadable(f"a value inside {atom.kind}")
         argument = self.of(ring.place(dict(atom.data), dict(enumerate(idx))))

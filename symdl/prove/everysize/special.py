@@ -10,8 +10,9 @@ from typing import Any
 import sympy as sp
 
 from symdl.functions import BY_CLASS, TABLE
-from symdl.prove.everysize.atom import ONE, Atom, Poly, add_to, is_number, scaled, total_of, whole
+from symdl.prove.everysize.atom import ONE, Atom, Poly, add_to, is_number, labels_of, of_factors, scaled, total_of, whole
 from symdl.prove.everysize.matrices import Matrices
+from symdl.prove.everysize.net import canonical_slots
 from symdl.prove.stop import Unreadable
 
 
@@ -96,15 +97,30 @@ class Special(Matrices):
     def where(self, c: Poly, a: Poly, b: Poly) -> Poly:
         return total_of([(1, b), (1, self.times(self.step(c), total_of([(1, a), (-1, b)])))])
 
-    def maximum(self, poly: Poly, bound: Sequence[int]) -> Poly:
-        """The largest over some labels: a name without relations."""
-        atom, labels = self.over("max", self.expanded(poly), tuple(bound))
-        return self.factor(atom, labels)
+    def maximum(self, poly: Poly, bound: Mapping[int, Any]) -> Poly:
+        """The largest over some labels (label -> size): a name; what does not vary with them stands before it."""
+        still = {m: c for m, c in poly.items() if not any(label in bound for f, _ in m for label in f[1])}
+        moving = self.expanded({m: c for m, c in poly.items() if m not in still})
+        if not all(any(label in f[1] for m in moving for f, _ in m) for label in bound):
+            raise Unreadable("a maximum over what does not vary")
+        scale, shared, left = self.content(moving, True)
+        outer = {f: e for f, e in shared.items() if not any(label in bound for label in f[1])}
+        inner = self.mul(left, {of_factors({f: e for f, e in shared.items() if f not in outer}): 1})
+        slotted = canonical_slots(inner, tuple(bound), labels_of(inner), self.place, self.atoms)
+        atom = self.intern("max", len(slotted.labels), (slotted.terms, len(bound)), slotted.group)
+        self.matrix_sizes[atom.number] = tuple(bound[label] for label in slotted.bound)
+        out = self.mul({of_factors(outer): scale}, self.factor(atom, slotted.labels))
+        return total_of([(1, out), (1, still)])
+
+    def of_maximum(self, atom: Atom, bound: Sequence[int]) -> Poly:
+        """What a maximum at its slots is of, at labels for what it goes over."""
+        return self.place(dict(atom.data[0]), dict(enumerate([*bound, *range(atom.rank)])))
 
     def _max_again(self, atom: Atom, labels: Sequence[int]) -> Poly:
-        terms, count = atom.data
-        bound = [self.fresh() for _ in range(count)]
-        return self.maximum(self.place(dict(terms), dict(enumerate([*bound, *labels]))), bound)
+        sizes = self.matrix_sizes[atom.number]
+        bound = [self.fresh() for _ in sizes]
+        poly = self.place(dict(atom.data[0]), dict(enumerate([*bound, *labels])))
+        return self.maximum(poly, dict(zip(bound, sizes, strict=True)))
 
     # --- SymPy -----------------------------------------------------------------------------------------------------
 

@@ -83,7 +83,7 @@ class Tower(Powers):
         split = self.cases(poly, self.log)
         if split is not None:
             return split
-        scale, parts, left = self.squares(poly)
+        scale, parts, evens, left = self.squares(poly)
         out: Poly = {}
         for part, sign in ((Fraction(scale).numerator, 1), (Fraction(scale).denominator, -1)):
             if part.bit_length() > 80:
@@ -91,8 +91,10 @@ class Tower(Powers):
             for prime, times in sp.factorint(part).items() if part > 1 else ():
                 atom, _ = self.over("log", {(): int(prime)})
                 add_to(out, self.factor(atom, ()), sign * int(times))
-        for piece, e in parts:
-            add_to(out, self._log_of(next(iter(piece))[0][0]), e)
+        for f, e in parts:
+            add_to(out, self._log_of(f), e)
+        for f, e in evens:
+            add_to(out, self._log_of(next(iter(self._root({((f, 2),): 1}, 1)))[0][0]), Fraction(e, 2))
         rest = is_number(left)
         if rest is not None:
             if rest <= 0:
