@@ -115,13 +115,49 @@ def samples() -> list[Sample]:
         Sample("layer_norm", under(same, lambda: normalization.layer_norm(x, gamma, beta)), ("x", "gamma", "beta")),
         Sample("batch_norm", under(same, lambda: normalization.batch_norm(x, gamma, beta)), ("x", "gamma", "beta")),
         Sample("rms_norm", under(same, lambda: normalization.rms_norm(x, gamma)), ("x", "gamma")),
+        Sample("causal attention", under(mixed, lambda: scaled_dot_product_attention(query, tensor("K", n, p), tensor("V", n, h), is_causal=True)), ("Q", "V")),
         Sample("attention", under(mixed, lambda: scaled_dot_product_attention(query, key, value)), ("Q", "K", "V")),
     ]
+    found += _recurrent() + _windows()
     pairs: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
         (name, getattr(losses, name), (x, share if name in _SHARES else target)) for name in _PAIRS if hasattr(losses, name)
     ]
     found += [Sample(name, partial(f, *a), ("x",)) for name, f, a in pairs]
     return found
+
+
+def _recurrent() -> list[Sample]:
+    from symdl.model import recurrent
+
+    n, p, h = dims("n p h")
+    x, state, memory, out = tensor("x", n, p), tensor("s", n, h), tensor("c", n, h), tensor("G", n, h)
+
+    def weights(gates: int) -> tuple[Expr, Expr, Expr, Expr]:
+        return tensor("W", gates * h, p), tensor("U", gates * h, h), tensor("b", gates * h), tensor("d", gates * h)
+
+    by = ("W", "U", "b", "x", "s")
+    return [
+        Sample("rnn_cell", lambda: sum_(out * recurrent.rnn_cell(x, state, *weights(1))), by),
+        Sample("gru_cell", lambda: sum_(out * recurrent.gru_cell(x, state, *weights(3))), by),
+        Sample("lstm_cell", lambda: sum_(out * recurrent.lstm_cell(x, (state, memory), *weights(4))[0]), (*by, "c")),
+    ]
+
+
+def _windows() -> list[Sample]:
+    """Layers that look at parts of an axis. What they look at may have sizes that only a number can have."""
+    from symdl.model import convolution, linear, normalization, pooling
+
+    n, p, h, m, u = dims("n p h m u")
+    signal, image = tensor("x", n, p, m), tensor("x", n, p, 8, 8)
+    return [
+        Sample("embedding", lambda: sum_(tensor("G", n, p) * linear.embedding(tensor("k", n), tensor("W", m, p))), ("W",)),
+        Sample("conv1d", lambda: sum_(convolution.conv1d(signal, tensor("w", h, p, u), tensor("b", h)) ** 2), ("w", "b", "x")),
+        Sample("conv1d, padded", lambda: sum_(convolution.conv1d(signal, tensor("w", h, p, 3), padding=1) ** 2), ("w", "x")),
+        Sample("conv2d", lambda: sum_(convolution.conv2d(image, tensor("w", h, p, 3, 3)) ** 2), ("w", "x")),
+        Sample("avg_pool1d", lambda: sum_(pooling.avg_pool1d(tensor("x", n, p, 8), 2) ** 2), ("x",)),
+        Sample("max_pool1d", lambda: sum_(pooling.max_pool1d(tensor("x", n, p, 8), 2) ** 2), ("x",)),
+        Sample("group_norm", lambda: sum_(tensor("G", n, 6, m) * normalization.group_norm(tensor("x", n, 6, m), 2, tensor("g", 6))), ("x", "g")),
+    ]
 
 
 #: Losses of a prediction and a target of one shape.
