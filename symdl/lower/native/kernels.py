@@ -132,20 +132,21 @@ F V f_tanh(V x) {
   return sel_lt(a, dup(0.625), x * (p / q) + x, sel_lt(x, dup(0.0), -far, far));
 }
 #if defined(__clang__) || __GNUC__ >= 12
-F void turn(const double *const *rows, long at, double *to, long s) { /* eight columns of eight rows, as rows */
+F void turn(const double *const *rows, long at, double *to, long s, int n) { /* n columns of eight rows, as rows */
   V a[8], b[8];
-  for (int k = 0; k < 8; k++) a[k] = load(rows[k] + at);
+  for (int k = 0; k < 8; k++) a[k] = n == 8 ? load(rows[k] + at) : loadp(rows[k] + at, n);
   for (int k = 0; k < 8; k += 2) b[k] = PICK(a[k], a[k + 1], 0, 8, 2, 10, 4, 12, 6, 14), b[k + 1] = PICK(a[k], a[k + 1], 1, 9, 3, 11, 5, 13, 7, 15);
   for (int k = 0; k < 8; k += 4)
     for (int m = k; m < k + 2; m++) a[m] = PICK(b[m], b[m + 2], 0, 1, 8, 9, 4, 5, 12, 13), a[m + 2] = PICK(b[m], b[m + 2], 2, 3, 10, 11, 6, 7, 14, 15);
   for (int k = 0; k < 4; k++) {
-    store(to + k * s, PICK(a[k], a[k + 4], 0, 1, 2, 3, 8, 9, 10, 11));
-    store(to + (k + 4) * s, PICK(a[k], a[k + 4], 4, 5, 6, 7, 12, 13, 14, 15));
+    b[k] = PICK(a[k], a[k + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    b[k + 4] = PICK(a[k], a[k + 4], 4, 5, 6, 7, 12, 13, 14, 15);
   }
+  for (int k = 0; k < 8; k++) if (k < n) store(to + k * s, b[k]);
 }
 #else
-F void turn(const double *const *rows, long at, double *to, long s) {
-  for (int k = 0; k < 8; k++) for (int r = 0; r < 8; r++) to[k * s + r] = rows[r][at + k];
+F void turn(const double *const *rows, long at, double *to, long s, int n) {
+  for (int k = 0; k < n; k++) for (int r = 0; r < 8; r++) to[k * s + r] = rows[r][at + k];
 }
 #endif
 static void rows_of(const double *from, const long long *order, long rows, long size, double *to) {
@@ -156,16 +157,28 @@ static void rows_of(const double *from, const long long *order, long rows, long 
     for (; k < size; k++) to[k] = row[k];
   }
 }
+F void turn_rows(const double *const *row, long size, double *to, long s) {
+  long k = 0;
+  for (; k + 8 <= size; k += 8) turn(row, k, to + k * s, s, 8);
+  if (k < size) turn(row, k, to + k * s, s, (int)(size - k));
+}
 static void columns_of(const double *from, const long long *order, long rows, long size, double *to, long s) {
   long r = 0;
   for (; r + 8 <= rows; r += 8) {
     const double *row[8];
     for (int m = 0; m < 8; m++) row[m] = from + order[r + m] * size;
-    long k = 0;
-    for (; k + 8 <= size; k += 8) turn(row, k, to + k * s + r, s);
-    for (; k < size; k++) for (int m = 0; m < 8; m++) to[k * s + r + m] = row[m][k];
+    turn_rows(row, size, to + r, s);
   }
   for (; r < rows; r++) for (long k = 0; k < size; k++) to[k * s + r] = from[order[r] * size + k];
+}
+static void transposed(const double *from, long step, long rows, long size, double *to, long s) {
+  long r = 0;
+  for (; r + 8 <= rows; r += 8) {
+    const double *row[8];
+    for (int m = 0; m < 8; m++) row[m] = from + (r + m) * step;
+    turn_rows(row, size, to + r, s);
+  }
+  for (; r < rows; r++) for (long k = 0; k < size; k++) to[k * s + r] = from[r * step + k];
 }
 #define LIBM(name, call) F V name(V a) { for (int k = 0; k < 8; k++) a[k] = call(a[k]); return a; }
 LIBM(f_sin, __builtin_sin) LIBM(f_cos, __builtin_cos) LIBM(f_tan, __builtin_tan) LIBM(f_arctan, __builtin_atan)

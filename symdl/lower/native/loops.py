@@ -66,6 +66,17 @@ def nest(n: Nest) -> list[str]:
     return ["{", *lines, "}"]
 
 
+def copied(source: Place, order: Sequence[int], target: Place) -> list[str]:
+    """Lines of C for a copy whose axes are stored in this order; matrices are transposed in blocks of eight by eight."""
+    if len(source.shape) == 2 and min(source.shape) > 1:
+        inner = order[-1]
+        outer = 1 - inner
+        if source.strides[outer] == 1 and target.strides[inner] == 1:
+            rows, size = source.shape[inner], source.shape[outer]
+            return [f"transposed({source.pointer()}, {source.strides[inner]}, {rows}, {size}, {target.pointer()}, {target.strides[outer]});"]
+    return nest(Nest(source.shape, tuple(order), {"a": source}, [], {"a": target}, []))
+
+
 def _chunk(n: Nest, at: dict[str, tuple[str, int]], count: int, i: str) -> list[str]:
     lines = []
     for name in n.reads:

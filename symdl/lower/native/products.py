@@ -14,6 +14,13 @@ from symdl.lower.native.kernels import LANES
 from symdl.lower.native.toolchain import cpu_features
 
 
+#: When rows of B are packed: with so many tiles below each other to use them, and more bytes than this; so many rows at a time.
+PACKED_ROWS, PACKED_BYTES, PACKED_DEPTH = 6, 8192, 100
+
+#: What transposing an element costs, in vector operations.
+COPY = 0.8
+
+
 @dataclass(frozen=True)
 class Matrix:
     """A matrix in memory: pointer in C, strides of rows and columns; the copy of it that lies the other way, should it be wanted, costs this."""
@@ -21,7 +28,7 @@ class Matrix:
     pointer: str
     row: int
     column: int
-    cost: float = 2.0
+    cost: float = COPY
 
     @property
     def turned(self) -> Matrix:
@@ -135,37 +142,78 @@ def across(p: Product) -> list[str]:
     for start, stop, width in columns:
         short = tail if stop == vectors else 0
         lines.append(f"for (long j = {start * LANES}; j < {stop * LANES}; j += {width * LANES}) {{")
-        rows = p.m // high * high
-        if rows:
-            lines += [f"for (long i = 0; i < {rows}; i += {high}) {{", *_tile(p, high, width, short), "}"]
-        if p.m % high:
-            lines += [f"{{ const long i = {rows};", *_tile(p, p.m % high, width, short), "}"]
+        if p.m >= PACKED_ROWS * high and p.k * width * LANES * 8 > PACKED_BYTES and p.b.column == 1:
+            lines += _packed(p, high, width, short)
+        else:
+            lines += _rows(p, high, width, short, p.k, p.b.row, "=")
         lines.append("}")
     return [*lines, "}"]
 
 
-def _tile(p: Product, high: int, wide: int, short: int) -> list[str]:
-    def partial(w: int) -> int:
-        return short if short and w == wide - 1 else LANES
+def _packed(p: Product, high: int, wide: int, short: int) -> list[str]:
+    """Some rows of B at a time, copied next to each other: rows far apart in memory fall on the same lines of the cache."""
+    blocks = -(-p.k // PACKED_DEPTH)
+    depth = -(-p.k // blocks)
+    row = wide * LANES
+    lines = [f"double pack[{depth * row}] __attribute__((aligned(64)));"]
+    whole, rest = p.k // depth * depth, p.k % depth
 
+    def block(k: str, size: int, mode: str) -> list[str]:
+        copy = [f"store(pack + k*{row} + {w * LANES}, {_load(f'from + {w * LANES}', _partial(w, wide, short), 1)});" for w in range(wide)]
+        return [
+            f"{{ const double *from = mb + j + ({k})*{p.b.row};",
+            f"for (long k = 0; k < {size}; k++, from += {p.b.row}) {{ {' '.join(copy)} }} }}",
+            *_rows(p, high, wide, short, size, row, mode, k),
+        ]
+
+    lines += block("0", depth, "=")
+    if whole > depth:
+        lines += [f"for (long q = {depth}; q < {whole}; q += {depth}) {{", *block("q", depth, "+"), "}"]
+    if rest:
+        lines += ["{", *block(str(whole), rest, "+"), "}"]
+    return lines
+
+
+def _rows(p: Product, high: int, wide: int, short: int, depth: int, step: int, mode: str, start: str = "") -> list[str]:
+    """All rows of a column of tiles; with a start the rows of B from there, packed."""
+    rows = p.m // high * high
+    lines: list[str] = []
+    if rows:
+        lines += [f"for (long i = 0; i < {rows}; i += {high}) {{", *_tile(p, high, wide, short, depth, step, mode, start), "}"]
+    if p.m % high:
+        lines += [f"{{ const long i = {rows};", *_tile(p, p.m % high, wide, short, depth, step, mode, start), "}"]
+    return lines
+
+
+def _partial(w: int, wide: int, short: int) -> int:
+    return short if short and w == wide - 1 else LANES
+
+
+def _tile(p: Product, high: int, wide: int, short: int, depth: int, step: int, mode: str, start: str) -> list[str]:
+    """A tile of C in registers; mode "+" adds to what stands there."""
     names = [[f"t{r}_{w}" for w in range(wide)] for r in range(high)]
-    lines = ["V " + ", ".join(f"{n} = dup(0.0)" for row in names for n in row) + ";"]
-    lines.append(f"const double *x = ma + i*{p.a.row}, *y = mb + j*{p.b.column};")
+    stride = p.c.column if p.n > 1 else 1
+    lines = [f"double *to = mc + i*{p.c.row} + j*{stride};"]
+    for r in range(high):
+        for w in range(wide):
+            begin = "dup(0.0)"
+            if mode == "+" and p.update is None:
+                begin = _load(f"to + {r * p.c.row + w * LANES * stride}", _partial(w, wide, short), stride)
+            lines.append(f"V {names[r][w]} = {begin};")
+    lines.append(f"const double *x = ma + i*{p.a.row}{f' + ({start})*{p.a.column}' if start else ''}, *y = {'pack' if start else f'mb + j*{p.b.column}'};")
     unroll = "#pragma GCC unroll 2" if high * wide <= 12 else "#pragma GCC unroll 1"
-    if p.k > 1:
-        lines += [unroll, f"for (long k = 0; k < {p.k}; k++, x += {p.a.column}, y += {p.b.row}) {{"]
+    if depth > 1:
+        lines += [unroll, f"for (long k = 0; k < {depth}; k++, x += {p.a.column}, y += {step}) {{"]
     else:
         lines.append("{")
     for w in range(wide):
-        lines.append(f"V y{w} = {_load(f'y + {w * LANES}', partial(w), p.b.column)};")
+        lines.append(f"V y{w} = {_load(f'y + {w * LANES}', LANES if start else _partial(w, wide, short), p.b.column)};")
     for r in range(high):
         lines.append(f"{{ V z = dup(x[{r * p.a.row}]); " + " ".join(f"{names[r][w]} += z * y{w};" for w in range(wide)) + " }")
     lines.append("}")
-    stride = p.c.column if p.n > 1 else 1
-    lines.append(f"double *to = mc + i*{p.c.row} + j*{stride};")
     for r in range(high):
         for w in range(wide):
-            lines.append(_store(f"to + {r * p.c.row + w * LANES * stride}", stride, partial(w), names[r][w], p.update))
+            lines.append(_store(f"to + {r * p.c.row + w * LANES * stride}", stride, _partial(w, wide, short), names[r][w], p.update))
     return lines
 
 

@@ -14,10 +14,10 @@ from symdl.lower.native.frame import Frame
 from symdl.lower.native.functions import number as digits
 from symdl.lower.native.functions import operation, table_function, vector
 from symdl.lower.native.kernels import LANES
-from symdl.lower.native.loops import Nest, nest
+from symdl.lower.native.loops import Nest, copied, nest
 from symdl.lower.native.places import Place, dense, extent, seen
 from symdl.lower.native.prepare import is_elementwise
-from symdl.lower.native.products import KERNELS, Matrix, Product, choose
+from symdl.lower.native.products import COPY, KERNELS, Matrix, Product, choose
 from symdl.lower.native.reductions import reduction
 from symdl.lower.native.schedule import Loop, Single, scheduled
 from symdl.lower.program import VIEWS, Instruction, Operand, Program, Ref, Table
@@ -138,11 +138,11 @@ class Builder:
         if key not in self._copies:
             laid = self._laid(place, order)
             if laid is None:
-                strides = dense(place.shape, order)
+                strides = dense(place.shape, order, pad=True)
                 laid = Place(self.memory.buffer(extent(place.shape, strides)), 0, place.shape, strides)
                 self._part(f"copy to order {order} : {_size(place.shape)}")
-                self.lines += nest(Nest(place.shape, order, {"a": place}, [], {"a": laid}, []))
-                self.cost += 2.0 * math.prod(place.shape)
+                self.lines += copied(place, order, laid)
+                self.cost += COPY * math.prod(place.shape)
             self._copies[key] = laid
         return self._copies[key]
 
@@ -288,7 +288,7 @@ class Builder:
 
     def _as_matrix(self, place: Place) -> Matrix:
         number = self._inputs.get(place.base)
-        cost = 2.0 if number is None else self.frame.copy_cost.get(number, 2.0)
+        cost = COPY if number is None else self.frame.copy_cost.get(number, COPY)
         row, column = place.strides
         return Matrix(place.pointer(), row or 1, column or 1, cost) if 1 in place.shape else Matrix(place.pointer(), row, column, cost)
 
@@ -341,7 +341,8 @@ class Builder:
         target = self.place(n)
         stack = step.shape[:-2]
         sides = [p.stretched((*stack, *p.shape[-2:])) for p in (a, b)] + [target]
-        p = Product(a.shape[-2], b.shape[-1], a.shape[-1], *(Matrix(f"({s.pointer()}{_offsets(s, len(stack))})", *s.strides[-2:]) for s in sides))
+        x, y, z = (Matrix(f"({s.pointer()}{_offsets(s, len(stack))})", *s.strides[-2:]) for s in sides)
+        p = Product(a.shape[-2], b.shape[-1], a.shape[-1], x, y, z)
         choice = min((c for c in (choose(p),) if not c.copies), key=lambda c: c.cost, default=None)
         kernel = choice.kernel if choice else "across"
         self._part(f"v{n} {math.prod(stack)} products {p.m}x{p.k} by {p.k}x{p.n}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections.abc import Iterable
 
 from symdl.lower.native.kernels import PRELUDE
@@ -22,12 +24,34 @@ def pieces(name: str, builder: Builder, start: int = 0, stop: int | None = None)
         if at == stop or at - cuts[-1] >= _LINES:
             cuts.append(at)
     functions, calls = [], []
-    for k, (a, b) in enumerate(zip(cuts, cuts[1:], strict=False)):
+    for k, (a, b) in enumerate(itertools.pairwise(cuts)):
         if a == b:
             continue
         functions.append(f"static __attribute__((noinline)) void {name}{k}({_ARGS}) {{\n" + "\n".join(builder.lines[a:b]) + "\n}")
         calls.append(f"{name}{k}(w, e, c);")
     return functions, calls
+
+
+#: C that measures steps.
+CLOCK = r"""
+#include <time.h>
+static double last, times[100000];
+double *spent(void) { return times; }
+static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1e9 + t.tv_nsec; }
+"""
+
+
+def timed_builder(builder: Builder) -> Builder:
+    """A copy whose steps are measured."""
+    new = copy.copy(builder)
+    new.lines, new.parts, new.late_from = [], [], None
+    ends = [*(at for at, _ in builder.parts[1:]), len(builder.lines)]
+    for k, ((at, what), end) in enumerate(zip(builder.parts, ends, strict=True)):
+        if at == builder.late_from:
+            new.late_from = len(new.lines)
+        new.parts.append((len(new.lines), what))
+        new.lines += ["last = now();", *builder.lines[at:end], f"times[{k}] += now() - last;"]
+    return new
 
 
 def file(helpers: Iterable[str], functions: Iterable[str], main: str) -> str:

@@ -14,12 +14,12 @@ from symdl.errors import UnsupportedError
 from symdl.lower.native.backend import aligned, pointers
 from symdl.lower.native.frame import Memory
 from symdl.lower.native.functions import number as digits
-from symdl.lower.native.loops import Nest, nest
+from symdl.lower.native.loops import Nest, copied, nest
 from symdl.lower.native.places import Place, dense, extent
 from symdl.lower.native.prepare import prepared, sample_axes
 from symdl.lower.native.program import Builder
 from symdl.lower.native.show import shown
-from symdl.lower.native.source import file, pieces
+from symdl.lower.native.source import CLOCK, file, pieces, timed_builder
 from symdl.lower.native.toolchain import library
 from symdl.lower.native.updates import UPDATES
 from symdl.lower.program import Program, Ref
@@ -110,7 +110,7 @@ class LoopFrame:
         if key not in self._laid:
             strides = dense(shape, order, pad=True)
             place = Place(self.memory.buffer(extent(shape, strides)), 0, shape, strides)
-            self.before += nest(Nest(shape, order, {"a": self.input(number)}, [], {"a": place}, []))
+            self.before += copied(self.input(number), order, place)
             self._laid[key] = place
         return self._laid[key]
 
@@ -191,6 +191,24 @@ class NativeLoop:
         done = self._run(*self._addresses, None if rows is None else rows.ctypes.data, steps, losses.ctypes.data)
         return losses[:done]
 
+    def measured(self, order: np.ndarray | None, steps: int) -> list[tuple[str, float]]:
+        """What each step of the plan is, and the nanoseconds that it takes (about 20 of them for the clock); parameters stay as they are."""
+        timed = library(self._plan.source(timed=True))
+        timed.spent.restype = ctypes.POINTER(ctypes.c_double)
+        kept = [array.copy() for array in self._moving()]
+        rows = None if order is None else np.ascontiguousarray(order, dtype=np.int64)
+        losses = np.empty(steps)
+        run = timed.train
+        run.argtypes, run.restype = self._run.argtypes, ctypes.c_int64
+        done = max(1, run(*self._addresses, None if rows is None else rows.ctypes.data, steps, losses.ctypes.data))
+        for array, before in zip(self._moving(), kept, strict=True):
+            array[...] = before
+        spent = timed.spent()
+        return [(what, spent[k] / done) for k, (_, what) in enumerate(self._plan.builder.parts)]
+
+    def _moving(self) -> list[np.ndarray]:
+        return [self._arrays[("x",)], *self._setting.rule.memory.values()]
+
     def __str__(self) -> str:
         return str(self._plan)
 
@@ -238,8 +256,9 @@ class _Plan:
                 c[number] = self.setting.data[name]
         return c
 
-    def source(self) -> str:
-        builder = self.builder
+    def source(self, timed: bool = False) -> str:
+        """The C file; timed, every step adds the nanoseconds it took to an array that ``spent`` gives."""
+        builder = timed_builder(self.builder) if timed else self.builder
         late = len(builder.lines) if builder.late_from is None else builder.late_from
         first, calls = pieces("forth", builder, 0, late)
         second, late_calls = pieces("move", builder, late)
@@ -254,7 +273,7 @@ class _Plan:
         lines = [f"{head} {{", *self.frame.before, f"for (long long t = 0; t < steps; t++, order += {self.setting.rows if self.setting.cut else 0}) {{"]
         lines += [*self.frame.gather, *begin, *calls]
         lines += [f"losses[t] = {value};", f"if (!({value} - {value} == 0.0)) return t;", *late_calls, *update, "}", "return steps;", "}"]
-        return file(builder.helpers.values(), [*first, *second], "\n".join(lines))
+        return file(builder.helpers.values(), [*([CLOCK] if timed else []), *first, *second], "\n".join(lines))
 
     def _update(self) -> list[str]:
         """What is left to do after the products that move parameters by themselves."""
