@@ -110,8 +110,7 @@ TABLE = {
         "B:n,p X:m,n C:m,m",
         "tr(T(B) @ T(X) @ C @ X @ T(X) @ C @ X @ B)",
         "X",
-        "C @ X @ T(X) @ C @ X @ B @ T(B) + T(C) @ X @ B @ T(B) @ T(X) @ T(C) @ X + C @ X @ B @ T(B) @ T(X) @ C @ X"
-        " + T(C) @ X @ T(X) @ T(C) @ X @ B @ T(B)",
+        "C @ X @ T(X) @ C @ X @ B @ T(B) + T(C) @ X @ B @ T(B) @ T(X) @ T(C) @ X + C @ X @ B @ T(B) @ T(X) @ C @ X + T(C) @ X @ T(X) @ T(C) @ X @ B @ T(B)",
     ),
     "124": ("grad", "A:p,n X:n,n/inv B:n,p", "tr(A @ inv(X) @ B)", "X", "-(T(inv(X)) @ T(A) @ T(B) @ T(inv(X)))"),
     "125": (
