@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
 import symdl as sd
 
 FILE = Path(__file__).parent / "data" / "identities.json"
@@ -89,7 +90,7 @@ class Numbers:
     def call(self, name: str, args: list[Any]) -> Any:
         return getattr(self, "do_" + name)(*args) if hasattr(self, "do_" + name) else _ELEMENTWISE[name](*args)
 
-    def do_T(self, a: Any) -> Any:  # noqa: N802
+    def do_T(self, a: Any) -> Any:
         return a.T
 
     def do_sc(self, a: Any) -> Any:
@@ -129,7 +130,7 @@ class Numbers:
     def do_diagv(self, a: Any) -> Any:
         return np.diag(a)[:, None]
 
-    def do_I(self, n: Any) -> Any:  # noqa: N802
+    def do_I(self, n: Any) -> Any:
         return np.eye(int(n))
 
     def do_ones(self, m: Any, n: Any) -> Any:
@@ -235,7 +236,7 @@ class Symbols:
             return getattr(self, "do_" + name)(*args)
         return self.like(args[0], getattr(sd, name)(plain(args[0])))
 
-    def do_T(self, a: Matrix) -> Matrix:  # noqa: N802
+    def do_T(self, a: Matrix) -> Matrix:
         return self.matrix(a.expr.T, a.columns, a.rows)
 
     def do_sc(self, a: Matrix) -> Any:
@@ -276,7 +277,7 @@ class Symbols:
         made = sd.diag(a.expr)
         return self.matrix(made if self.flat else made[:, None], a.rows, 1)
 
-    def do_I(self, n: Any) -> Matrix:  # noqa: N802
+    def do_I(self, n: Any) -> Matrix:
         return self.matrix(sd.eye(n), n, n)
 
     def do_ones(self, m: Any, n: Any) -> Matrix:
@@ -396,6 +397,7 @@ def value_of(expr: Any, values: dict[str, Any], sizes: dict[str, int]) -> Any:
 def _dims_in(expr: Any) -> set[Any]:
     """Every size that occurs in the graph of an expression."""
     import sympy as sp
+
     from symdl.graph.walk import topological
 
     found: set[Any] = set()

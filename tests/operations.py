@@ -18,6 +18,6 @@ def operations(text: str) -> int:
             count += not (isinstance(node.op, ast.Div) and isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             count += 0 if node.func.id in FREE else len(node.args) - 1 if node.func.id in JOINING else 1
-        elif isinstance(node, ast.Attribute) and node.attr == "T" or isinstance(node, ast.Subscript):
+        elif (isinstance(node, ast.Attribute) and node.attr == "T") or isinstance(node, ast.Subscript):
             count += 1
     return count
