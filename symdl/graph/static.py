@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -90,18 +92,50 @@ def _value(node: Node, done: dict[Node, np.ndarray], size: Callable[[Size], int]
         return _full(args[0] ** node.attr, alls)
     if node.op == kinds.LET:
         return _full(args[0], alls)
-    coefs = [_as_int(number(c)) for c in (node.attr if node.op == kinds.ADD else [node.attr.coef])]
-    if any(c is None for c in coefs):
+    found = _over_one(number(c) for c in (node.attr if node.op == kinds.ADD else [node.attr.coef]))
+    if found is None:
         return None
+    coefs, below = found
     if node.op == kinds.ADD:
-        return _full(sum(c * a for c, a in zip(coefs, args, strict=True)), alls)
+        return _divided(_full(sum(c * a for c, a in zip(coefs, args, strict=True)), alls), below)
     out: Any = np.asarray(coefs[0])
     for a in args:
         out = out * a
     for a, b in node.attr.deltas:
         out = out * (_grid(a, alls) == _grid(b, alls))
     over = tuple(range(node.rank, len(alls)))
-    return _full(out, alls).sum(axis=over)
+    return _divided(_full(out, alls).sum(axis=over), below)
+
+
+#: The denominators of coefficients such as the 1/2 of j*(j - 1)/2.
+_DENOMINATORS = 64
+
+
+def _over_one(coefs: Iterable[Any]) -> tuple[list[int], int] | None:
+    """Coefficients as whole numbers over one denominator."""
+    exact = []
+    for c in coefs:
+        if c != c or abs(c) >= 2**40:
+            return None
+        fraction = Fraction(c).limit_denominator(_DENOMINATORS)
+        if float(fraction) != float(c):
+            return None
+        exact.append(fraction)
+    below = math.lcm(*(c.denominator for c in exact))
+    return [int(c * below) for c in exact], below
+
+
+def scaled(value: np.ndarray, by: Any) -> np.ndarray | None:
+    """Whole numbers times a coefficient; None when the products are not whole."""
+    found = _over_one([by])
+    return None if found is None else _divided(value * found[0][0], found[1])
+
+
+def _divided(value: np.ndarray, below: int) -> np.ndarray | None:
+    """Whole numbers over a denominator; None when it does not go out."""
+    if below == 1:
+        return value
+    return None if (value % below).any() else value // below
 
 
 def _grid(entry: int, alls: Sequence[int]) -> Any:

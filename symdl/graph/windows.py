@@ -44,7 +44,18 @@ def is_equation(term: Term) -> bool:
 
 def affine(term: Term) -> Affine | None:
     """The term as an affine function of positions; None when it is something else."""
+    found, others = _parted(term)
+    return None if others else found
+
+
+def split_equation(term: Term) -> tuple[Affine, list[tuple[Number, Term]]]:
+    """What an index equation sets to zero: an affine function, and coefficient * term of what is none."""
+    return _parted(rename(Term(term.node.args[0], term.node.maps[0]), dict(enumerate(term.map))))
+
+
+def _parted(term: Term) -> tuple[Affine, list[tuple[Number, Term]]]:
     found = Affine({}, {}, 0)
+    others: list[tuple[Number, Term]] = []
     for coef, inner in _linear(term):
         if inner.node.op == kinds.CONST:
             found = found._replace(offset=plus(found.offset, times(coef, inner.node.attr)))
@@ -56,10 +67,10 @@ def affine(term: Term) -> Affine | None:
             found.coefs[label] = plus(found.coefs.get(label, 0), coef)
             found.sizes[label] = inner.node.shape[0]
         else:
-            return None
+            others.append((coef, inner))
     for label in [k for k, c in found.coefs.items() if c == 0]:
         del found.coefs[label], found.sizes[label]
-    return found
+    return found, others
 
 
 def _linear(term: Term) -> list[tuple[Number, Term]]:

@@ -116,7 +116,8 @@ class Compiled:
             if name in self._expected:
                 shapes[name] = np.shape(as_array(name, value))
             else:
-                sizes[self._dim(name)] = _whole(name, value)
+                size = self._dim(name)
+                sizes[size] = _whole(name, value)
         missing = [name for name in self.names if name not in shapes]
         if missing:
             raise DataError(f"no value given for {', '.join(missing)}")

@@ -13,15 +13,41 @@ from symdl.lower.emit import Emitter
 from symdl.lower.program import Table
 
 
+class Known(NamedTuple):
+    """Whole numbers that depend on positions in another way, such as j*(j - 1)/2."""
+
+    value: np.ndarray
+    axes: tuple[int, ...]
+
+
 class Equation(NamedTuple):
-    """offset + Sum of coefficient * index = 0, in whole numbers."""
+    """offset + Sum of coefficient * index + known numbers = 0, in whole numbers."""
 
     coefs: dict[int, int]
     offset: int
+    known: tuple[Known, ...] = ()
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """All indices that it speaks of."""
+        return tuple(dict.fromkeys((*self.coefs, *(k for part in self.known for k in part.axes))))
+
+    def free(self) -> list[int]:
+        """Those that it can be solved for."""
+        return [k for k in self.coefs if not any(k in part.axes for part in self.known)]
+
+    def side(self, sizes: Mapping[int, int], axes: Sequence[int]) -> np.ndarray:
+        """The part in these indices, and in none of the others."""
+        total = self.offset + _grid({k: self.coefs[k] for k in axes if k in self.coefs}, sizes, axes)
+        for part in self.known:
+            order = sorted(range(len(part.axes)), key=lambda n, own=part.axes: axes.index(own[n]))  # type: ignore[misc]
+            own = [part.axes[n] for n in order]
+            total = total + part.value.transpose(order).reshape([sizes[k] if k in own else 1 for k in axes])
+        return np.asarray(total)
 
     def holds(self, sizes: Mapping[int, int]) -> np.ndarray:
         """1 where it holds, else 0; axes in the order of the indices."""
-        return (self.offset + _grid(self.coefs, sizes, list(self.coefs)) == 0).astype(float)
+        return (self.side(sizes, self.axes) == 0).astype(float)
 
 
 class _Solution(NamedTuple):
@@ -43,7 +69,7 @@ def solve(out: Emitter, equations: Sequence[Equation], factors: list[Factor], su
             continue
         solution = _solved(equation, chosen, sizes)
         # Another equation in an index that goes is multiplied in as it is.
-        dense = [e for e in waiting if any(k in e.coefs for k in chosen)]
+        dense = [e for e in waiting if any(k in e.axes for k in chosen)]
         waiting = [e for e in waiting if e not in dense]
         factors = [*factors, *(_table(out, e, sizes) for e in dense)]
         factors = _taken(out, factors, solution, sizes)
@@ -53,14 +79,14 @@ def solve(out: Emitter, equations: Sequence[Equation], factors: list[Factor], su
 
 
 def _table(out: Emitter, equation: Equation, sizes: Mapping[int, int]) -> Factor:
-    axes = tuple(equation.coefs)
+    axes = equation.axes
     shape = tuple(sizes[k] for k in axes)
     return Factor(out.emit("table", (), Table(equation.holds(sizes)), shape), axes) if axes else Factor(float(equation.offset == 0), ())
 
 
 def _chosen(equation: Equation, summed: Mapping[int, Any], sizes: Mapping[int, int]) -> list[int]:
     """The summed indices to solve for: all digits of a number, or else the longest one."""
-    own = sorted((k for k in equation.coefs if k in summed), key=lambda k: -abs(equation.coefs[k]))
+    own = sorted((k for k in equation.free() if k in summed), key=lambda k: -abs(equation.coefs[k]))
     if len(own) > 1 and _digits(equation, own, sizes):
         return own
     return [max(own, key=lambda k: sizes[k])] if own else []
@@ -78,9 +104,9 @@ def _digits(equation: Equation, own: Sequence[int], sizes: Mapping[int, int]) ->
 
 
 def _solved(equation: Equation, chosen: Sequence[int], sizes: Mapping[int, int]) -> _Solution:
-    axes = tuple(k for k in equation.coefs if k not in chosen)
+    axes = tuple(k for k in equation.axes if k not in chosen)
     sign = -1 if equation.coefs[chosen[0]] > 0 else 1
-    rest = np.asarray(sign * (equation.offset + _grid({k: equation.coefs[k] for k in axes}, sizes, axes)))
+    rest = sign * equation.side(sizes, axes)
     at: dict[int, np.ndarray] = {}
     for k in chosen:
         step = abs(equation.coefs[k])
@@ -94,7 +120,7 @@ def _grid(coefs: Mapping[int, int], sizes: Mapping[int, int], axes: Sequence[int
     for place, k in enumerate(axes):
         shape = [1] * len(axes)
         shape[place] = -1
-        total = total + coefs[k] * np.arange(sizes[k]).reshape(shape)
+        total = total + coefs.get(k, 0) * np.arange(sizes[k]).reshape(shape)
     return np.broadcast_to(total, tuple(sizes[k] for k in axes))
 
 

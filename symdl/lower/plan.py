@@ -15,12 +15,12 @@ from symdl.graph import node as kinds
 from symdl.graph.build import Delta, Term, sum_out_deltas
 from symdl.graph.labels import is_fixed
 from symdl.graph.node import Node
-from symdl.graph.static import static_nodes, static_values
+from symdl.graph.static import scaled, static_nodes, static_values
 from symdl.graph.walk import consumers, inputs, topological
-from symdl.graph.windows import equation_of, is_equation
+from symdl.graph.windows import equation_of, is_equation, split_equation
 from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter
-from symdl.lower.gathers import Equation, solve
+from symdl.lower.gathers import Equation, Known, solve
 from symdl.lower.lookups import Row, added, lookup_of, taken
 from symdl.lower.program import Output, Program, Ref, Table, without_dead_code
 from symdl.lower.scan import emit_scan
@@ -142,11 +142,19 @@ class _Planner:
 
     def _equation(self, term: Term, place: Mapping[int, int]) -> Equation | None:
         """An index equation in the node's indices; None when the index depends on data."""
-        found = equation_of(Term(term.node, tuple(place.get(e, e) for e in term.map)))
+        placed = Term(term.node, tuple(place.get(e, e) for e in term.map))
+        found = equation_of(placed)
+        known: list[Known] = []
         if found is None:
-            return None
+            found, others = split_equation(placed)
+            for coef, other in others:
+                values = static_values(topological([other.node]), self._values.size, self._values.real).get(other.node)
+                values = None if values is None else scaled(values, self._values.real(coef))
+                if values is None or any(is_fixed(e) for e in other.map) or len(set(other.map)) < len(other.map):
+                    return None
+                known.append(Known(values, other.map))
         coefs: dict[Any, int] = {k: round(self._values.real(c)) for k, c in found.coefs.items()}
-        return Equation(coefs, round(self._values.real(found.offset)))
+        return Equation(coefs, round(self._values.real(found.offset)), tuple(known))
 
     def _args(self, node: Node) -> list[Factor]:
         return [self._placed(a, m) for a, m in node.terms()]
@@ -287,7 +295,7 @@ class _Planner:
         """The factors with rows looked up, and the equation whose position is free, if there is one; what is neither is multiplied in."""
         last: Row | None = None
         waiting = sorted(rows, key=lambda pair: pair[0].q not in summed)
-        solved = {k for e in equations for k in e.coefs}
+        solved = {k for e in equations for k in e.axes}
         while waiting:
             (row, term), *waiting = waiting
             # An index that another equation speaks of cannot go.
