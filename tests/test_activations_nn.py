@@ -264,3 +264,20 @@ def test_the_page_of_functions_is_that_of_the_table():
     own = [line for line in listing.markdown().splitlines() if not line.startswith(("| `swish_by_definition", "| `mish_again"))]
     written = page.splitlines()
     assert [line for line in own if line in written] == written  # tests may have added functions to the table
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: sd.sigmoid(x, 3),
+        lambda x: sd.relu(x, inplace=True),
+        lambda x: sd.relu(sp.Symbol("z"), 2),
+        lambda x: sd.elu(x, 1, 2),
+        lambda x: sd.elu(),
+        lambda x: sd.softplus(x, 2, 5),
+        lambda x: sd.softplus(x, beta=float("nan")),
+    ],
+)
+def test_arguments_that_would_be_passed_over_are_refused(call):
+    with pytest.raises(sd.SymdlError):
+        call(sd.tensor("x", 3))

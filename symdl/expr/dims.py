@@ -23,8 +23,20 @@ def dims(names: str) -> Any:
     Returns
     -------
     Symbol, or tuple of Symbol for several names
+
+    Raises
+    ------
+    NameError_
+        When there are no names.
     """
-    return sp.symbols(names, integer=True, positive=True)
+    return _symbols(names, "dims", integer=True, positive=True)
+
+
+def _symbols(names: Any, what: str, **assumptions: bool) -> Any:
+    try:
+        return sp.symbols(names, **assumptions)
+    except (TypeError, ValueError, AttributeError):
+        raise NameError_(f'{what}: {names!r:.60} holds no names: write them as in sd.{what}("n m")') from None
 
 
 def indices(names: str, *sizes: Any) -> Any:
@@ -38,7 +50,7 @@ def indices(names: str, *sizes: Any) -> Any:
         How far each runs, one a name: then they are SymPy's ``Idx`` with a range. Needed only for letters that stand
         nowhere alone on an axis, as i in ``sum(w[u]*x[i + u], u)``.
     """
-    letters = sp.symbols(names, integer=True)
+    letters = _symbols(names, "indices", integer=True)
     if not sizes:
         return letters
     several = letters if isinstance(letters, tuple) else (letters,)

@@ -89,8 +89,13 @@ sigmoid: Any = _sigmoid.sympy
 
 
 def _sharper(z: Any, beta: Any = 1, threshold: Any = 20) -> Any:
-    """softplus with PyTorch's arguments; its threshold switches to z where the float value is z already, and changes nothing here."""
-    if isinstance(beta, (int, float)) and beta <= 0:
+    """softplus with PyTorch's arguments; its threshold switches to z where the float value is z already, and changes nothing here.
+
+    Below 20 it would change the function, by log(1 + exp(-threshold)) at the threshold.
+    """
+    if not (isinstance(threshold, (int, float, sp.Integer, sp.Rational)) and threshold >= 20):
+        raise UnsupportedError(f"softplus: with the threshold {threshold} it is another function; write sd.where(beta*z - threshold, z, sd.softplus(z, beta))")
+    if isinstance(beta, (int, float)) and not beta > 0:
         raise UnsupportedError(f"softplus: beta is {beta}, and must be positive")
     beta = sp.Rational(repr(beta)) if isinstance(beta, float) else beta
     return softplus(z) if beta == 1 else softplus(beta * z) / beta

@@ -118,7 +118,9 @@ def sympy_class(
     def new(cls: type, *args: Any, **options: Any) -> Any:
         if otherwise is not None and (len(args) > len(derivatives) or set(options) - {"evaluate"}):
             return otherwise(*args, **options)
-        args = _completed(name, args, options, known)
+        given, args = len(args), _completed(name, args, options, known)
+        if not given or len(args) != len(derivatives):
+            raise UnsupportedError(f"{name} takes {_counted(name, known, len(derivatives))}, and {given} {'is' if given == 1 else 'are'} given")
         # An expression of symdl answers for itself, so that sd.sigmoid is one name for both worlds.
         mine = next((a for a in args if hasattr(a, "_apply_elementwise")), None)
         if mine is not None:
@@ -167,10 +169,15 @@ def sympy_class(
     return type(sp.Function)(name, (sp.Function,), body)
 
 
+def _counted(name: str, known: Mapping[str, Any], count: int) -> str:
+    """How many arguments a function takes, in words."""
+    if known:
+        return f"at most {count} arguments, {name}(z, {', '.join(known)})"
+    return "one argument" if count == 1 else f"{count} arguments"
+
+
 def _completed(name: str, args: tuple[Any, ...], options: dict[str, Any], known: Mapping[str, Any]) -> tuple[Any, ...]:
     """The arguments, those given by name (taken from ``options``) and the defaults included."""
-    if not known:
-        return args
     out = list(args)
     for place, (parameter, default) in enumerate(known.items(), start=1):
         given = options.pop(parameter, None)
@@ -183,7 +190,7 @@ def _completed(name: str, args: tuple[Any, ...], options: dict[str, Any], known:
         out.append(default if given is None else given)
     unknown = sorted(set(options) - {"evaluate"})
     if unknown:
-        raise UnsupportedError(f"{name} has no parameter {unknown[0]}; it has {', '.join(known)}")
+        raise UnsupportedError(f"{name} has no parameter {unknown[0]}" + (f"; it has {', '.join(known)}" if known else ""))
     return tuple(out)
 
 
