@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from symdl.graph.labels import Delta, Label, Term, axis_sizes, is_fixed
-from symdl.graph.node import intern, plain_maps
+from symdl.graph.node import ADD, FN, POSITION, Node, intern, plain_maps
 
 #: Orders of equal factors tried for the canonical form (A*A.T and the like); beyond it the order given stands.
 TIE_LIMIT = 24
@@ -104,5 +104,21 @@ def finish(
         sizes.setdefault(delta.a, delta.size)
         sizes.setdefault(delta.b, delta.size)
     shape = tuple(sizes[label] for label in renumber.free)
-    maps = tuple(tuple(renumber.index(e) for e in t.map) for t in terms)
+    maps = tuple(_upright(t.node, tuple(renumber.index(e) for e in t.map)) for t in terms)
     return Term(intern(op, tuple(t.node for t in terms), maps, shape, attr), tuple(renumber.free))
+
+
+def _upright(node: Node, entries: tuple[int, ...]) -> tuple[int, ...]:
+    """Of an index equation i + j = c the smaller index first: the equation is the same both ways, and so is what it stands in."""
+    if node.op != FN or node.attr != "iszero" or node.args[0].op != ADD:
+        return entries
+    groups: dict[Any, list[int]] = {}
+    z = node.args[0]
+    for coef, (arg, (axis, *_)) in zip(z.attr, ((a, m or (-1,)) for a, m in z.terms()), strict=True):
+        if arg.op == POSITION and axis >= 0 and node.maps[0][axis] >= 0:
+            groups.setdefault((coef, arg.shape), []).append(node.maps[0][axis])
+    turned = list(entries)
+    for axes in groups.values():
+        for axis, entry in zip(sorted(axes), sorted(entries[a] for a in axes), strict=True):
+            turned[axis] = entry
+    return tuple(turned)
