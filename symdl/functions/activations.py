@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.errors import UnsupportedError
-from symdl.functions import stable, stable_activations
+from symdl.functions import stable, stable_activations, stable_normal
 from symdl.functions.entry import Elementwise, Kink, function, sympy_class
 
 
@@ -147,7 +147,7 @@ _gelu = _activation(
     "gelu",
     lambda z: (1 + sp.erf(z / sp.sqrt(2))) / 2 + z * sp.exp(-(z**2) / 2) / sp.sqrt(2 * sp.pi),
     lambda z: z * (1 + sp.erf(z / sp.sqrt(2))) / 2,
-    stable.gelu,
+    stable_normal.gelu,
     r"\operatorname{GELU}",
     "derivative of the GELU",
     otherwise=_gelu_form,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import sympy as sp
 
-from symdl.functions import stable
+from symdl.functions import stable_normal
 from symdl.functions.entry import Elementwise, Kink, function
 
 ENTRIES = (
@@ -57,7 +57,7 @@ ENTRIES = (
         sp.erf,
         (lambda z: 2 * sp.exp(-(z**2)) / sp.sqrt(sp.pi),),
         "derivative of erf",
-        stable.erf,
+        stable_normal.erf,
         latex=r"\operatorname{erf}",
     ),
     Elementwise(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -23,21 +22,29 @@ def softplus(z: Array) -> Array:
     return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
 
 
+def cosigmoid(z: Array) -> Array:
+    """1 - sigmoid(z)."""
+    return sigmoid(-z)
+
+
+def cosoftplus(z: Array) -> Array:
+    """softplus(-z)."""
+    return softplus(-z)
+
+
+def log_add_exp(a: Array, b: Array) -> Array:
+    """log(exp(a) + exp(b))."""
+    return np.maximum(a, b) + np.log1p(np.exp(-np.abs(a - b)))
+
+
+def log_one_minus_exp(z: Array) -> Array:
+    """log(1 - exp(z)) for z < 0, by the one of two forms that keeps the digits (Maechler 2012)."""
+    near = np.log(-np.expm1(np.maximum(z, -0.6931471805599453)))
+    return np.where(np.asarray(z) > -0.6931471805599453, near, np.log1p(-np.exp(np.minimum(z, -0.6931471805599453))))
+
+
 def silu(z: Array) -> Array:
     return z * sigmoid(z)
-
-
-_erf = np.vectorize(math.erf, otypes=[float])
-_erfc = np.vectorize(math.erfc, otypes=[float])
-
-
-def erf(z: Array) -> Array:
-    return _erf(z)
-
-
-def gelu(z: Array) -> Array:
-    """z * Phi(z); by erfc, for full accuracy in the left tail."""
-    return 0.5 * np.asarray(z) * _erfc(-np.asarray(z) / math.sqrt(2.0))
 
 
 def relu(z: Array) -> Array:

@@ -74,7 +74,7 @@ class Table:
 
 #: Elementwise operations on tensors: NumPy's names.
 _BINARY = frozenset(["add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "heaviside"])
-_UNARY = frozenset(["negative", "square", "sqrt", "exp", "log", "log1p", "absolute", "sign", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh"])
+_UNARY = frozenset(["negative", "square", "sqrt", "exp", "expm1", "log", "log1p", "absolute", "sign", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh"])
 ELEMENTWISE = _BINARY | _UNARY
 
 #: Operations that give another view of their argument's elements.

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from symdl.functions import TABLE
-from symdl.functions import stable as arrays
-from symdl.lower.stabilise import COSIGMOID, COSOFTPLUS
+from symdl.functions.stable_normal import scaled_tail
+from symdl.lower import machine
+from symdl.lower.machine import evaluation
 
 Scalar = Callable[[float], float]
 
@@ -46,6 +46,47 @@ def _softplus(z: float) -> float:
     return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
 
 
+def _log1p(z: float) -> float:
+    if z > -1.0:
+        return math.log1p(z)
+    return -math.inf if z == -1.0 else math.nan
+
+
+def _log_add_exp(a: float, b: float) -> float:
+    return max(a, b) + math.log1p(math.exp(-abs(a - b)))
+
+
+def _log_one_minus_exp(z: float) -> float:
+    if z >= 0.0:
+        return -math.inf if z == 0.0 else math.nan
+    return math.log(-math.expm1(z)) if z > -0.6931471805599453 else math.log1p(-math.exp(z))
+
+
+def _split(z: float) -> tuple[float, float]:
+    """|z| to 64 at most, and the same rounded to 1/64: see ``symdl.functions.stable_normal``."""
+    x = min(abs(z), 64.0)
+    return x, (x + 105553116266496.0) - 105553116266496.0
+
+
+def _gauss(z: float) -> float:
+    x, a = _split(z)
+    return math.exp(-0.5 * (a * a)) * math.exp(-0.5 * ((x - a) * (x + a)))
+
+
+def _gauss_plain(z: float) -> float:
+    x, a = _split(z)
+    return math.exp(-(a * a)) * math.exp(-((x - a) * (x + a)))
+
+
+def _normal(z: float) -> float:
+    """erfc(-z/sqrt(2))/2, as ``symdl.functions.stable_normal.normal``."""
+    x = min(abs(z), 64.0)
+    if x < 1.0:
+        return 0.5 * math.erfc(-0.7071067811865476 * z)
+    tail = 0.5 * (_gauss(x) * scaled_tail(0.7071067811865476 * x))
+    return tail if z < 0.0 else 1.0 - tail
+
+
 def power(base: float, exponent: float) -> float:
     """base**exponent as ``numpy.power``."""
     try:
@@ -57,7 +98,7 @@ def power(base: float, exponent: float) -> float:
 
 
 def _through_numpy(name: str) -> Callable[..., float]:
-    function = TABLE[name].numpy
+    function = evaluation(name)
     return lambda *z: float(function(*(np.float64(a) for a in z)))
 
 
@@ -77,8 +118,17 @@ _FAST: dict[str, Callable[..., float]] = {
     "softplus": _softplus,
     "silu": lambda z: z * _sigmoid(z),
     "relu": lambda z: z if z > 0.0 or z != z else 0.0,
-    COSIGMOID: lambda z: _sigmoid(-z),
-    COSOFTPLUS: lambda z: _softplus(-z),
+    "gelu": lambda z: z * _normal(z),
+    "expm1": _guarded(math.expm1),
+    "log1p": _log1p,
+    machine.COSIGMOID: lambda z: _sigmoid(-z),
+    machine.COSOFTPLUS: lambda z: _softplus(-z),
+    machine.LOG_ADD_EXP: _log_add_exp,
+    machine.LOG_ONE_MINUS_EXP: _log_one_minus_exp,
+    machine.ERFC: math.erfc,
+    machine.NORMAL: _normal,
+    machine.GAUSS: _gauss,
+    machine.GAUSS_PLAIN: _gauss_plain,
     "pow": power,
 }
 
@@ -90,8 +140,4 @@ def scalar_function(name: str) -> Callable[..., float]:
 
 def array_function(name: str) -> Callable[..., Any]:
     """The function on arrays."""
-    if name == COSIGMOID:
-        return lambda z: arrays.sigmoid(-z)
-    if name == COSOFTPLUS:
-        return lambda z: arrays.softplus(-z)
-    return TABLE[name].numpy
+    return evaluation(name)

@@ -46,9 +46,8 @@ def python_source(loss: Expr, gradients: Mapping[str, Expr], name: str = "loss_a
     pairs = ", ".join(f"{key!r}: {value}" for key, value in zip(gradients, values[1:], strict=True))
     shapes = ", ".join(f"{n.name} {show_shape(n.shape) if n.shape else '(scalar)'}" for n in writer.inputs)
     body = [*writer.head(), *writer.lines, f"return {values[0]}, {{{pairs}}}"]
-    imports = ["import math\n"] if writer.library.needs_math else []
     helpers = writer.library.source()
-    parts = ["".join([*imports, "\nimport numpy as np\n" if imports else "import numpy as np\n"])]
+    parts = ["import numpy as np\n"]
     parts += [helpers] if helpers else []
     text = f'    """The loss, and its gradients by {", ".join(gradients)}. Inputs: {shapes or "none"}."""\n'
     parts.append(f"def {name}(**inputs):\n{text}" + "".join(f"    {line}\n" for line in body))

@@ -7,7 +7,7 @@ from typing import Any
 
 from symdl.lower.contract import Factor
 from symdl.lower.emit import Emitter
-from symdl.lower.stabilise import COSIGMOID, COSOFTPLUS
+from symdl.lower.machine import COSIGMOID, COSOFTPLUS
 
 
 def _cosigmoid(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
@@ -57,5 +57,5 @@ FUNCTIONS: dict[str, Callable[..., Factor]] = {
     "relu": lambda out, z, sizes: out.binary("maximum", z, Factor(0.0, ()), sizes),
     "positive": lambda out, z, sizes: out.binary("heaviside", z, Factor(0.0, ()), sizes),
     "abs": _plain("absolute"),
-    **{name: _plain(name) for name in ("exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "sign")},
+    **{name: _plain(name) for name in ("exp", "expm1", "log", "log1p", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "sign")},
 }

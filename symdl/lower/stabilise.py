@@ -21,11 +21,8 @@ from symdl.graph.number import is_negative, plus, times
 from symdl.graph.rebuild import placed, rebuild
 from symdl.graph.walk import topological
 from symdl.lower.behind import argument, arguments, inside
+from symdl.lower.machine import COSIGMOID, COSOFTPLUS
 from symdl.lower.masks import join_masks, masked_exponent
-
-#: sigmoid(-z) and softplus(-z) as functions of z: names of the machine room, so that z is not computed twice.
-COSIGMOID = "cosigmoid"
-COSOFTPLUS = "cosoftplus"
 
 
 class Identity(NamedTuple):

@@ -11,14 +11,10 @@ from sympy.printing.numpy import NumPyPrinter
 from symdl.errors import UnsupportedError
 from symdl.functions import TABLE
 from symdl.lower.brought import is_plain, source_of
+from symdl.lower.machine import evaluation
 
 #: Elementwise functions that NumPy has.
 NUMPY = {name: f"np.{name}" for name in ("exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "sign", "abs")} | {"pow": "np.power"}
-
-_ERROR_FUNCTION = """\
-def erf(z):
-    return np.vectorize(math.erf, otypes=[float])(z)
-"""
 
 #: Name -> (source, other names it needs).
 HELPERS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -30,12 +26,8 @@ def sigmoid(z):
 """,
         (),
     ),
-    "cosigmoid": ("def cosigmoid(z):  # 1 - sigmoid(z), to the last digit\n    return sigmoid(-z)\n", ("sigmoid",)),
     "softplus": ("def softplus(z):\n    return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))\n", ()),
-    "cosoftplus": ("def cosoftplus(z):  # softplus(-z)\n    return softplus(-z)\n", ("softplus",)),
     "silu": ("def silu(z):\n    return z * sigmoid(z)\n", ("sigmoid",)),
-    "erf": (_ERROR_FUNCTION, ("math",)),
-    "gelu": ("def gelu(z):\n    return 0.5 * z * np.vectorize(math.erfc, otypes=[float])(-np.asarray(z) / math.sqrt(2.0))\n", ("math",)),
     "relu": ("def relu(z):\n    return np.maximum(z, 0.0)\n", ()),
     "positive": ("def positive(z):\n    return np.heaviside(z, 0.0)\n", ()),
     "step": (
@@ -73,7 +65,6 @@ class Library:
 
     def __init__(self) -> None:
         self._source: dict[str, str] = {}
-        self.needs_math = False
 
     def use(self, name: str) -> str:
         """What to call for a function of the table (or of the machine room); brings its source along."""
@@ -82,13 +73,10 @@ class Library:
         if name in HELPERS:
             source, needs = HELPERS[name]
             for other in needs:
-                if other == "math":
-                    self.needs_math = True
-                else:
-                    self.use(other)
+                self.use(other)
             self._source.setdefault(name, source)
             return name
-        made = TABLE[name].numpy
+        made = evaluation(name)
         if isinstance(made, np.ufunc):
             return f"np.{made.__name__}"
         return self._bring(made, name) if is_plain(made) else self._from_definition(name)

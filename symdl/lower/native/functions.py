@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 
 from symdl.errors import UnsupportedError
-from symdl.functions import TABLE
-from symdl.lower.stabilise import COSIGMOID, COSOFTPLUS
+from symdl.lower.machine import COSIGMOID, COSOFTPLUS, evaluation
 
 #: NumPy's name -> the C function on vectors.
 _UNARY = {
@@ -67,7 +66,7 @@ def table_function(name: str, args: list[str], helpers: dict[str, str]) -> str:
         return table_function("softplus", [f"f_neg({args[0]})"], helpers)
     if name == "pow":
         return f"f_pow({', '.join(args)})"
-    return _call(TABLE[name].numpy, args, helpers)
+    return _call(evaluation(name), args, helpers)
 
 
 def _call(function: Any, args: list[str], helpers: dict[str, str]) -> str:
