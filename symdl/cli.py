@@ -111,6 +111,7 @@ def _check(p: Parser) -> None:
 
 def _verify(p: Parser) -> None:
     p.add_argument("files", nargs="*", metavar="FILE", help="a script with a function page(), or the name of one that comes with symdl")
+    p.add_argument("--oracles", default="", metavar="NAME,NAME", help="numeric derivatives to compare with: tape, torch, jax, complex, differences, or all")
     p.add_argument("--rules", action="store_true", help="prove the function table, the rewrites, the layers and the losses instead")
 
 

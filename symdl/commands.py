@@ -67,22 +67,31 @@ def _said(verdict: Any) -> int:
 def verify(args: argparse.Namespace) -> int:
     import symdl as sd
     from symdl import scripts
+    from symdl.prove.oracles import chosen
 
     if args.rules:
         from symdl import shipped
 
         rules = shipped.report()
         print(rules)
-        return OK if rules.ok else FAILED
-    failed = []
+        return _status([rules])
+    reports = []
+    oracles = chosen(args.oracles)
     paths = scripts.find(args.files)
     for path in paths:
-        report = sd.verify_page(scripts.load_page(path))
+        report = sd.verify_page(scripts.load_page(path), oracles)
         print(f"{report}\n", flush=True)
-        if not report.ok:
-            failed.append(path.stem)
+        reports.append(report)
+    failed = [path.stem for path, report in zip(paths, reports, strict=True) if not report.ok]
     print(f"FAILED: {', '.join(failed)}" if failed else f"{len(paths)} of {len(paths)} derivations hold")
-    return FAILED if failed else OK
+    return _status(reports)
+
+
+def _status(reports: Sequence[Any]) -> int:
+    """Undecided is neither right nor wrong."""
+    if all(report.ok for report in reports):
+        return OK
+    return FAILED if any(report.verdict == "REFUTED" for report in reports) else UNDECIDED
 
 
 def mutants(args: argparse.Namespace) -> int:

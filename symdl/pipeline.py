@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,15 @@ class Derived(Derivation):
             return self.in_kind(look(self.gradients[name]))
         return self.in_kind(super().__getitem__(key_of(key)))
 
-    def verify(self) -> Report:
-        """Prove every step and every gradient, and check the gradients against numeric backprop."""
+    def verify(self, oracles: Sequence[str] | str = ()) -> Report:
+        """Prove every step and every gradient, and check the gradients against numeric backprop.
+
+        ``oracles``: which numeric derivatives are asked, of "tape", "torch", "jax", "complex", "differences", or "all"; the first two when nothing is said.
+        """
         from symdl.prove.verify import verify_gradients, verify_steps
 
         report = Report(f"derivation of d{self.loss_name}/d({', '.join(self.wrt)})")
-        report.extend(verify_gradients(self.loss, self.gradients, self.wrt, structure=self.structure))
+        report.extend(verify_gradients(self.loss, self.gradients, self.wrt, structure=self.structure, oracles=oracles))
         report.extend(verify_steps(self.steps))
         return report
 
@@ -164,8 +167,8 @@ def train(
                     method=method, backend=backend, seed=seed, **options)  # fmt: skip
 
 
-def verify_page(page: Page) -> Report:
-    """Prove every claim and derivation of a page, and compare its facts."""
+def verify_page(page: Page, oracles: Sequence[str] | str = ()) -> Report:
+    """Prove every claim and derivation of a page, and compare its facts; ``oracles`` as for ``Derived.verify``."""
     from symdl.prove.equal import prove
 
     report = Report(page.title)
@@ -176,7 +179,7 @@ def verify_page(page: Page) -> Report:
         elif isinstance(block, Fact):
             report.checks.append(check_fact(block))
         elif isinstance(block, DerivedBlock):
-            report.extend(Derived.verify(block.derivation))  # type: ignore[arg-type]
+            report.extend(Derived.verify(block.derivation, oracles))  # type: ignore[arg-type]
     return report
 
 

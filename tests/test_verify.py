@@ -24,7 +24,7 @@ x, y = sd.tensor("x", n), sd.tensor("y", n, facts="onehot")
 
 
 def by_tape(loss, gradients, wrt):
-    return compare(loss, gradients, wrt, frameworks=False)
+    return compare(loss, gradients, wrt, oracles="tape")
 
 
 def test_a_network_agrees_with_the_oracles():

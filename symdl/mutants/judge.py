@@ -26,8 +26,8 @@ from symdl.prove.problem import dims_of
 from symdl.prove.samples import samples
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
-#: Caught: REFUTED, and the witness shows it. Equal: proved, and no number says otherwise. Survived: proved although it differs. Unconfirmed: refuted, but at the
-#: witness no difference was seen. Unknown: not decided. Undefined: not decided, and without a real value at any input tried (a negative number to the power 2.2).
+#: Caught: REFUTED, and the witness shows it. Equal: proved, and no number says otherwise. Survived: proved although it differs. Unconfirmed: refuted, but
+#: at the witness no difference was seen. Unknown: not decided. Undefined: not decided, and without a real value at any input tried (1/0 for some rows).
 CAUGHT, EQUAL, SURVIVED, UNCONFIRMED, UNDECIDED, UNDEFINED = "caught", "equal", "survived", "unconfirmed", "unknown", "undefined"
 
 #: Sides that differ by less, relatively, are called equal by the second look.

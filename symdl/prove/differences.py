@@ -1,7 +1,8 @@
 """Central differences with many digits: derivatives from nothing but values.
 
-With 300 digits and a step of 1e-100 the central difference has an error of about 1e-200 of the size of the loss and its third derivative: what it says is the
-derivative to 50 digits and far more, next to the edge of a domain too, unless a kink stands at the point. A kink shows: the differences to the left and to the right are not the same.
+With 300 digits and a step of 1e-100 the central difference has an error of about 1e-200 of the size of the loss and its third derivative: what it says is
+the derivative to 50 digits and far more, next to the edge of a domain too, unless a kink stands at the point. A kink shows: the differences to the left and
+to the right are not the same.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def _each(function: Callable[..., Any], count: int = 1) -> Callable[..., Any]:
     return lambda *args: np.asarray(made(*args), dtype=object)
 
 
-def _sign(z: Any) -> Any:
-    return mpmath.sign(z)
+def _log(z: Any) -> Any:
+    return mpmath.log(z) if z > 0 else mpmath.nan
 
 
 class Digits:
@@ -48,11 +49,11 @@ class Digits:
         zero, one, two = mpmath.mpf(0), mpmath.mpf(1), mpmath.mpf(2)
         self.functions: dict[str, Callable[..., Any]] = {
             **{n: _each(getattr(mpmath, n)) for n in ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf", "expm1")},
-            "log": _each(lambda z: mpmath.log(z) if z > 0 else mpmath.nan),
+            "log": _each(_log),
             "log1p": _each(lambda z: mpmath.log1p(z) if z > -1 else mpmath.nan),
             "arctan": _each(mpmath.atan),
             "abs": _each(abs),
-            "sign": _each(_sign),
+            "sign": _each(mpmath.sign),
             "positive": _each(lambda z: one if z > 0 else zero),
             "step": _each(lambda z: one if z > 0 else zero if z < 0 else mpmath.nan),
             "iszero": _each(lambda z: one if z == 0 else zero),
@@ -83,7 +84,13 @@ class Digits:
     def power(self, a: Any, exponent: Any) -> Any:
         e = _exact(exponent)
         whole = int(e) if mpmath.isint(e) else None
-        return _each(lambda x: _whole_power(x, whole) if whole is not None else mpmath.power(x, e) if x > 0 else mpmath.nan if x < 0 or e < 0 else x)(a)
+
+        def raised(x: Any) -> Any:
+            if whole is not None:
+                return mpmath.nan if x == 0 and whole < 0 else x**whole
+            return mpmath.power(x, e) if x > 0 else x if x == 0 and e > 0 else mpmath.nan
+
+        return _each(raised)(a)
 
     def chosen(self, mask: Any, a: Any, b: Any) -> Any:
         return np.where(mask, a, b)
@@ -101,10 +108,6 @@ class Digits:
         if kind == "inv":
             return inverse
         return self.number(det) if kind == "det" else self.functions["log"](self.number(det))
-
-
-def _whole_power(x: Any, exponent: int) -> Any:
-    return mpmath.nan if x == 0 and exponent < 0 else x**exponent
 
 
 def _exact(value: Any) -> Any:
@@ -127,7 +130,7 @@ def eliminated(a: Any) -> tuple[Any, Any]:
     work = np.concatenate([a, Digits().array(np.eye(size))], axis=1)
     det = mpmath.mpf(1)
     for k in range(size):
-        pivot = max(range(k, size), key=lambda row, k=k: abs(work[row, k]))
+        pivot = k + int(np.argmax(np.abs(work[k:, k])))
         if work[pivot, k] == 0:
             raise np.linalg.LinAlgError("a singular matrix")
         if pivot != k:
@@ -156,6 +159,7 @@ class Differences:
         self.values = values
         self.sizes = Walker(Tape(), values, bind_sizes(topological([e.node for e in exprs]), values))
         self.field = Digits()
+        self._here: dict[Any, Any] = {}
 
     def value(self, expr: Expr, moved: Expr | None = None, by: Any = None) -> Any:
         """The value; with ``moved``, an input or a named result, plus ``by``. Within :func:`mpmath.workdps`."""
@@ -184,7 +188,10 @@ class Differences:
             At a kink.
         """
         step = mpmath.mpf(10) ** -STEP
-        low, here, high = (np.asarray(self.value(loss, wrt, direction * (k * step)), dtype=object) for k in (-1, 0, 1))
+        low, high = (np.asarray(self.value(loss, wrt, direction * (k * step)), dtype=object) for k in (-1, 1))
+        if loss not in self._here:
+            self._here[loss] = np.asarray(self.value(loss), dtype=object)
+        here = self._here[loss]
         left, right = (here - low) / step, (high - here) / step
         if np.any(abs(right - left) > SMOOTH * (abs(left) + abs(right)) + FLAT * (1 + abs(here))):
             raise UnsupportedError("a kink, or a jump, at the point")

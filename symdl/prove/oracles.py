@@ -1,4 +1,6 @@
-"""Gradients against numeric backpropagation: the tape, and PyTorch where it is installed.
+"""Gradients against numeric derivatives that know nothing of the differentiator.
+
+By default the tape, and PyTorch where it is installed; on request JAX, the complex step, and central differences with 300 digits too (``ORACLES``).
 
 An entry agrees when it differs by at most 1e-12 of its own size, beyond what rounding alone can do to it. The latter is measured, not
 guessed: the same computation is repeated with its last bits disturbed (``Tape(noise=...)``), and how far the results then differ is
@@ -9,13 +11,15 @@ the disturbance of PyTorch's computation is measured with the same form.
 
 from __future__ import annotations
 
+import importlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from symdl.errors import SymdlError
+from symdl.errors import NameError_, SymdlError
 from symdl.expr.dims import show_shape
 from symdl.expr.structured import structure_of
 from symdl.expr.tensor import Expr
@@ -35,6 +39,8 @@ ENOUGH = 20
 MORE_NOISE = tuple(range(4, 20))
 #: A saturated function has the slope exactly 0 in PyTorch (1 - tanh(z)**2 = 0 from z = 19): its zeros say no more than this.
 FLUSHED = 1e-14
+#: For all points of one oracle.
+SECONDS = 60.0
 
 Oracle = Callable[[Expr, list[Expr], Mapping[str, Any], Sequence[int]], tuple[dict[str, Any], dict[str, Any]]]
 
@@ -48,35 +54,110 @@ def tape_oracle(
     return base, {name: spread_of(base[name], [run[name] for run in runs]) for name in base}
 
 
-def torch_oracle(loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int] = NOISE) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Gradients by PyTorch's autograd in float64."""
+def _framework(gradient: Callable[..., dict[str, Any]]) -> Oracle:
+    """A framework in float64: its rounding is measured on the tape, with the derivatives of sigmoid and tanh taken from their outputs as it takes them."""
+
+    def oracle(loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int] = NOISE) -> tuple[dict[str, Any], dict[str, Any]]:
+        found = gradient(loss, wrt, values)
+        return found, tape_oracle(loss, wrt, values, noise, from_output=True)[1]
+
+    return oracle
+
+
+def _torch(loss: Expr, wrt: list[Expr], values: Mapping[str, Any]) -> dict[str, Any]:
     from symdl.prove.framework import torch_gradient
 
-    _, spread = tape_oracle(loss, wrt, values, noise, from_output=True)
-    return torch_gradient(loss, wrt, values), spread
+    return torch_gradient(loss, wrt, values)
+
+
+def _jax(loss: Expr, wrt: list[Expr], values: Mapping[str, Any]) -> dict[str, Any]:
+    from symdl.prove.in_jax import jax_gradient
+
+    return jax_gradient(loss, wrt, values)
+
+
+def _complex(loss: Expr, wrt: list[Expr], values: Mapping[str, Any]) -> dict[str, Any]:
+    from symdl.prove.complex_step import complex_gradient
+
+    return complex_gradient(loss, wrt, values)
+
+
+def _differences(loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int] = NOISE) -> tuple[dict[str, Any], dict[str, Any]]:
+    from symdl.prove.differences import difference_gradient
+
+    return difference_gradient(loss, wrt, values)
+
+
+class Source(NamedTuple):
+    """An oracle: how it is called in reports, the package that it needs, and whether its saturated slopes are exactly 0."""
+
+    how: str
+    find: Oracle
+    needs: str | None = None
+    flushes: bool = False
+
+
+#: All oracles by the name that ``symdl verify --oracles`` knows them by, and those that are always asked.
+ORACLES: dict[str, Source] = {
+    "tape": Source("NumPy tape", tape_oracle),
+    "torch": Source("PyTorch", _framework(_torch), "torch", True),
+    "jax": Source("JAX", _framework(_jax), "jax", True),
+    "complex": Source("complex step", _framework(_complex)),
+    "differences": Source("differences, 300 digits", _differences),
+}
+DEFAULT = ("tape", "torch")
+
+
+def chosen(names: Sequence[str] | str) -> tuple[str, ...]:
+    """Names of oracles; "all" is all of them.
+
+    Raises
+    ------
+    NameError_
+        For a name that is none.
+    """
+    listed = [names] if isinstance(names, str) else list(names)
+    listed = [part.strip() for name in listed for part in name.split(",") if part.strip()]
+    for name in listed:
+        if name not in ORACLES and name != "all":
+            raise NameError_(f"no oracle is called {name!r:.60}; there are: {', '.join(ORACLES)}, or all")
+    return tuple(ORACLES) if "all" in listed else tuple(dict.fromkeys(listed)) or DEFAULT
 
 
 def compare(
-    loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int = POINTS, frameworks: bool = True, structure: Any = None
+    loss: Expr,
+    gradients: Mapping[str, Expr],
+    wrt: Mapping[str, Expr],
+    points: int = POINTS,
+    oracles: Sequence[str] | str = DEFAULT,
+    structure: Any = None,
 ) -> list[Check]:
-    """One line a gradient and oracle, at ``points`` inputs; without ``frameworks``, the tape only.
+    """One line a gradient and oracle, at ``points`` inputs.
 
     ``structure``: as for ``sd.grad``; by matrices declared symmetric or diagonal the gradients are over the independent entries.
 
     A gradient fails that is wrong at one point, has no value where loss and derivative have one, has not the shape loss.shape + wrt.shape, or
     could be judged at no point.
     """
+    names = chosen(oracles)
     at = sample(loss, gradients, wrt, points)
     said = [{name: formula_value(gradient, [loss, wrt[name]], s.values) for name, gradient in gradients.items()} for s in at]
     kinds = {str(e.node.name): structure_of(e.node, structure) for e in wrt.values()}
-    checks = _against("NumPy tape", tape_oracle, loss, gradients, wrt, at, said, points, kinds)
-    if not frameworks:
-        return checks
+    checks: list[Check] = []
+    for source in (ORACLES[name] for name in names):
+        if source.needs is not None and not _installed(source.needs):
+            checks.append(Check(f"gradient by {', '.join(gradients)}", source.how, "skipped", note="not installed"))
+        else:
+            checks += _against(source, loss, gradients, wrt, at, said, points, kinds)
+    return checks
+
+
+def _installed(package: str) -> bool:
     try:
-        import torch  # noqa: F401
+        importlib.import_module(package)
     except ImportError:
-        return [*checks, Check(f"gradient by {', '.join(gradients)}", "PyTorch", "skipped", note="not installed")]
-    return checks + _against("PyTorch", torch_oracle, loss, gradients, wrt, at, said, points, kinds)
+        return False
+    return True
 
 
 def sample(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int = POINTS) -> list[Sample]:
@@ -96,10 +177,10 @@ def sample(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], p
 
 
 def _over(
-    oracle: Oracle, kinds: Mapping[str, str | None], loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int]
+    source: Source, kinds: Mapping[str, str | None], loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The oracle's answer over the independent entries of structured matrices."""
-    base, spread = oracle(loss, wrt, values, noise)
+    base, spread = source.find(loss, wrt, values, noise)
     at = loss.ndim
     return {n: restricted(g, kinds.get(n), at) for n, g in base.items()}, {n: spread_restricted(s, kinds.get(n), at) for n, s in spread.items()}
 
@@ -112,6 +193,7 @@ class _Tally:
     tiny: int = 0
     worst: float = 0.0
     where: str = ""
+    reason: str = ""
 
     def count(self, error: float, kind: str) -> None:
         """A NaN is the worst there is, and stays."""
@@ -121,8 +203,7 @@ class _Tally:
 
 
 def _against(
-    how: str,
-    oracle: Oracle,
+    source: Source,
     loss: Expr,
     gradients: Mapping[str, Expr],
     wrt: Mapping[str, Expr],
@@ -132,13 +213,18 @@ def _against(
     kinds: Mapping[str, str | None],
 ) -> list[Check]:
     tallies = {name: _Tally() for name in gradients}
+    end = time.monotonic() + SECONDS
     for sampled, formulas in zip(at, said, strict=True):
+        if time.monotonic() > end:
+            break
         try:
-            expected, spread = _over(oracle, kinds, loss, [wrt[name] for name in gradients], sampled.values, NOISE)
+            expected, spread = _over(source, kinds, loss, [wrt[name] for name in gradients], sampled.values, NOISE)
         except np.linalg.LinAlgError:  # a disturbed matrix is singular: nothing can be said here
             continue
-        except SymdlError as reason:
-            return [Check(f"gradient by {name}", how, "skipped", note=str(reason)) for name in gradients]
+        except SymdlError as reason:  # a kink, or what the oracle cannot do
+            for tally in tallies.values():
+                tally.reason = tally.reason or str(reason)
+            continue
         for name, gradient in gradients.items():
             key = str(wrt[name].node.name)
             (got, noise), right, room = formulas[name], expected[key], spread[key]
@@ -147,22 +233,22 @@ def _against(
             if 0 < max(np.max(np.abs(got), initial=0.0), np.max(np.abs(right), initial=0.0)) < UNDERFLOW:
                 tallies[name].tiny += 1  # nothing here has digits that could be compared
                 continue
-            if oracle is torch_oracle:
+            if source.flushes:
                 room = np.where((right == 0) & (np.abs(got) <= FLUSHED), FLUSHED, room)
             error = difference(got, noise, right, room)
             if not error <= TOLERANCE:
-                error = _second_look(oracle, kinds, loss, gradient, wrt[name], sampled.values)
+                error = _second_look(source, kinds, loss, gradient, wrt[name], sampled.values)
             tallies[name].count(error, sampled.kind)
-    return [_line(name, how, tallies[name], points, _misfit(loss, wrt[name], gradient)) for name, gradient in gradients.items()]
+    return [_line(name, source.how, tallies[name], points, _misfit(loss, wrt[name], gradient)) for name, gradient in gradients.items()]
 
 
-def _second_look(oracle: Oracle, kinds: Mapping[str, str | None], loss: Expr, gradient: Expr, wrt: Expr, values: Mapping[str, Any]) -> float:
+def _second_look(source: Source, kinds: Mapping[str, str | None], loss: Expr, gradient: Expr, wrt: Expr, values: Mapping[str, Any]) -> float:
     """The difference with more bits for the formula and more disturbances for the oracle, before it is called wrong."""
-    expected, spread = _over(oracle, kinds, loss, [wrt], values, MORE_NOISE)
+    expected, spread = _over(source, kinds, loss, [wrt], values, MORE_NOISE)
     got, noise = formula_value(gradient, [loss, wrt], values, MORE_NOISE)
     key = str(wrt.node.name)
     right = expected[key]
-    room = np.where((right == 0) & (np.abs(got) <= FLUSHED), FLUSHED, spread[key]) if oracle is torch_oracle else spread[key]
+    room = np.where((right == 0) & (np.abs(got) <= FLUSHED), FLUSHED, spread[key]) if source.flushes else spread[key]
     return difference(got, noise, right, room)
 
 
@@ -179,6 +265,8 @@ def _line(name: str, how: str, tally: _Tally, points: int, misfit: str) -> Check
     what = f"gradient by {name}"
     if misfit:
         return Check(what, how, "FAILED", tally.judged, float("nan"), misfit)
+    if not tally.judged and tally.reason:
+        return Check(what, how, "skipped", note=tally.reason)
     if not tally.judged and tally.tiny:
         return Check(what, how, "skipped", note=f"nowhere larger than {UNDERFLOW:g}: floats cannot tell")
     if not tally.judged:

@@ -153,14 +153,21 @@ class Tape:
 
     def matrix(self, kind: str, a: Var) -> Var:
         """inv, det, logdet of a square matrix (Giles 2008, collected matrix derivative results)."""
-        inverse = np.linalg.inv(a.value)
+        x = self._as_eliminated(a.value)
+        inverse = np.linalg.inv(x)
         if kind == "inv":
             return self.var(inverse, [(a, lambda g: -inverse.T @ g @ inverse.T)])
         if kind == "det":
-            det = np.linalg.det(a.value)
+            det = np.linalg.det(x)
             return self.var(det, [(a, lambda g: g * det * inverse.T)])
-        sign, size = np.linalg.slogdet(a.value)
+        sign, size = np.linalg.slogdet(x)
         return self.var(size if sign > 0 else np.nan, [(a, lambda g: g * inverse.T)])
+
+    def _as_eliminated(self, a: Array) -> Array:
+        """What elimination with rounding solves exactly is a matrix whose entries are all out by the rounding of the largest (Higham 2002, theorem 9.3)."""
+        if self._rng is None or not a.size:
+            return a
+        return a + EPS * np.max(np.abs(a)) * self._rng.choice([-2.0, -1.0, 1.0, 2.0], size=a.shape)
 
 
 def _indexer(shape: Sequence[int], entries: Sequence[int]) -> tuple[tuple[Any, ...], list[int]]:

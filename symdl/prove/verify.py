@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from symdl.errors import SymdlError
@@ -11,14 +11,20 @@ from symdl.expr.tensor import Expr
 from symdl.graph.node import INPUT
 from symdl.prove.claims import check
 from symdl.prove.equal import TIME_BUDGET, prove
-from symdl.prove.oracles import compare
+from symdl.prove.oracles import DEFAULT, compare
 from symdl.steps.verdict import UNKNOWN, Check, Verdict
 
 
 def verify_gradients(
-    loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], *, time_budget: float = TIME_BUDGET, structure: Any = None
+    loss: Expr,
+    gradients: Mapping[str, Expr],
+    wrt: Mapping[str, Expr],
+    *,
+    time_budget: float = TIME_BUDGET,
+    structure: Any = None,
+    oracles: Sequence[str] | str = DEFAULT,
 ) -> list[Check]:
-    """Prove each gradient by forward mode, and compare it with the tape and with PyTorch.
+    """Prove each gradient by forward mode, and compare it with the tape and with PyTorch, or with the oracles named.
 
     Parameters
     ----------
@@ -31,12 +37,14 @@ def verify_gradients(
         Seconds a proof.
     structure : optional
         As for ``check``, or a mapping by name.
+    oracles : names, optional
+        Of ``symdl.prove.oracles.ORACLES``, or "all".
     """
     lines = []
     for name, gradient in gradients.items():
         verdict = _guarded(lambda gradient=gradient, name=name: _claimed(loss, wrt[name], gradient, time_budget, structure))
         lines.append(_line(f"gradient by {name}", verdict))
-    return lines + compare(loss, gradients, wrt, structure=structure)
+    return lines + compare(loss, gradients, wrt, oracles=oracles, structure=structure)
 
 
 def _claimed(loss: Expr, wrt: Expr, gradient: Expr, time_budget: float, structure: Any) -> Verdict:

@@ -21,7 +21,7 @@ class Verdict:
     method : str
         How it was decided, or what was tried.
     witness : dict or None
-        When REFUTED: input name -> value (number or nested list) at which the two sides differ, and under
+        When REFUTED: input name -> value (a number or nested list; a Fraction where no float is the point) at which the two sides differ, and under
         "lhs" and "rhs" of ``sides`` what they are there.
     sides : tuple or None
         The two values at the witness.
