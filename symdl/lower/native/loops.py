@@ -26,6 +26,8 @@ class Nest:
         Name of a vector -> place.
     sums : list of (str, str)
         Scalar in C and the vector whose elements are summed into it.
+    shared : bool
+        Whether each thread does its part. Not with sums.
     """
 
     shape: tuple[int, ...]
@@ -34,6 +36,7 @@ class Nest:
     body: list[str]
     writes: dict[str, Place]
     sums: list[tuple[str, str]]
+    shared: bool = False
 
 
 def nest(n: Nest) -> list[str]:
@@ -47,18 +50,21 @@ def nest(n: Nest) -> list[str]:
     lines += [f"V s{k} = dup(0.0);" for k in range(len(n.sums))]
     *outer, inner = lengths
     for depth, length in enumerate(outer):
-        lines.append(f"for (long i{depth} = 0; i{depth} < {length}; i{depth}++) {{")
+        span = (f"FROM({length})", f"TO({length})") if n.shared and depth == 0 else ("0", str(length))
+        lines.append(f"for (long i{depth} = {span[0]}; i{depth} < {span[1]}; i{depth}++) {{")
+    inside = n.shared and not outer
     at = {}
     for position, (name, strides) in enumerate(zip(names, sides, strict=True)):
         pointer = f"{'p' if position < len(n.reads) else 'q'}_{name}"
         at[pointer] = (" + ".join([pointer, *(f"i{d}*{s}" for d, s in enumerate(strides[:-1]) if s)]), strides[-1])
     full = inner // LANES
     if full:
-        lines.append(f"for (long i = 0; i < {full * LANES}; i += {LANES}) {{")
+        span = (f"FROM({full})*{LANES}", f"TO({full})*{LANES}") if inside else ("0", str(full * LANES))
+        lines.append(f"for (long i = {span[0]}; i < {span[1]}; i += {LANES}) {{")
         lines += _chunk(n, at, LANES, "i")
         lines.append("}")
     if inner % LANES:
-        lines.append("{")
+        lines.append("if (LAST) {" if inside else "{")
         lines += _chunk(n, at, inner % LANES, str(full * LANES))
         lines.append("}")
     lines += ["}"] * len(outer)
@@ -66,15 +72,20 @@ def nest(n: Nest) -> list[str]:
     return ["{", *lines, "}"]
 
 
-def copied(source: Place, order: Sequence[int], target: Place) -> list[str]:
+def copied(source: Place, order: Sequence[int], target: Place, shared: bool = False) -> list[str]:
     """Lines of C for a copy whose axes are stored in this order; matrices are transposed in blocks of eight by eight."""
     if len(source.shape) == 2 and min(source.shape) > 1:
         inner = order[-1]
         outer = 1 - inner
         if source.strides[outer] == 1 and target.strides[inner] == 1:
             rows, size = source.shape[inner], source.shape[outer]
+            if shared and rows >= 2 * LANES:
+                blocks, low = -(-rows // LANES), f"FROM({-(-rows // LANES)})*{LANES}"
+                high = f"(TO({blocks})*{LANES} < {rows} ? TO({blocks})*{LANES} : {rows})"
+                step, to = source.strides[inner], f"{target.pointer()} + {low}"
+                return [f"transposed({source.pointer()} + {low}*{step}, {step}, {high} - {low}, {size}, {to}, {target.strides[outer]});"]
             return [f"transposed({source.pointer()}, {source.strides[inner]}, {rows}, {size}, {target.pointer()}, {target.strides[outer]});"]
-    return nest(Nest(source.shape, tuple(order), {"a": source}, [], {"a": target}, []))
+    return nest(Nest(source.shape, tuple(order), {"a": source}, [], {"a": target}, [], shared))
 
 
 def _chunk(n: Nest, at: dict[str, tuple[str, int]], count: int, i: str) -> list[str]:

@@ -17,6 +17,9 @@ from symdl.lower.native.toolchain import cpu_features
 #: When rows of B are packed: with so many tiles below each other to use them, and more bytes than this; so many rows at a time.
 PACKED_ROWS, PACKED_BYTES, PACKED_DEPTH = 6, 8192, 100
 
+#: From so many columns of tiles on, threads share the columns: then each has its own part of B, and of the parameters, in its cache.
+MANY = 4
+
 #: What transposing an element costs, in vector operations.
 COPY = 0.8
 
@@ -123,8 +126,8 @@ def tile(rows: int, vectors: int) -> tuple[int, int]:
     return answer
 
 
-def across(p: Product) -> list[str]:
-    """Lines of C for the kernel with vectors along the columns."""
+def across(p: Product, shared: bool = False) -> list[str]:
+    """Lines of C for the kernel with vectors along the columns; shared, each thread does its part of the columns, or of the rows."""
     vectors = _vectors(p.n)
     high, wide = tile(p.m, vectors)
     lines = ["{", f"const double *restrict ma = {p.a.pointer}, *restrict mb = {p.b.pointer}; double *restrict mc = {p.c.pointer};"]
@@ -139,18 +142,27 @@ def across(p: Product) -> list[str]:
         columns.append((last, full, wide))
     if vectors % wide:
         columns.append((full, vectors, vectors % wide))
+    by_columns = shared and columns[0][1] - columns[0][0] >= MANY * columns[0][2]
+    by_rows = shared and not by_columns
     for start, stop, width in columns:
         short = tail if stop == vectors else 0
-        lines.append(f"for (long j = {start * LANES}; j < {stop * LANES}; j += {width * LANES}) {{")
+        panels, step = (stop - start) // width, width * LANES
+        span = share(panels, by_columns)
+        lines.append(f"for (long j = {start * LANES} + ({span[0]})*{step}; j < {start * LANES} + ({span[1]})*{step}; j += {step}) {{")
         if p.m >= PACKED_ROWS * high and p.k * width * LANES * 8 > PACKED_BYTES and p.b.column == 1:
-            lines += _packed(p, high, width, short)
+            lines += _packed(p, high, width, short, by_rows)
         else:
-            lines += _rows(p, high, width, short, p.k, p.b.row, "=")
+            lines += _rows(p, high, width, short, p.k, p.b.row, "=", "", by_rows)
         lines.append("}")
     return [*lines, "}"]
 
 
-def _packed(p: Product, high: int, wide: int, short: int) -> list[str]:
+def share(count: int, shared: bool) -> tuple[str, str]:
+    """From which to which of so many pieces of work a thread does: C expressions."""
+    return (f"FROM({count})", f"TO({count})") if shared else ("0", str(count))
+
+
+def _packed(p: Product, high: int, wide: int, short: int, shared: bool) -> list[str]:
     """Some rows of B at a time, copied next to each other: rows far apart in memory fall on the same lines of the cache."""
     blocks = -(-p.k // PACKED_DEPTH)
     depth = -(-p.k // blocks)
@@ -163,7 +175,7 @@ def _packed(p: Product, high: int, wide: int, short: int) -> list[str]:
         return [
             f"{{ const double *from = mb + j + ({k})*{p.b.row};",
             f"for (long k = 0; k < {size}; k++, from += {p.b.row}) {{ {' '.join(copy)} }} }}",
-            *_rows(p, high, wide, short, size, row, mode, k),
+            *_rows(p, high, wide, short, size, row, mode, k, shared),
         ]
 
     lines += block("0", depth, "=")
@@ -174,14 +186,15 @@ def _packed(p: Product, high: int, wide: int, short: int) -> list[str]:
     return lines
 
 
-def _rows(p: Product, high: int, wide: int, short: int, depth: int, step: int, mode: str, start: str = "") -> list[str]:
+def _rows(p: Product, high: int, wide: int, short: int, depth: int, step: int, mode: str, start: str, shared: bool) -> list[str]:
     """All rows of a column of tiles; with a start the rows of B from there, packed."""
-    rows = p.m // high * high
+    tiles, rest = divmod(p.m, high)
     lines: list[str] = []
-    if rows:
-        lines += [f"for (long i = 0; i < {rows}; i += {high}) {{", *_tile(p, high, wide, short, depth, step, mode, start), "}"]
-    if p.m % high:
-        lines += [f"{{ const long i = {rows};", *_tile(p, p.m % high, wide, short, depth, step, mode, start), "}"]
+    if tiles:
+        span = share(tiles, shared)
+        lines += [f"for (long i = ({span[0]})*{high}; i < ({span[1]})*{high}; i += {high}) {{", *_tile(p, high, wide, short, depth, step, mode, start), "}"]
+    if rest:
+        lines += ["if (LAST) {" if shared else "{", f"const long i = {tiles * high};", *_tile(p, rest, wide, short, depth, step, mode, start), "}"]
     return lines
 
 
@@ -273,4 +286,8 @@ def _group(p: Product, results: list[tuple[int, int]]) -> list[str]:
     return [*lines, "}"]
 
 
-KERNELS: dict[str, Callable[[Product], list[str]]] = {"across": across, "mirrored": lambda p: across(p.turned), "along": along}
+KERNELS: dict[str, Callable[[Product, bool], list[str]]] = {
+    "across": across,
+    "mirrored": lambda p, shared: across(p.turned, shared),
+    "along": lambda p, shared: along(p),
+}

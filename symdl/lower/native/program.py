@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +26,19 @@ from symdl.lower.program import VIEWS, Instruction, Operand, Program, Ref, Table
 #: From so many multiplications a product is left to BLAS.
 BLAS_FROM = 25_000_000
 
+#: From so many vector operations threads share a step: to meet costs as much as a thousand.
+SHARED_FROM = 4000.0
+
 #: What an elementwise operation costs on a vector, in multiplications.
 _WORK = {"sigmoid": 30.0, "cosigmoid": 4.0, "exp": 25.0, "log": 35.0, "log1p": 40.0, "tanh": 40.0, "divide": 8.0, "call": 30.0, "power": 200.0}
+
+
+class Part(NamedTuple):
+    """Where a step's lines begin, what it is, and whether threads share it."""
+
+    at: int
+    what: str
+    shared: bool
 
 
 class Builder:
@@ -39,6 +51,8 @@ class Builder:
     frame : Frame
     samples : mapping
         Value -> the axis that is stored innermost; other values are stored row by row.
+    threads : int
+        How many share the larger steps.
 
     Attributes
     ----------
@@ -50,11 +64,12 @@ class Builder:
         The line from which parameters are moved.
     """
 
-    def __init__(self, program: Program, frame: Frame, samples: Mapping[int, int]) -> None:
+    def __init__(self, program: Program, frame: Frame, samples: Mapping[int, int], threads: int = 1) -> None:
+        self.threads = threads
         self.program, self.frame, self.memory = program, frame, frame.memory
         self.code = program.code
         self.lines: list[str] = []
-        self.parts: list[tuple[int, str]] = []
+        self.parts: list[Part] = []
         self.helpers: dict[str, str] = {}
         self.cost = 0.0
         self.late_from: int | None = None
@@ -140,8 +155,8 @@ class Builder:
             if laid is None:
                 strides = dense(place.shape, order, pad=True)
                 laid = Place(self.memory.buffer(extent(place.shape, strides)), 0, place.shape, strides)
-                self._part(f"copy to order {order} : {_size(place.shape)}")
-                self.lines += copied(place, order, laid)
+                shared = self._part(f"copy to order {order} : {_size(place.shape)}", COPY * math.prod(place.shape))
+                self.lines += copied(place, order, laid, shared)
                 self.cost += COPY * math.prod(place.shape)
             self._copies[key] = laid
         return self._copies[key]
@@ -169,8 +184,11 @@ class Builder:
         self._part(f"v{number} to its place")
         self.lines += nest(Nest(wanted.shape, order, {"a": self.place(number)}, [], {"a": wanted}, []))
 
-    def _part(self, what: str) -> None:
-        self.parts.append((len(self.lines), what))
+    def _part(self, what: str, work: float = 0.0) -> bool:
+        """A new step of so many vector operations; whether threads share it."""
+        shared = self.threads > 1 and work >= SHARED_FROM
+        self.parts.append(Part(len(self.lines), what, shared))
+        return shared
 
     # --- loops ------------------------------------------------------------------------------------------------
 
@@ -205,8 +223,9 @@ class Builder:
         writes = {f"t{n}": self.place(n) for n in loop.members if n in self._needed}
         self.cost += (len(reads) + len(writes) + len(sums)) * _vectors(loop.shape, loop.order)
         fused = ", ".join(f"v{n} {self.code[n].attr if self.code[n].op == 'call' else self.code[n].op}" for n in (*loop.members, *loop.sums))
-        self._part(f"loop {_size(loop.shape)}: {fused}")
-        self.lines += nest(Nest(loop.shape, loop.order, reads, body, writes, sums))
+        work = sum(_WORK.get(self.code[n].op, 1.0) for n in loop.members) * _vectors(loop.shape, loop.order)
+        shared = self._part(f"loop {_size(loop.shape)}: {fused}", 0.0 if sums else work)
+        self.lines += nest(Nest(loop.shape, loop.order, reads, body, writes, sums, shared))
 
     def _element(self, n: int, step: Instruction, args: list[str], pairs: dict[str, str]) -> list[str]:
         if step.op in ("sigmoid", "cosigmoid"):
@@ -295,7 +314,7 @@ class Builder:
     def _multiply(self, n: int, p: Product, a: Place, b: Place) -> None:
         size = f"{p.m}x{p.k} by {p.k}x{p.n}"
         moved = ", the update inside" if p.update else ""
-        if p.m * p.n * p.k >= BLAS_FROM and self._by_blas(p):
+        if self.threads == 1 and p.m * p.n * p.k >= BLAS_FROM and self._by_blas(p):
             self._part(f"v{n} product {size} by BLAS{moved}")
             self.lines += self._blas(p)
             self.cost += p.m * p.n * p.k / LANES
@@ -310,8 +329,8 @@ class Builder:
                 order = (1, 0) if choice.kernel == "along" else (0, 1)
                 b = self._copied(b, order)
                 p = replace(p, b=self._as_matrix(b))
-        self._part(f"v{n} product {size}, kernel {choice.kernel}{moved}")
-        self.lines += KERNELS[choice.kernel](p)
+        shared = self._part(f"v{n} product {size}, kernel {choice.kernel}{moved}", choice.cost if choice.kernel != "along" else 0.0)
+        self.lines += KERNELS[choice.kernel](p, shared)
         self.cost += choice.cost
 
     def _by_blas(self, p: Product) -> bool:
@@ -347,7 +366,7 @@ class Builder:
         kernel = choice.kernel if choice else "across"
         self._part(f"v{n} {math.prod(stack)} products {p.m}x{p.k} by {p.k}x{p.n}")
         self.lines += [f"for (long z{d} = 0; z{d} < {size}; z{d}++) {{" for d, size in enumerate(stack)]
-        self.lines += KERNELS[kernel](p) + ["}"] * len(stack)
+        self.lines += KERNELS[kernel](p, False) + ["}"] * len(stack)
         self.cost += math.prod(stack) * p.m * p.n * p.k / LANES * (1.2 if choice else 4.0)
 
     def _einsum(self, n: int, step: Instruction) -> None:

@@ -28,7 +28,7 @@ def shown(builder: Builder) -> str:
     """Instructions with shapes, then the steps they became: loops with what they fuse, products with their kernels."""
     lines = ["instructions", *(f"  {line}" for line in str(builder.program).splitlines())]
     lines.append("native steps")
-    lines += [f"  {k}: {what}" for k, (_, what) in enumerate(builder.parts)]
+    lines += [f"  {k}: {p.what}{', shared by threads' if p.shared else ''}" for k, p in enumerate(builder.parts)]
     stored = sum(1 for step in builder.program.code if step.op != "input")
     lines.append(
         f"{operations(builder.program):,} operations; {stored} values, {builder.memory.size * 8:,} bytes of buffers; about {builder.cost:,.0f} vector operations"

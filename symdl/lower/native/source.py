@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Iterable
 
 from symdl.lower.native.kernels import PRELUDE
-from symdl.lower.native.program import Builder
+from symdl.lower.native.program import Builder, Part
 
 #: A C function of more lines than this is cut: compilers take more than linear time.
 _LINES = 250
@@ -15,20 +14,22 @@ _LINES = 250
 _ARGS = "double *restrict w, double *const *restrict e, double *restrict c"
 
 
-def pieces(name: str, builder: Builder, start: int = 0, stop: int | None = None) -> tuple[list[str], list[str]]:
-    """Functions for a stretch of the builder's lines, and the calls of them."""
+def pieces(name: str, builder: Builder, start: int = 0, stop: int | None = None) -> tuple[list[str], list[tuple[str, bool]]]:
+    """Functions for a stretch of the builder's lines, and the calls of them with whether threads share the work."""
     stop = len(builder.lines) if stop is None else stop
-    cuts = [start]
-    bounds = [at for at, _ in builder.parts if start < at < stop] + [stop]
-    for at in bounds:
-        if at == stop or at - cuts[-1] >= _LINES:
-            cuts.append(at)
-    functions, calls = [], []
-    for k, (a, b) in enumerate(itertools.pairwise(cuts)):
-        if a == b:
+    bounds = [p for p in builder.parts if start <= p.at < stop]
+    functions: list[str] = []
+    calls: list[tuple[str, bool]] = []
+    first = start
+    for k, part in enumerate(bounds):
+        end = bounds[k + 1].at if k + 1 < len(bounds) else stop
+        alone = k + 1 == len(bounds) or part.shared or bounds[k + 1].shared
+        if not alone and end - first < _LINES:
             continue
-        functions.append(f"static __attribute__((noinline)) void {name}{k}({_ARGS}) {{\n" + "\n".join(builder.lines[a:b]) + "\n}")
-        calls.append(f"{name}{k}(w, e, c);")
+        call = f"{name}{len(calls)}"
+        functions.append(f"static __attribute__((noinline)) void {call}({_ARGS}, const long me) {{\n" + "\n".join(builder.lines[first:end]) + "\n}")
+        calls.append((call, part.shared))
+        first = end
     return functions, calls
 
 
@@ -45,12 +46,12 @@ def timed_builder(builder: Builder) -> Builder:
     """A copy whose steps are measured."""
     new = copy.copy(builder)
     new.lines, new.parts, new.late_from = [], [], None
-    ends = [*(at for at, _ in builder.parts[1:]), len(builder.lines)]
-    for k, ((at, what), end) in enumerate(zip(builder.parts, ends, strict=True)):
+    ends = [*(p.at for p in builder.parts[1:]), len(builder.lines)]
+    for k, ((at, what, shared), end) in enumerate(zip(builder.parts, ends, strict=True)):
         if at == builder.late_from:
             new.late_from = len(new.lines)
-        new.parts.append((len(new.lines), what))
-        new.lines += ["last = now();", *builder.lines[at:end], f"times[{k}] += now() - last;"]
+        new.parts.append(Part(len(new.lines), what, shared))
+        new.lines += ["if (!me) last = now();", *builder.lines[at:end], f"if (!me) times[{k}] += now() - last;"]
     return new
 
 
@@ -62,4 +63,4 @@ def file(helpers: Iterable[str], functions: Iterable[str], main: str) -> str:
 def function_source(builder: Builder) -> str:
     """A file with ``run(w, e, c)``, one evaluation."""
     functions, calls = pieces("part", builder)
-    return file(builder.helpers.values(), functions, f"void run({_ARGS}) {{\n" + "\n".join(calls) + "\n}")
+    return file(builder.helpers.values(), functions, f"void run({_ARGS}) {{\n" + "\n".join(f"{call}(w, e, c, 0);" for call, _ in calls) + "\n}")

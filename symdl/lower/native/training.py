@@ -19,10 +19,15 @@ from symdl.lower.native.places import Place, dense, extent
 from symdl.lower.native.prepare import prepared, sample_axes
 from symdl.lower.native.program import Builder
 from symdl.lower.native.show import shown
+from symdl.lower.native.driver import Body, shares, threads_allowed
 from symdl.lower.native.source import CLOCK, file, pieces, timed_builder
 from symdl.lower.native.toolchain import library
 from symdl.lower.native.updates import UPDATES
 from symdl.lower.program import Program, Ref
+
+
+#: From so many vector operations a step is worth several threads.
+THREADS_FROM = 200_000.0
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,9 @@ class NativeLoop:
         if setting.rule.name not in UPDATES:
             raise UnsupportedError(f"native code does not know the method {setting.rule.name}")
         self._setting = setting
-        self._plan = min((_Plan(setting, lanes) for lanes in (False, True)), key=lambda p: p.cost)
+        self._plan = min((_Plan(setting, lanes, 1) for lanes in (False, True)), key=lambda p: p.cost)
+        if threads_allowed() > 1 and self._plan.cost > THREADS_FROM:
+            self._plan = _Plan(setting, self._plan.lanes, threads_allowed())
         self.source = self._plan.source()
         self._library = library(self.source)
         self._run = self._library.train
@@ -204,7 +211,7 @@ class NativeLoop:
         for array, before in zip(self._moving(), kept, strict=True):
             array[...] = before
         spent = timed.spent()
-        return [(what, spent[k] / done) for k, (_, what) in enumerate(self._plan.builder.parts)]
+        return [(part.what, spent[k] / done) for k, part in enumerate(self._plan.builder.parts)]
 
     def _moving(self) -> list[np.ndarray]:
         return [self._arrays[("x",)], *self._setting.rule.memory.values()]
@@ -218,7 +225,7 @@ class NativeLoop:
 class _Plan:
     """One way to lay out the loop: values row by row, or with samples side by side."""
 
-    def __init__(self, setting: Setting, lanes: bool) -> None:
+    def __init__(self, setting: Setting, lanes: bool, threads: int) -> None:
         self.setting, self.lanes = setting, lanes
         self.program = program = prepared(setting.program)
         self._names = list(setting.params)
@@ -227,7 +234,7 @@ class _Plan:
         fused, plain = self._gradients()
         self.frame = LoopFrame(setting, program, fused, plain, self._constants["lr"])
         samples = sample_axes(program, dict.fromkeys(setting.samples, 0)) if lanes else {}
-        self.builder = Builder(program, self.frame, samples)
+        self.builder = Builder(program, self.frame, samples, threads)
         self.builder.run()
         self.cost = self.builder.cost + self.frame.cost
 
@@ -269,11 +276,8 @@ class _Plan:
         ]
         loss = self.program.outputs[0].value
         value = f"c[{int(loss)}]" if isinstance(loss, Ref) else digits(float(loss))
-        head = "long long train(double *restrict w, double *const *restrict e, double *restrict c, const long long *order, long long steps, double *restrict losses)"
-        lines = [f"{head} {{", *self.frame.before, f"for (long long t = 0; t < steps; t++, order += {self.setting.rows if self.setting.cut else 0}) {{"]
-        lines += [*self.frame.gather, *begin, *calls]
-        lines += [f"losses[t] = {value};", f"if (!({value} - {value} == 0.0)) return t;", *late_calls, *update, "}", "return steps;", "}"]
-        return file(builder.helpers.values(), [*([CLOCK] if timed else []), *first, *second], "\n".join(lines))
+        body = Body(self.frame.before, self.setting.rows if self.setting.cut else 0, [*self.frame.gather, *begin], calls, value, late_calls, update)
+        return file(builder.helpers.values(), [shares(builder.threads), *([CLOCK] if timed else []), *first, *second], body.source(builder.threads))
 
     def _update(self) -> list[str]:
         """What is left to do after the products that move parameters by themselves."""
@@ -312,4 +316,5 @@ class _Plan:
     def __str__(self) -> str:
         way = "samples side by side" if self.lanes else "row by row"
         moves = ", ".join(f"v{n}" for n in self.frame.fused) or "none"
-        return f"{shown(self.builder)}\nstored {way}; method {self.setting.rule.name}; parameters moved inside the products: {moves}"
+        threads = self.builder.threads
+        return f"{shown(self.builder)}\nstored {way}; {threads} thread{'s' if threads > 1 else ''}; method {self.setting.rule.name}; parameters moved inside the products: {moves}"
