@@ -89,6 +89,8 @@ class Emitter:
         """An elementwise operation of two factors; the one with more axes decides the order of the result's."""
         first, second = (b, a) if len(b.axes) > len(a.axes) else (a, b)
         axes = (*first.axes, *(i for i in second.axes if i not in first.axes))
+        if second.axes and first.axes != second.axes:
+            axes = long_last(axes, sizes)
         x, y = self.aligned(a, axes), self.aligned(b, axes)
         return Factor(self.emit(op, (x, y), None, tuple(sizes[i] for i in axes)), axes)
 
@@ -169,6 +171,18 @@ class Emitter:
                 whole = self.binary("add" if weight == 1.0 else "subtract", whole, factor, sizes)
         assert whole is not None
         return outer, whole
+
+
+#: NumPy's inner loop runs over the last axis: one of at most SHORT elements beside one of at least LONG costs several times what it should.
+SHORT, LONG = 16, 1024
+
+
+def long_last(axes: tuple[int, ...], sizes: Mapping[int, int]) -> tuple[int, ...]:
+    """The order of axes in which a fresh array is made: a very long one does not stand before a very short one."""
+    if not axes or sizes[axes[-1]] > SHORT:
+        return axes
+    longest = max(axes, key=sizes.__getitem__)
+    return (*(i for i in axes if i != longest), longest) if sizes[longest] >= LONG else axes
 
 
 def _product(sizes: Any) -> int:

@@ -19,7 +19,7 @@ from symdl.graph.static import scaled, static_nodes, static_values
 from symdl.graph.walk import consumers, inputs, topological
 from symdl.graph.windows import equation_of, is_equation, split_equation
 from symdl.lower.contract import Factor, contract
-from symdl.lower.emit import Emitter
+from symdl.lower.emit import Emitter, long_last
 from symdl.lower.gathers import Equation, Known, solve
 from symdl.lower.lookups import Row, added, lookup_of, taken
 from symdl.lower.program import Output, Program, Ref, Table, without_dead_code
@@ -336,11 +336,12 @@ class _Planner:
 
     def _on_diagonal(self, node: Node, core: Factor, place: Mapping[int, int], sizes: Mapping[int, int]) -> Factor:
         """Deltas of the node's own indices: the product stands on the diagonal of zeros."""
-        axes = tuple(dict.fromkeys(i for i in place.values() if i >= 0))
+        order = long_last(tuple(range(node.rank)), sizes)
+        axes = tuple(dict.fromkeys(place[i] for i in order if place[i] >= 0))
         diagonal = self.out.spread(core, axes, tuple(sizes[i] for i in axes))
-        entries = tuple(axes.index(place[i]) if place[i] >= 0 else place[i] for i in range(node.rank))
-        full = tuple(sizes[i] for i in range(node.rank))
-        return Factor(self.out.emit("scatter", (diagonal,), entries, full), tuple(range(node.rank)))
+        entries = tuple(axes.index(place[i]) if place[i] >= 0 else place[i] for i in order)
+        full = tuple(sizes[i] for i in order)
+        return Factor(self.out.emit("scatter", (diagonal,), entries, full), order)
 
     def _unsquared(self, term: Term, place: Mapping[int, int]) -> list[Factor]:
         """A square counts as two factors, so that a sum of squares is an inner product."""
