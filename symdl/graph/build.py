@@ -133,7 +133,7 @@ def _with_equations(coef: Number, factors: list[Term], kept: list[Delta], sums: 
         return constant(0)
     equations = [_equation(e) for e in found.equations]
     if not found.deltas:
-        return _product_of(coef, [*found.factors, *equations], kept, sums)
+        return _flattened(coef, [*found.factors, *equations], kept, sums)
     # A delta of a free label is stated, and not used up: only a new one can bring anything.
     reduced = sum_out_deltas([*found.factors, *equations], [*kept, *found.deltas], sums)
     if reduced is None:
@@ -141,7 +141,14 @@ def _with_equations(coef: Number, factors: list[Term], kept: list[Delta], sums: 
     factors, kept = reduced
     coef, factors = _merge_powers(coef, [_opened(t) for t in factors])
     again = any(windows.is_equation(t) and t not in equations for t in factors)
-    return _with_equations(coef, factors, kept, sums) if again else _product_of(coef, factors, kept, sums)
+    return _with_equations(coef, factors, kept, sums) if again else _flattened(coef, factors, kept, sums)
+
+
+def _flattened(coef: Number, factors: list[Term], kept: list[Delta], sums: dict[Label, Size]) -> Term:
+    """The product; where the equations have gone and a sum of products is left alone, it is opened as it would have been without them."""
+    if len(factors) == 1 and not kept and sums and factors[0].node.op == kinds.MUL and _opens(factors[0].node, 1):
+        return mul(coef, factors, kept, sums)
+    return _product_of(coef, factors, kept, sums)
 
 
 def _equation(equation: windows.Affine) -> Term:
@@ -195,12 +202,13 @@ def formal_product(coef: Number, factors: Sequence[Term], deltas: Sequence[Delta
     return product(coef, rest, deltas, {s: n for s, n in summed.items() if s in used})
 
 
-def formal_sum(terms: Sequence[Term]) -> Term:
-    """The terms added as they stand."""
-    if len(terms) == 1:
+def formal_sum(terms: Sequence[Term], coefs: Sequence[Number] | None = None) -> Term:
+    """The terms, times coefficients, added as they stand."""
+    if len(terms) == 1 and coefs is None:
         return terms[0]
-    ordered, renumber = canonical([(t, 1) for t in terms], (), (), by_rank=True)
-    return finish(kinds.ADD, [t for t, _ in ordered], renumber, (1,) * len(terms))
+    ordered, renumber = canonical(list(zip(terms, coefs or (1,) * len(terms), strict=True)), (), (), by_rank=True)
+    ordered.sort(key=lambda pair: pair[0].node.op == kinds.CONST)  # a number stands last
+    return finish(kinds.ADD, [t for t, _ in ordered], renumber, tuple(c for _, c in ordered))
 
 
 def _open_products(coef: Number, terms: Sequence[Term], deltas: list[Delta], sums: dict[Label, Size]) -> tuple[Number, list[Term], list[Delta]]:
@@ -219,6 +227,14 @@ def _open_products(coef: Number, terms: Sequence[Term], deltas: list[Delta], sum
                 sums[label] = size
             coef = times(coef, node.attr.coef)
             factors.extend(rename(Term(a, m), labels) for a, m in node.terms())
+            deltas.extend(inner_deltas(node, labels))
+        elif node.op == kinds.MUL and node.attr.deltas:
+            # (Sum_k a_k b_k) delta_ij: the sum stays, the delta joins the others.
+            labels = dict(enumerate(term.map))
+            inside = {node.rank + k: fresh() for k in range(len(node.attr.summed))}
+            coef = times(coef, node.attr.coef)
+            apart = [rename(Term(a, m), labels | inside) for a, m in node.terms()]
+            factors.append(mul(1, apart, (), dict(zip(inside.values(), node.attr.summed, strict=True))))
             deltas.extend(inner_deltas(node, labels))
         elif node.op == kinds.MUL and node.attr.coef != 1:
             (c, bare), *_ = _addends(1, term)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from symdl.diff.shorten.alike import merged
 from symdl.diff.shorten.engine import Rewrite
 from symdl.diff.shorten.facts import one, orthogonal
 from symdl.diff.shorten.length import length
@@ -139,7 +140,8 @@ def _apart(node: Node, depth: int, only_simple: bool) -> Term | None:
         if not simple and only_simple:
             continue
         if not simple:
-            return build.add([1] * len(parts), [s for _, _, s in parts])
+            found = merged((1, s) for _, _, s in parts)
+            return build.add([c for c, _ in found], [s for _, s in found])
         rest = build.add(*zip(*[(c, t) for c, t, s in parts if not _simple(s, product)], strict=True)) if len(simple) < len(parts) else build.constant(0)
         return build.add([1] * (len(simple) + 1), [*simple, _summed(product, k, 1, rest, 0)])
     return None

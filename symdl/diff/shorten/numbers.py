@@ -16,6 +16,7 @@ from symdl.graph.number import Number, is_negative, number, power, times, to_sym
 from symdl.steps.step import Rule
 
 CONSTANT_OUT = Rule("factor out a number", r"c\,u + c\,v = c\,(u + v)", "提取公因数")
+SIGN_OUT = Rule("take the minus out", r"(-u - v)\,w = -(u + v)\,w", "提出负号")
 SIGN = Rule("take the minus inside", r"-(u - v) = v - u", "移入负号")
 
 
@@ -83,12 +84,28 @@ def minus_inside(node: Node) -> Term | None:
     return None
 
 
+def minus_out(node: Node) -> Term | None:
+    """(-u - v) w = -(u + v) w."""
+    product = pieces(own(node))
+    for position, factor in enumerate(product.factors):
+        if factor.node.op == kinds.ADD and _signs(factor.node) == {True}:
+            product.factors[position] = build.add([-1], [factor])
+            product.coef = times(-1, product.coef)
+            return product.term()
+    return None
+
+
+def _signs(node: Node) -> set[bool]:
+    """Whether the terms of a sum have a minus."""
+    return {is_negative(a.attr if a.op == kinds.CONST else c) for c, a in zip(node.attr, node.args, strict=True)}
+
+
 def _mixed(node: Node) -> bool:
-    signs = {is_negative(a.attr if a.op == kinds.CONST else c) for c, a in zip(node.attr, node.args, strict=True)}
-    return len(signs) == 2
+    return len(_signs(node)) == 2
 
 
 REWRITES = (
     Rewrite(CONSTANT_OUT, frozenset({kinds.ADD}), number_out),
     Rewrite(SIGN, frozenset({kinds.MUL}), minus_inside),
+    Rewrite(SIGN_OUT, frozenset({kinds.MUL}), minus_out, slack=0),
 )

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from symdl.diff.shorten import expand, factor, facts, functions, kronecker, matrices, numbers, rectified, softmax
+from symdl.diff.shorten import alike, expand, factor, facts, functions, kronecker, matrices, numbers, rectified, softmax
 from symdl.diff.shorten.names import through_names
 
 #: What is done at every adjoint: algebra on what the chain rule gave; the forward pass stays as the user wrote it.
-AT_ADJOINTS = (*facts.REWRITES, *kronecker.REWRITES, *matrices.REWRITES, *rectified.REWRITES, *expand.REWRITES, *factor.REWRITES, *numbers.REWRITES)
+AT_ADJOINTS = (
+    *facts.REWRITES,
+    *alike.REWRITES,
+    *kronecker.REWRITES,
+    *matrices.REWRITES,
+    *rectified.REWRITES,
+    *expand.REWRITES,
+    *factor.REWRITES,
+    *numbers.REWRITES,
+)
 
 #: Functions recognised in the finished gradients, inside of what they share with the forward pass too.
 RECOGNISED = (*facts.REWRITES, *kronecker.REWRITES, *matrices.REWRITES, *softmax.REWRITES, *functions.REWRITES)
