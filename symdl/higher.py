@@ -35,9 +35,10 @@ class Blocks(dict):
 
 def key_of(target: Any) -> str:
     """The name that an answer is found by."""
-    if isinstance(target, Expr) and target.name:
-        return str(target.name)
-    return str(target)
+    if isinstance(target, str):
+        return target
+    name = target.name if isinstance(target, Expr) else None
+    return str(name or target)
 
 
 def several(wrt: Any) -> list[Any] | None:

@@ -14,6 +14,7 @@ from symdl.diff.targets import Targets
 from symdl.errors import DataError, SymdlError
 from symdl.expr.in_kind import Kind
 from symdl.expr.tensor import Expr
+from symdl.graph.memory import collector_paused
 from symdl.graph.walk import more_than
 from symdl.higher import Blocks, hessian, hvp, jacobian, jvp, key_of, scalar, several, some, vjp
 from symdl.steps.page import Claim, Fact, Page
@@ -83,6 +84,7 @@ class Derived(Derivation):
 LONG = 2000
 
 
+@collector_paused()
 def derive(loss: Any, wrt: Any, structure: Any = None) -> Derived:
     """Derive the gradient of a scalar, step by step.
 
@@ -124,6 +126,7 @@ def derive(loss: Any, wrt: Any, structure: Any = None) -> Derived:
     return derived
 
 
+@collector_paused()
 def grad(loss: Any, wrt: Any, structure: Any = None) -> Any:
     """The gradient of a scalar: of the parameter's shape; for a list, a dict by name; for an explicit Matrix of symbols, such a Matrix.
 
@@ -131,7 +134,7 @@ def grad(loss: Any, wrt: Any, structure: Any = None) -> Any:
     """
     derived = derive(loss, wrt, structure)
     if isinstance(wrt, (list, tuple, sp.Tuple)):
-        return {key_of(one): derived[one] for one in wrt}
+        return {name: derived[name] for name in map(key_of, wrt)}
     if isinstance(wrt, sp.MatrixBase):
         return sp.ImmutableMatrix(*wrt.shape, [derived[one] for one in wrt])
     return derived[wrt]

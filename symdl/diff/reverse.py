@@ -73,7 +73,7 @@ class Sweep:
 
     def adjoint_nodes(self) -> list[Node]:
         """The nodes that are adjoints, each once."""
-        return list(dict.fromkeys(term.node for term in self.adjoints.values()))
+        return list(dict.fromkeys([term.node for term in self.adjoints.values()]))
 
     def parts(self, record: Record) -> list[Term]:
         """What each use of a node adds to its adjoint."""
@@ -81,12 +81,14 @@ class Sweep:
 
     def adjoint(self, node: Node) -> Expr:
         """d out / d node, of shape out.shape + node.shape; zeros where out does not depend on it."""
-        term = self.adjoints.get(node, build.constant(0))
-        return as_adjoint(self.out, node, term)
+        term = self.adjoints.get(node)
+        return as_adjoint(self.out, node, build.constant(0) if term is None else term)
 
 
 def as_adjoint(out: Expr, node: Node, term: Term) -> Expr:
     """A term in adjoint labels, as an Expr."""
+    if not (term.map or out.shape or out.open or node.shape):
+        return Expr(term)
     place: dict[Any, Any] = {("o", k): k for k in range(out.ndim)}
     place.update({axis: out.ndim + axis for axis in range(node.rank)})
     return Expr(build.rename(term, place), out.shape + node.shape, out.open)

@@ -6,9 +6,10 @@ general rules when somebody asks for the steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import sympy as sp
 
@@ -111,6 +112,13 @@ class Terms(Mapping[Node, Term]):
 
     def __init__(self, nodes: Mapping[Node, Node]) -> None:
         self._nodes = nodes
+
+    def values(self) -> ValuesView[Term]:
+        return {node: Term(adjoint, ()) for node, adjoint in self._nodes.items()}.values()
+
+    def get(self, node: Node, default: Any = None) -> Any:
+        adjoint = self._nodes.get(node)
+        return default if adjoint is None else Term(adjoint, ())
 
     def __getitem__(self, node: Node) -> Term:
         return Term(self._nodes[node], ())
