@@ -137,6 +137,10 @@ GRADIENTS = [
     ("sum(abs(xp)*x)", "x", "xp"),
     ("sum(sqrt(xp**2)*x)", "x", "xp"),
     ("sum(abs(xu)*x)", "x", "xu"),
+    ("log(abs(det(A)))", "A", "inv(A).T"),
+    ("trace(inv(diag(x)))", "x", "-1/x**2"),
+    ("logdet(diag(exp(x)))", "x", "ones(n)"),
+    ("sum(exp(x)/sum(exp(x))*y)", "x", "softmax(x) * (y - softmax(x) @ y)"),
     # networks
     ("sum((sigmoid(X@W1+b1)@W2+b2-T)**2)/2", "W2", "sigmoid(X @ W1 + b1).T @ (sigmoid(X @ W1 + b1) @ W2 + b2 - T)"),
     ("sum((sigmoid(X@W1+b1)@W2+b2-T)**2)/2", "b2", "sum(sigmoid(X @ W1 + b1) @ W2 + b2 - T, axis=0)"),
@@ -158,6 +162,8 @@ HESSIANS = [
     ("sum(exp(X@w) - y*(X@w))", "w", "X.T @ diag(exp(X @ w)) @ X"),
     ("x@A@x", "x", "A + A.T"),
     ("x@As@x/2", "x", "As"),
+    ("sum(sigmoid(X@w))", "w", "X.T @ diag(sigmoid(X @ w) * (1 - sigmoid(X @ w)) * (1 - 2*sigmoid(X @ w))) @ X"),
+    ("(x@A@x)**2", "x", "2*((x @ A @ x)*(A + A.T) + outer((A + A.T) @ x, (A + A.T) @ x))"),
     ("logsumexp(q)", "q", "diag(softmax(q)) - outer(softmax(q), softmax(q))"),
     ("log(sum(exp(q)))", "q", "diag(softmax(q)) - outer(softmax(q), softmax(q))"),
 ]

@@ -211,8 +211,27 @@ def one_sum(node: Node) -> Term | None:
     return None
 
 
+def matrix_out(node: Node) -> Term | None:
+    """Sum_k B_ik (A_kj - A_kj s_k) = Sum_k B_ik (1 - s_k) A_kj: the matrix that all terms of a sum have, the rest of each an array of fewer axes."""
+    product = pieces(own(node))
+    for position, total in enumerate(product.factors):
+        if total.node.op != kinds.ADD or len(set(total.map)) < 2 or len(total.node.args) > MAX_TERMS or len(product.factors) < 2:
+            continue
+        products = [pieces(build.mul(c, [t])) for c, t in addends(total)]
+        for common in products[0].factors:
+            if set(common.map) != set(total.map) or any(common not in p.factors for p in products):
+                continue
+            rests = [p.without(p.factors.index(common)).term() for p in products]
+            if all(len(set(r.map)) < len(set(total.map)) for r in rests):
+                rest = product.without(position)
+                rest.factors += [common, build.add([1] * len(rests), rests)]
+                return rest.term()
+    return None
+
+
 REWRITES = (
     Rewrite(FACTOR, frozenset({kinds.ADD}), factor_out),
-    Rewrite(DIAGONAL, frozenset({kinds.ADD}), one_diagonal),
+    Rewrite(DIAGONAL, frozenset({kinds.ADD}), one_diagonal, slack=0),
+    Rewrite(FACTOR, frozenset({kinds.MUL}), matrix_out, slack=0),
     Rewrite(SUMS, frozenset({kinds.ADD}), one_sum),
 )

@@ -7,19 +7,21 @@ from typing import Any
 
 from symdl.diff.shorten.engine import Rewrite
 from symdl.diff.shorten.facts import met_anywhere
-from symdl.diff.shorten.pieces import own
+from symdl.diff.shorten.pieces import Pieces, own, pieces
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Delta, Term
 from symdl.graph.chains import Link, chain_of, chained
 from symdl.graph.labels import rename
 from symdl.graph.node import Node
-from symdl.graph.number import Number
+from symdl.graph.number import Number, power
 from symdl.steps.step import Rule
 
 INVERSE = Rule("a matrix times its inverse", r"A^{-1} A = I", "矩阵与其逆之积")
 IN_PART = Rule("inverse of a product", r"(A B)^{-1} A = B^{-1}", "乘积的逆")
 TWICE = Rule("inverse of an inverse", r"(A^{-1})^{-1} = A", "逆的逆")
+OF_DIAGONAL = Rule("inverse of a diagonal matrix", r"\operatorname{diag}(v)^{-1} = \operatorname{diag}(1/v)", "对角矩阵的逆")
+OF_MULTIPLE = Rule("inverse of a multiple", r"(c A)^{-1} = A^{-1}/c", "倍数矩阵的逆")
 DET_INVERSE = Rule("determinant of an inverse", r"\det A^{-1} = 1/\det A", "逆的行列式")
 
 
@@ -90,8 +92,34 @@ def inverse_twice(node: Node) -> Term | None:
     return build.pow_(value, -1) if node.attr == "det" else build.mul(-1, [value])
 
 
+def inverse_of_diagonal(node: Node) -> Term | None:
+    """inv(diag(v)) = diag(1/v)."""
+    product = pieces(own(node.args[0]))
+    if node.attr != "inv" or len(product.deltas) != 1 or not product.factors or any(len(f.map) > 1 for f in product.factors):
+        return None
+    above = Pieces(product.coef, product.factors, [], product.summed).term()
+    return build.mul(1, [build.pow_(above, -1)], product.deltas)
+
+
+def inverse_of_multiple(node: Node) -> Term | None:
+    """inv(c A) = inv(A)/c."""
+    product = pieces(own(node.args[0]))
+    scalars = [k for k, f in enumerate(product.factors) if not f.map]
+    if node.attr != "inv" or product.deltas or (product.coef == 1 and not scalars) or len(scalars) == len(product.factors):
+        return None
+    matrix = product.without(*scalars)
+    matrix.coef = 1
+    inside = matrix.term()
+    if sorted(inside.map) != [0, 1]:
+        return None
+    below = [build.pow_(product.factors[k], -1) for k in scalars]
+    return build.mul(power(product.coef, -1), [build.matrix("inv", inside), *below])
+
+
 REWRITES = (
     Rewrite(INVERSE, frozenset({kinds.MUL}), times_inverse),
     Rewrite(IN_PART, frozenset({kinds.MUL}), parts_of_inverse, slack=0),
+    Rewrite(OF_DIAGONAL, frozenset({kinds.MATRIX}), inverse_of_diagonal, slack=0),
+    Rewrite(OF_MULTIPLE, frozenset({kinds.MATRIX}), inverse_of_multiple, slack=0),
     Rewrite(TWICE, frozenset({kinds.MATRIX}), inverse_twice, slack=0),
 )

@@ -24,18 +24,23 @@ def rectified(node: Node) -> Term | None:
 
 
 def signed(node: Node) -> Term | None:
-    """sign(z)*abs(z)**k = z*abs(z)**(k - 1), for whole k > 0."""
-    return _pair(node, "sign", "abs", lambda z, k: build.mul(1, [z, build.pow_(build.fn("abs", [z]), plus(k, -1))]))
+    """sign(z)*abs(z)**k = z*abs(z)**(k - 1), for whole k > 0, and abs(z)**(k + 1)/z for k < 0."""
+
+    def together(z: Term, k: int) -> Term:
+        side = 1 if k > 0 else -1
+        return build.mul(1, [build.pow_(z, side), build.pow_(build.fn("abs", [z]), plus(k, -side))])
+
+    return _pair(node, "sign", "abs", together, below=True)
 
 
-def _pair(node: Node, indicator: str, function: str, together: Callable[[Term, int], Term]) -> Term | None:
+def _pair(node: Node, indicator: str, function: str, together: Callable[[Term, int], Term], below: bool = False) -> Term | None:
     product = pieces(own(node))
     at = {f: k for k, f in enumerate(product.factors) if f.node.op == kinds.FN and f.node.attr == indicator}
     for indicated, first in at.items():
         z = placed(Term(indicated.node.args[0], indicated.node.maps[0]), indicated.map)
         for second, factor in enumerate(product.factors):
             bottom, exponent = base(factor)
-            if bottom == build.fn(function, [z]) and type(exponent) is int and exponent > 0:
+            if bottom == build.fn(function, [z]) and type(exponent) is int and (exponent > 0 or below):
                 rest = product.without(first, second)
                 rest.factors.append(together(z, exponent))
                 return rest.term()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symdl.diff.shorten.engine import Rewrite
-from symdl.diff.shorten.pieces import base, own, pieces
+from symdl.diff.shorten.pieces import Pieces, base, own, pieces
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
@@ -32,8 +32,14 @@ def _sum_of_exp(term: Term) -> tuple[Term, dict[Any, Any]] | None:
 
 
 def softmax(node: Node) -> Term | None:
-    """exp(z)/Sum exp(z) in a product, as exp(z - logsumexp(z))."""
+    """exp(z)/Sum exp(z) in a product, as exp(z - logsumexp(z)); Sum exp(z) y / Sum exp(z) too."""
     product = pieces(own(node))
+    inside = [k for k, f in enumerate(product.factors) if f.node.op == kinds.MUL and f.node.attr.summed]
+    views = [product, *map(product.opened, inside)] if len(product.factors) > 1 else [product]
+    return next((found for found in map(_divided_by_sum, views) if found is not None), None)
+
+
+def _divided_by_sum(product: Pieces) -> Term | None:
     for below, factor in enumerate(product.factors):
         bottom, exponent = base(factor)
         found = _sum_of_exp(bottom) if is_negative(exponent) and type(exponent) is int else None
