@@ -232,7 +232,7 @@ PEERS = {"numpy": {"NumPy tuned": numpy_tuned}, "numba": {"numba by hand": numba
          "jax": {"JAX fori_loop": jax_loop, "JAX jit step": jax_step}, "torch": {"torch.compile": torch_compiled}}  # fmt: skip
 
 
-def measure(name: str, peers: list[str], rounds: int, threads: int) -> None:
+def measure(name: str, peers: list[str], rounds: int, threads: int, turn: float) -> None:
     """Check that all agree, then time them in turns."""
     case = Case(name)
     print(f"{name}: {'-'.join(map(str, case.sizes))}, {case.n} samples, {threads} thread{'s' if threads > 1 else ''}")
@@ -253,14 +253,14 @@ def measure(name: str, peers: list[str], rounds: int, threads: int) -> None:
         if worst > 1e-9:
             raise SystemExit(f"{label} disagrees by {worst:g}")
     steps = {}
-    for label, run in runs.items():  # about 20 ms a turn
+    for label, run in runs.items():  # a turn
         started = time.perf_counter()
         run(3)
         once = (time.perf_counter() - started) / 3
         count = max(1, int(0.005 / once))
         started = time.perf_counter()
         run(count)
-        steps[label] = max(1, int(0.02 / ((time.perf_counter() - started) / count)))
+        steps[label] = max(1, int(turn / ((time.perf_counter() - started) / count)))
     times: dict[str, list[float]] = {label: [] for label in runs}
     for _ in range(rounds):
         for label, run in runs.items():
@@ -281,10 +281,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--peers", default="numpy,numba,jax,torch")
+    parser.add_argument("--turn", type=float, default=0.02, help="seconds a contender runs before the next has its turn")
     parser.add_argument("--plan", action="store_true")
     args = parser.parse_args()
     for name in args.workloads:
-        measure(name, [p for p in args.peers.split(",") if p], args.rounds, args.threads)
+        measure(name, [p for p in args.peers.split(",") if p], args.rounds, args.threads, args.turn)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ HEAD {
   }
   work(&team, 0);
   if (!team.alone) for (long k = 1; k < THREADS; k++) pthread_join(threads[k], 0);
+  AFTER
   return team.done;
 }
 """
@@ -93,6 +94,8 @@ class Body:
         The loss, as an expression.
     update : list of str
         At the end of a step.
+    after : list of str
+        Once, after the last step.
     """
 
     before: list[str]
@@ -102,17 +105,18 @@ class Body:
     loss: str
     late: list[tuple[str, bool]]
     update: list[str]
+    after: list[str]
 
     def source(self, threads: int) -> str:
         """The function ``train``: the number of steps that were taken."""
         return self._alone() if threads == 1 else self._together(threads)
 
     def _alone(self) -> str:
-        lines = [f"{_HEAD} {{", *self.before, f"for (long long t = 0; t < steps; t++, order += {self.rows}) {{", *self.begin]
+        lines = [f"{_HEAD} {{", *self.before, "long long t = 0;", f"for (; t < steps; t++, order += {self.rows}) {{", *self.begin]
         lines += [f"{name}(w, e, c, 0);" for name, _ in self.forth]
-        lines += [f"losses[t] = {self.loss};", f"if (!({self.loss} - {self.loss} == 0.0)) return t;"]
+        lines += [f"losses[t] = {self.loss};", f"if (!({self.loss} - {self.loss} == 0.0)) break;"]
         lines += [f"{name}(w, e, c, 0);" for name, _ in self.late]
-        return "\n".join([*lines, *self.update, "}", "return steps;", "}"])
+        return "\n".join([*lines, *self.update, "}", *self.after, "return t;", "}"])
 
     def _together(self, threads: int) -> str:
         lines = [_TEAM, "static void work(Team *team, const long me) {"]
@@ -122,7 +126,7 @@ class Body:
         lines += [f"if (!({self.loss} - {self.loss} == 0.0)) break;", f"if (me == 0) {{ team->losses[t] = {self.loss}; team->done = t + 1; }}"]
         lines += self._calls(self.late)
         lines += ["if (me == 0) {", *self.update, "}", "meet(team);", "}", "}"]
-        start = _START.replace("HEAD", _HEAD).replace("BEFORE", "\n".join(self.before))
+        start = _START.replace("HEAD", _HEAD).replace("BEFORE", "\n".join(self.before)).replace("AFTER", "\n".join(self.after))
         return "\n".join([*lines, start])
 
     def _calls(self, calls: list[tuple[str, bool]]) -> list[str]:

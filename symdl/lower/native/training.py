@@ -29,6 +29,9 @@ from symdl.lower.program import Program, Ref
 #: From so many vector operations a step is worth several threads.
 THREADS_FROM = 200_000.0
 
+#: Below so many vector operations it is tried whether parameters are better kept column by column.
+TURNED_BELOW = 200_000.0
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -82,7 +85,10 @@ class LoopFrame:
     copy_cost: dict[int, float] = field(default_factory=dict)
     before: list[str] = field(default_factory=list)
     gather: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
     cost: float = 0.0
+    turned: frozenset[str] = frozenset()  # parameters that are kept column by column while steps are taken
+    _turned: dict[str, Place] = field(default_factory=dict)
     _laid: dict[tuple[int, tuple[int, ...]], Place] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -97,11 +103,21 @@ class LoopFrame:
     def input(self, number: int) -> Place:
         name, shape = self.program.inputs[number]
         if name in self.setting.params:
-            return self.parameter(name, "x")
+            return self._turn(name) if name in self.turned else self.parameter(name, "x")
         straight = tuple(range(len(shape)))
         if name in self.setting.cut:
             return self._gathered(number, straight)
         return Place(self.memory.pointer(("data", name)), 0, shape, dense(shape, straight))
+
+    def _turn(self, name: str) -> Place:
+        """A parameter column by column: brought there before the first step, and back after the last."""
+        if name not in self._turned:
+            own = self.parameter(name, "x")
+            strides = dense(own.shape, (1, 0), pad=True)
+            place = self._turned[name] = Place(self.memory.buffer(extent(own.shape, strides)), 0, own.shape, strides)
+            self.before += copied(own, (1, 0), place)
+            self.after += copied(place, (0, 1), own)
+        return self._turned[name]
 
     def laid(self, number: int, order: tuple[int, ...]) -> Place | None:
         name, shape = self.program.inputs[number]
@@ -141,7 +157,10 @@ class LoopFrame:
         return self.parameter(self.gradients[number], "g") if number in self.gradients else None
 
     def update(self, number: int) -> tuple[Place, str] | None:
-        return (self.parameter(self.fused[number], "x"), self.rate) if number in self.fused else None
+        if number not in self.fused:
+            return None
+        name = self.fused[number]
+        return self._turn(name) if name in self.turned else self.parameter(name, "x"), self.rate
 
 
 class NativeLoop:
@@ -163,9 +182,7 @@ class NativeLoop:
         if setting.rule.name not in UPDATES:
             raise UnsupportedError(f"native code does not know the method {setting.rule.name}")
         self._setting = setting
-        self._plan = min((_Plan(setting, lanes, 1) for lanes in (False, True)), key=lambda p: p.cost)
-        if threads_allowed() > 1 and self._plan.cost > THREADS_FROM:
-            self._plan = _Plan(setting, self._plan.lanes, threads_allowed())
+        self._plan = _cheapest(setting)
         self.source = self._plan.source()
         self._library = library(self.source)
         self._run = self._library.train
@@ -222,17 +239,31 @@ class NativeLoop:
     __repr__ = __str__
 
 
-class _Plan:
-    """One way to lay out the loop: values row by row, or with samples side by side."""
+def _cheapest(setting: Setting) -> _Plan:
+    """Of the layouts the one of least estimated cost: samples side by side or not, and parameters column by column where that helps."""
+    found = min((_Plan(setting, lanes, frozenset(), 1) for lanes in (False, True)), key=lambda p: p.cost)
+    if threads_allowed() > 1 and found.cost > THREADS_FROM:
+        return _Plan(setting, found.lanes, frozenset(), threads_allowed())
+    if found.cost < TURNED_BELOW:
+        for name in list(found.frame.fused.values())[:12]:
+            if len(setting.params[name][1]) == 2:
+                other = _Plan(setting, found.lanes, found.turned | {name}, 1)
+                found = min(found, other, key=lambda p: p.cost)
+    return found
 
-    def __init__(self, setting: Setting, lanes: bool, threads: int) -> None:
-        self.setting, self.lanes = setting, lanes
+
+class _Plan:
+    """One way to lay out the loop."""
+
+    def __init__(self, setting: Setting, lanes: bool, turned: frozenset[str], threads: int) -> None:
+        self.setting, self.lanes, self.turned = setting, lanes, turned
         self.program = program = prepared(setting.program)
         self._names = list(setting.params)
         count = len(program.code)
         self._constants = {name: f"c[{count + k}]" for k, name in enumerate(setting.rule.constants)}
         fused, plain = self._gradients()
         self.frame = LoopFrame(setting, program, fused, plain, self._constants["lr"])
+        self.frame.turned = turned
         samples = sample_axes(program, dict.fromkeys(setting.samples, 0)) if lanes else {}
         self.builder = Builder(program, self.frame, samples, threads)
         self.builder.run()
@@ -276,7 +307,7 @@ class _Plan:
         ]
         loss = self.program.outputs[0].value
         value = f"c[{int(loss)}]" if isinstance(loss, Ref) else digits(float(loss))
-        body = Body(self.frame.before, self.setting.rows if self.setting.cut else 0, [*self.frame.gather, *begin], calls, value, late_calls, update)
+        body = Body(self.frame.before, self.setting.rows if self.setting.cut else 0, [*self.frame.gather, *begin], calls, value, late_calls, update, self.frame.after)
         return file(builder.helpers.values(), [shares(builder.threads), *([CLOCK] if timed else []), *first, *second], body.source(builder.threads))
 
     def _update(self) -> list[str]:
@@ -317,4 +348,4 @@ class _Plan:
         way = "samples side by side" if self.lanes else "row by row"
         moves = ", ".join(f"v{n}" for n in self.frame.fused) or "none"
         threads = self.builder.threads
-        return f"{shown(self.builder)}\nstored {way}; {threads} thread{'s' if threads > 1 else ''}; method {self.setting.rule.name}; parameters moved inside the products: {moves}"
+        return f"{shown(self.builder)}\nstored {way}; {threads} thread{'s' if threads > 1 else ''}; method {self.setting.rule.name}; parameters moved inside the products: {moves}; kept column by column: {len(self.turned)}"
