@@ -164,6 +164,9 @@ HESSIANS = [
     ("x@As@x/2", "x", "As"),
     ("sum(sigmoid(X@w))", "w", "X.T @ diag(sigmoid(X @ w) * (1 - sigmoid(X @ w)) * (1 - 2*sigmoid(X @ w))) @ X"),
     ("(x@A@x)**2", "x", "2*((x @ A @ x)*(A + A.T) + outer((A + A.T) @ x, (A + A.T) @ x))"),
+    ("det(A+lam*K)", "lam", "det(A + lam*K)*(trace(inv(A + lam*K) @ K)**2 - trace(inv(A + lam*K) @ K @ inv(A + lam*K) @ K))"),
+    ("x@inv(A+lam*eye(n))@x", "lam", "2*x @ inv(A + lam*eye(n)) @ inv(A + lam*eye(n)) @ inv(A + lam*eye(n)) @ x"),
+    ("sum(sqrt(1+x**2))", "x", "diag((1 + x**2)**(-3/2))"),
     ("logsumexp(q)", "q", "diag(softmax(q)) - outer(softmax(q), softmax(q))"),
     ("log(sum(exp(q)))", "q", "diag(softmax(q)) - outer(softmax(q), softmax(q))"),
 ]

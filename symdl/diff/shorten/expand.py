@@ -160,7 +160,7 @@ def _summed(product: Pieces, position: int, coef: Number, term: Term, depth: int
                 made = placed(found, made.map)
         return made
 
-    return one_term.separated(shorter)
+    return pieces(one_term.term()).separated(shorter)
 
 
 def _simple(term: Term, product: Pieces) -> bool:

@@ -17,6 +17,8 @@ from symdl.steps.step import Rule
 RECTIFIED = Rule("zero already where z < 0", r"[z > 0]\,\operatorname{relu}(z) = \operatorname{relu}(z)", "z < 0 处已为零")
 SIGNED = Rule("sign times absolute value", r"\operatorname{sign}(z)\,|z| = z", "符号乘以绝对值")
 
+ABSOLUTE = Rule("sign times value", r"\operatorname{sign}(z)\,z = |z|", "符号乘以数值")
+
 
 def rectified(node: Node) -> Term | None:
     """positive(z)*relu(z)**k = relu(z)**k, for k > 0."""
@@ -47,7 +49,24 @@ def _pair(node: Node, indicator: str, function: str, together: Callable[[Term, i
     return None
 
 
+def absolute(node: Node) -> Term | None:
+    """sign(z)*z**k = abs(z)*z**(k - 1), for whole k > 0."""
+    product = pieces(own(node))
+    for first, sign in enumerate(product.factors):
+        if sign.node.op != kinds.FN or sign.node.attr != "sign":
+            continue
+        z = placed(Term(sign.node.args[0], sign.node.maps[0]), sign.map)
+        for second, factor in enumerate(product.factors):
+            bottom, exponent = base(factor)
+            if bottom == z and type(exponent) is int and exponent > 0:
+                rest = product.without(first, second)
+                rest.factors += [build.fn("abs", [z]), build.pow_(z, exponent - 1)]
+                return rest.term()
+    return None
+
+
 REWRITES = (
     Rewrite(RECTIFIED, frozenset({kinds.MUL}), rectified),
     Rewrite(SIGNED, frozenset({kinds.MUL}), signed),
+    Rewrite(ABSOLUTE, frozenset({kinds.MUL}), absolute),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symdl.diff.shorten import alike, expand, factor, facts, functions, kronecker, matrices, numbers, rectified, softmax
+from symdl.diff.shorten import alike, expand, factor, facts, functions, kronecker, matrices, numbers, quotients, rectified, softmax
 from symdl.diff.shorten.names import through_names
 
 #: What is done at every adjoint: algebra on what the chain rule gave; the forward pass stays as the user wrote it.
@@ -15,6 +15,7 @@ AT_ADJOINTS = (
     *expand.REWRITES,
     *factor.REWRITES,
     *numbers.REWRITES,
+    *quotients.REWRITES,
 )
 
 #: Functions recognised in the finished gradients, inside of what they share with the forward pass too.
