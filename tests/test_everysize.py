@@ -183,6 +183,23 @@ def test_forms_of_the_books():
     assert "every size" in check(ATTENTION, "bk", sd.zeros(d)).method
 
 
+def deep_network(depth, f):
+    a = X
+    for layer in range(depth):
+        a = f(a @ sd.tensor(f"W{layer}", p, p) + sd.tensor(f"b{layer}", p))
+    return sd.sum((a - G) ** 2) / 2
+
+
+@pytest.mark.parametrize("f", [s, sd.relu, sd.tanh])
+def test_a_deep_network_is_compared_product_by_product(f):
+    loss = deep_network(8, f)
+    right = sd.grad(loss, "W0")
+    assert "every size" in check(loss, "W0", right).method
+    for wrong in (right * (1 + sp.Rational(1, 10**9)), right + X.T @ X, -right):
+        problem = Gradient(loss, sd.derive(loss, ["W0"]).wrt["W0"], wrong)
+        assert not is_derivative(loss, problem.wrt, wrong, problem.targets, Clock(2))
+
+
 # --- wrong ones -------------------------------------------------------------------------------------------------------
 
 MUTATED = ["layer", "logistic of +-1", "network", "cross-entropy", "layer norm", "attention", "Gaussian", "logdet", "cosine", "trace"]

@@ -9,7 +9,7 @@ import sympy as sp
 
 from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
-from symdl.graph.node import Node
+from symdl.graph.node import Node, intern
 from symdl.graph.walk import between, topological
 from symdl.prove.everysize.atom import FIXED, Atom, Poly, total_of
 from symdl.prove.everysize.known import state_facts
@@ -63,6 +63,10 @@ class Reader:
             return self.ring.factor(atom, range(node.rank))
         if node.op == kinds.PARTIAL:
             return self._partial(node)
+        if node.op == kinds.MUL and node.attr.coef != 1 and self.opaque:
+            bare = intern(kinds.MUL, node.args, node.maps, node.shape, node.attr._replace(coef=1))
+            if bare in self.opaque:  # a multiple of an opaque product
+                return self.ring.mul(self.ring.constant(node.attr.coef), self.ring.factor(self.atom_of(bare), range(node.rank)))
         return self.operation(node, [self.done[a] for a in node.args])
 
     def atom_of(self, node: Node) -> Atom:
@@ -159,8 +163,10 @@ class Reader:
         return known[outer]
 
     def _partial(self, node: Node) -> Poly:
-        """d args[0] / d args[1]: of the single operation (or of all between, for a softmax), the argument an independent tensor."""
-        outer, inner = node.args
+        return self.partial(*node.args)
+
+    def partial(self, outer: Node, inner: Node) -> Poly:
+        """d outer / d inner: of the single operation (or of all between, for a softmax), the argument an independent tensor."""
         ring, rank = self.ring, outer.rank
         leaf = self.leaf(f"#partial {inner.serial}", inner)
         formal = ring.factor(leaf, range(inner.rank))
