@@ -3,7 +3,7 @@
     residual = w*(f*(1 + k1 |u|^2 + k2 |u|^4)*u + x0 - feature),   u = (Y_1, Y_2)/Y_3,   Y = R(r) (X - C),      and 1 - w^2
 
 A camera is (r: 3, C: 3, f, x0: 2, k1, k2); R(r) turns by |r| about the axis r (Rodrigues). An observation depends on its own camera, point and weight
-only, so that the Jacobian of p observations is p blocks of 2 x 15; it is that of one residual, for an index letter that stays open.
+only, so that the Jacobian of p observations is p blocks of 2 x 15.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 import symdl as sd
+
+#: What the blocks' 15 columns are.
+BY = ("cam", "X", "w")
 
 
 def cross(a: Any, b: Any) -> Any:
@@ -33,9 +36,19 @@ def projected(cam: Any, X: Any) -> Any:
     return cam[6] * (1 + cam[9] * square + cam[10] * square**2) * u + cam[7:9]
 
 
-def residual() -> tuple[Any, Any]:
-    """The errors (p, 2) of p observations, and their Jacobian (p, 2, 15) by camera, point and weight."""
+def residual() -> Any:
+    """The errors (2, of an open letter o) of p observations: cam (p, 11), X (p, 3), w (p), feature (p, 2), rows by observation."""
     p = sd.dims("p")
     o = sd.indices("o")
     cam, X, w, feature = sd.tensor("cam", p, 11), sd.tensor("X", p, 3), sd.tensor("w", p), sd.tensor("feature", p, 2)
     return w[o] * (projected(cam[o], X[o]) - feature[o])
+
+
+def blocks() -> list[Any]:
+    """The parts of the Jacobian's blocks: of each of the two errors by cam (p, 11), X (p, 3) and w (p), and of 1 - w^2 by w (p).
+
+    An error depends on its own rows of cam, X and w only: the gradient of the sum over all observations holds, row by row, the errors' own.
+    """
+    errors, o, w = residual(), sd.indices("o"), sd.tensor("w", "p")
+    slopes = [sd.grad(sd.sum(errors[a], o), list(BY)) for a in range(2)]
+    return [*(slope[name] for slope in slopes for name in BY), sd.grad(sd.sum(1 - w**2), w)]

@@ -85,3 +85,17 @@ def complicated() -> Any:
     weights = sd.stack([us[:, 0], us[:, 1], 1 - us[:, 0] - us[:, 1]], axis=1)
     points = sd.sum(weights[:, :, None] * sd.gather(vertices(theta), corners), axis=1)
     return measured - (points @ rotation(theta[:3]).T + theta[3:6])
+
+
+def forwards(residual: Any, by: str) -> Any:
+    """The Jacobian (26, n, 3) by a vector, found forwards: u . J is linear in u, and its derivative by u is J, a column for every direction.
+
+    There are as many directions as unknowns, however many points; backwards it is a sweep for every number of every point.
+    """
+    u = sd.tensor("u", *residual.shape)
+    return sd.jacobian(sd.vjp(residual, by, u), u)
+
+
+def by_own_us(residual: Any) -> Any:
+    """The two columns of every point's own us, (n, 3, 2): the gradient of the sum over all points, row by row."""
+    return sd.jacobian(sd.sum(residual, axis=0), "us")

@@ -1,7 +1,7 @@
 """Character LSTM of ADBench: weights elementwise, L layers of b units, one after the other; the loss of predicting each next character.
 
-    g = [x, h, x, h]*W + B,    f, i, o = sigmoid(g_0), sigmoid(g_1), sigmoid(g_2),    a = tanh(g_3),    c' = f*c + i*a,    h' = x' = o*tanh(c')
-    y = x'*e_1 + e_2,    loss = -1/(n b) Sum_t Sum gold_t*(y_t - log(2 + Sum exp y_t))     (the 2 is ADBench's)
+g = [x, h, x, h]*W + B,    f, i, o = sigmoid(g_0), sigmoid(g_1), sigmoid(g_2),    a = tanh(g_3),    c' = f*c + i*a,    h' = x' = o*tanh(c')
+y = x'*e_1 + e_2,    loss = -1/(n b) Sum_t Sum gold_t*(y_t - log(2 + Sum exp y_t))     (the 2 is ADBench's)
 """
 
 from __future__ import annotations
