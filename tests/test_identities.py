@@ -44,6 +44,19 @@ def test_holds_as_numbers_and_is_as_short(case, flat):
 
 
 @EVERY
+@pytest.mark.parametrize("flat", [True, False], ids=["vectors", "columns"])
+def test_what_is_printed_is_read_back(case, flat):
+    algebra = Symbols(flat)
+    names = tensors(case, algebra)
+    ours = answer(case, names, algebra)
+    known = {name: identities.plain(v) for name, v in names.items() if isinstance(identities.plain(v), sd.Expr)}
+    back = sd.parse(str(ours), **known)
+    values = draw(case, case.dims[0], 1)
+    first, second = value_of(ours, values, case.dims[0]), value_of(back, values, case.dims[0])
+    np.testing.assert_allclose(*np.broadcast_arrays(first, second), rtol=1e-9, atol=1e-9)
+
+
+@EVERY
 def test_is_proved(case):
     algebra = Symbols(flat=True)
     names = tensors(case, algebra)
