@@ -22,10 +22,11 @@ from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter, long_last
 from symdl.lower.gathers import Equation, Known, solve
 from symdl.lower.lookups import Row, added, lookup_of, taken
+from symdl.lower.machine import REST
 from symdl.lower.program import Output, Program, Ref, Table, without_dead_code
 from symdl.lower.scan import emit_scan
 from symdl.lower.sizes import Values
-from symdl.lower.special import FUNCTIONS
+from symdl.lower.special import FUNCTIONS, emit_rest
 from symdl.lower.stabilise import stabilised
 
 
@@ -351,7 +352,7 @@ class _Planner:
         return [self._placed(term.node, entries)]
 
     def _reduce(self, node: Node) -> Factor:
-        """max, and log of a sum of exponentials with the maximum taken out."""
+        """max, and what is made of a sum of exponentials with the maximum taken out."""
         out = self.out
         (z,) = self._args(node)
         sizes = self._index_sizes(node)
@@ -361,14 +362,13 @@ class _Planner:
         top = Factor(out.emit("amax", (z.value,), gone, shape), kept)
         if node.attr.kind == "max":
             return top
-        powers = out.unary("exp", out.binary("subtract", z, top, sizes))
-        over = frozenset(i for i in powers.axes if i >= node.rank)
-        gone = tuple(axis for axis, i in enumerate(powers.axes) if i in over)
-        total = Factor(out.emit("sum", (powers.value,), gone, shape), tuple(i for i in powers.axes if i not in over))
+        rest = emit_rest(out, z, top, node.rank, sizes)
+        if node.attr.kind == REST:
+            return rest
         if not kept:
-            log = Factor(out.emit("call", (total.value,), "log"), ())
+            log = Factor(out.emit("call", (rest.value,), "log1p"), ())
             return Factor(out.emit("linear", (log.value, top.value), ((1.0, 1.0), 0.0)), ())
-        return out.binary("add", out.unary("log", total), top, sizes)
+        return out.binary("add", out.unary("log1p", rest), top, sizes)
 
     def _matrix(self, node: Node) -> Factor:
         inner = self._placed(node.args[0], (0, 1))

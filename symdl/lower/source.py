@@ -229,7 +229,7 @@ class _Writer:
         value = self.aligned(node.args[0], node.maps[0], axes)
         if node.attr.kind == "max":
             return f"np.max({value}, axis={over})"
-        return f"{self.library.use('logsumexp')}({value}, {over})"
+        return f"{self.library.use(node.attr.kind)}({value}, {over})"
 
     def _matrix(self, node: Node) -> str:
         value = self.aligned(node.args[0], node.maps[0], (0, 1))

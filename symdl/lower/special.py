@@ -43,6 +43,29 @@ def _silu(out: Emitter, z: Factor, sizes: Mapping[int, int]) -> Factor:
     return out.binary("multiply", z, _sigmoid(out, z, sizes), sizes)
 
 
+def emit_rest(out: Emitter, z: Factor, top: Factor, rank: int, sizes: Mapping[int, int]) -> Factor:
+    """Sum of exp(z - top) over the indices from ``rank`` on, less 1, where top is the maximum.
+
+    With s = sign(z - top), -1 below the maximum and 0 at it: exp(z - top) = 1 + s - s*exp(z - top), and the sum is that of the terms below the
+    maximum and the number of its further occurrences. The 1 of the maximum would swallow the digits of a small rest.
+    """
+    below = out.binary("subtract", z, top, sizes)
+    sign = out.unary("sign", below)
+    parts = []
+    for part in (sign, out.binary("multiply", sign, out.unary("exp", below), sizes)):
+        gone = tuple(axis for axis, i in enumerate(part.axes) if i >= rank)
+        kept = tuple(i for i in part.axes if i < rank)
+        parts.append(Factor(out.emit("sum", (part.value,), gone, tuple(sizes[i] for i in kept)), kept))
+    count = 1.0
+    for i in below.axes:
+        count *= sizes[i] if i >= rank else 1
+    ties, others = parts
+    if not ties.axes:
+        again = out.emit("linear", (ties.value,), ((1.0,), count - 1.0))  # a whole number, and first: see above
+        return Factor(out.emit("linear", (again, others.value), ((1.0, -1.0), 0.0)), ())
+    return out.binary("subtract", out.binary("add", ties, Factor(count - 1.0, ()), sizes), others, sizes)
+
+
 def _plain(op: str) -> Callable[..., Factor]:
     return lambda out, z, sizes: out.unary(op, z)
 

@@ -39,13 +39,21 @@ def step(z):
 """,
         (),
     ),
+    "rest": (
+        """\
+def rest(z, axis):  # sum of exp(z - max z), less the 1 of the maximum itself
+    below = z - np.max(z, axis=axis, keepdims=True)
+    sign = np.sign(below)
+    return (np.sum(1.0 + sign, axis=axis) - 1.0) - np.sum(sign * np.exp(below), axis=axis)
+""",
+        (),
+    ),
     "logsumexp": (
         """\
 def logsumexp(z, axis):
-    top = np.max(z, axis=axis, keepdims=True)
-    return np.squeeze(top, axis) + np.log(np.sum(np.exp(z - top), axis=axis))
+    return np.max(z, axis=axis) + np.log1p(rest(z, axis))
 """,
-        (),
+        ("rest",),
     ),
     "logdet": (
         """\

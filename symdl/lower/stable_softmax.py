@@ -1,0 +1,254 @@
+"""The second pass of the rewrites: softmaxes, and what complements sigmoids and softmaxes in sums.
+
+With m = max(z), e = exp(z - m), T = sum(e) and the rest R = T - 1 (the sum without the 1 of the maximum itself, so that a small rest keeps its digits):
+logsumexp(z) = m + log(1 + R), softmax(z) = e/T, and 1 - softmax(z) = ((1 - e) + R)/T, where nothing cancels.
+Sources: Blanchard, Higham and Higham 2021, "Accurately computing the log-sum-exp and softmax functions".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from symdl.graph import build
+from symdl.graph import node as kinds
+from symdl.graph.build import Delta, Label, Term
+from symdl.graph.labels import is_fixed
+from symdl.graph.node import Node
+from symdl.graph.number import plus, times
+from symdl.graph.rebuild import placed
+from symdl.lower.behind import Parts, addends, applied, argument, arguments, inside, named, opened, rest_of, sum_of
+from symdl.lower.machine import COSIGMOID, REST
+from symdl.lower.stable_logistic import LONG
+
+#: The name of z - m: what has it is neither opened nor taken for anything else.
+SHIFTED = "less the maximum"
+
+
+class Complements:
+    """Rewrites one list of roots; remembers what 1 minus each softmax is.
+
+    Parameters
+    ----------
+    saturating : callable
+        Whether a difference of a sigmoid and a label is used where it saturates anyway (squared, or beside the sigmoid's slope).
+    """
+
+    def __init__(self, saturating: Callable[[Node], bool]) -> None:
+        self._saturating = saturating
+        self._softmax: dict[Node, Term] = {}
+
+    def rewritten(self, old: Node, term: Term) -> Term:
+        """The term after all rules; ``old`` is the node that it was."""
+        if term.node.op == kinds.FN and term.node.attr == "exp":
+            return self._exp(term) or term
+        if term.node.op != kinds.ADD or len(term.node.args) > LONG:
+            return term
+        term = _log_softmax(term) or term
+        for _ in range(LONG):
+            made = self._pairs(old, term) if term.node.op == kinds.ADD else None
+            if made is None:
+                return term
+            term = made
+        return term
+
+    # --- softmax ------------------------------------------------------------------------------------------------
+
+    def _exp(self, term: Term) -> Term | None:
+        """exp((z - m) - log(1 + R) + ...) = exp(z - m + ...)/T."""
+        parts = addends(arguments(term)[0])
+        for k, (c, part) in enumerate(parts):
+            rest = argument(part, "log1p") if c == -1 else None
+            if rest is None or rest.node.op != kinds.REDUCE or rest.node.attr.kind != REST:
+                continue
+            others = [p for n, p in enumerate(parts) if n != k]
+            above = build.fn("exp", [sum_of(others)])
+            below = build.pow_(_total(rest), -1)
+            made = named("softmax", build.mul(1, [above, below]))
+            if len(others) == 1 and others[0][0] == 1 and _is_shifted(others[0][1]):
+                complement = build.add([1, 1], [named("others", build.add([-1, 1], [above, build.constant(1)])), rest])
+                labels = {label: axis for axis, label in enumerate(made.map)}
+                self._softmax[made.node] = build.rename(named("cosoftmax", build.mul(1, [complement, below])), labels)
+            return made
+        return None
+
+    def complement(self, term: Term) -> Term | None:
+        """1 - u as one value, for a sigmoid or a softmax u."""
+        term = self._behind(term)
+        if term.node in self._softmax:
+            return placed(self._softmax[term.node], term.map)
+        for name, other in (("sigmoid", COSIGMOID), (COSIGMOID, "sigmoid")):
+            z = argument(term, name)
+            if z is not None:
+                return applied(other, z)
+        return None
+
+    def _behind(self, term: Term) -> Term:
+        """The term behind names, but not behind the name of a softmax."""
+        while term.node.op == kinds.LET and term.node not in self._softmax:
+            term = arguments(term)[0]
+        return term
+
+    # --- sums ---------------------------------------------------------------------------------------------------
+
+    def _pairs(self, old: Node, term: Term) -> Term | None:
+        parts = addends(term)
+        whole = [opened(self._behind(t)) for _, t in parts]
+        for i, (c, _) in enumerate(parts):
+            for j, (d, _) in enumerate(parts):
+                if i == j or plus(c, d) != 0 or whole[i].summed or whole[j].summed:
+                    continue
+                made = self._one_minus(whole[i], whole[j]) or self._label(old, whole[i], whole[j])
+                if made is not None:
+                    return sum_of([*(p for n, p in enumerate(parts) if n not in (i, j)), *((times(c, s), t) for s, t in made)])
+        return None
+
+    def _one_minus(self, first: Parts, second: Parts) -> list[tuple[int, Term]] | None:
+        """X*delta - X*u = X*(1 - u)*delta - X*u*(1 - delta): on the diagonal 1 - u does not cancel; also without the delta."""
+        extra = list(first.deltas)
+        for delta in second.deltas:
+            if delta not in extra:
+                return None
+            extra.remove(delta)
+        if len(extra) > 1:
+            return None
+        same = _merged(first.deltas)
+        have, need = (Counter(_split(self._behind(_renamed(f, same)) for f in p.factors)) for p in (first, second))
+        more = list((need - have).elements())
+        complement = self.complement(more[0]) if len(more) == 1 and not have - need else None
+        if complement is None:
+            return None
+        kept = build.mul(1, [*have.elements(), complement], first.deltas)
+        if not extra:
+            return [(1, kept)]
+        apart = build.add([1, -1], [build.constant(1), build.mul(1, [], extra)])
+        return [(1, kept), (-1, build.mul(1, [*second.factors, apart], second.deltas))]
+
+    def _label(self, old: Node, first: Parts, second: Parts) -> list[tuple[int, Term]] | None:
+        """A*u - t = u*(A - t) - t*(1 - u), for a label t and A = 1 or the sum of the labels: of a label 1 and u near 1 the digits stay."""
+        if first.deltas or second.deltas or len(second.factors) != 1 or inside(second.factors[0]).node.op != kinds.INPUT or self._saturating(old):
+            return None
+        label = second.factors[0]
+        for k, u in enumerate(first.factors):
+            others = [f for n, f in enumerate(first.factors) if n != k]
+            if len(others) > 1 or (others and not _sums_up(others[0], label)):
+                continue
+            complement = self.complement(u)
+            if complement is not None:
+                away = named("other labels", build.add([1, -1], [others[0] if others else build.constant(1), label]))
+                return [(1, build.mul(1, [u, away])), (-1, build.mul(1, [label, complement]))]
+        return None
+
+
+def _sums_up(term: Term, label: Term) -> bool:
+    """Whether the term is a sum of the label over some of its indices."""
+    parts = opened(inside(term))
+    return parts.coef == 1 and len(parts.factors) == 1 and inside(parts.factors[0]).node is inside(label).node and bool(parts.summed)
+
+
+def _split(factors: Iterator[Term]) -> Iterator[Term]:
+    """Powers as repeated factors."""
+    for factor in factors:
+        exponent = factor.node.attr if factor.node.op == kinds.POW else 1
+        if type(exponent) is int and 1 < exponent <= LONG:
+            yield from [arguments(factor)[0]] * exponent
+        else:
+            yield factor
+
+
+def _merged(deltas: Sequence[Delta]) -> dict[Any, Any]:
+    """Label -> what the deltas make it equal to."""
+    same: dict[Any, Any] = {}
+    for delta in deltas:
+        a, b = (_at(e, same) for e in (delta.a, delta.b))
+        if a == b:
+            continue
+        old, new = (b, a) if is_fixed(a) or not is_fixed(b) else (a, b)
+        same = {k: new if v == old else v for k, v in same.items()} | {old: new}
+    return same
+
+
+def _at(entry: Any, same: Mapping[Any, Any]) -> Any:
+    return entry if is_fixed(entry) else same.get(entry, entry)
+
+
+def _renamed(term: Term, same: Mapping[Any, Any]) -> Term:
+    return build.rename(term, same) if same else term
+
+
+# --- softmax in logarithms ------------------------------------------------------------------------------------------
+
+
+def _log_softmax(term: Term) -> Term | None:
+    """c*z - c*logsumexp(z) = c*(z - m) - c*log(1 + R), z read at any indices."""
+    parts = addends(term)
+    for k, (c, part) in enumerate(parts):
+        whole = inside(part)
+        if whole.node.op != kinds.REDUCE or whole.node.attr.kind != "logsumexp":
+            continue
+        scale = times(-1, c)
+        found = _found(whole, [p for n, p in enumerate(parts) if n != k], scale)
+        if found is None:
+            continue
+        labels, left = found
+        z, summed = _reduced(whole)
+        here = build.rename(z, labels)
+        top = build.reduce_("max", z, summed)
+        shifted = named(SHIFTED, build.add([1, -1], [_atom(here), top]))
+        rest = build.fn("log1p", [rest_of(z, summed)])
+        return sum_of([*left, (scale, shifted), (c, rest)])
+    return None
+
+
+def _reduced(whole: Term) -> tuple[Term, dict[Label, Any]]:
+    """The argument of a reduction, and its summed labels with their sizes."""
+    node = whole.node
+    names = [("reduced", k) for k in range(len(node.attr.summed))]
+    labels: dict[int, Any] = dict(enumerate(whole.map)) | dict(enumerate(names, start=node.rank))
+    return build.rename(Term(node.args[0], node.maps[0]), labels), dict(zip(names, node.attr.summed, strict=True))
+
+
+def _found(whole: Term, parts: list[tuple[Any, Term]], scale: Any) -> tuple[dict[Any, Any], list[tuple[Any, Term]]] | None:
+    """Where the reduction's argument, times a scale, stands among the terms: the places of its summed indices, and the terms that are left."""
+    z, summed = _reduced(whole)
+    labels: dict[Any, Any] = {}
+    left = list(parts)
+    for c, piece in sorted(addends(z), key=lambda p: -len(p[1].map)):
+        for n, (d, candidate) in enumerate(left):
+            match = _match(piece, candidate, labels, summed) if d == times(c, scale) else None
+            if match is not None:
+                labels = match
+                del left[n]
+                break
+        else:
+            return None
+    return (labels, left) if set(labels) == set(summed) else None
+
+
+def _match(piece: Term, candidate: Term, labels: dict[Any, Any], summed: Mapping[Any, Any]) -> dict[Any, Any] | None:
+    """The labels that make the piece the candidate."""
+    if piece.node is not candidate.node:
+        return None
+    made = dict(labels)
+    for mine, theirs in zip(piece.map, candidate.map, strict=True):
+        wanted = made.setdefault(mine, theirs) if mine in summed else mine
+        if wanted != theirs:
+            return None
+    return made
+
+
+def _atom(term: Term) -> Term:
+    """The term as one that a sum around it does not open."""
+    return named("logits", term) if term.node.op in (kinds.ADD, kinds.MUL) else term
+
+
+def _is_shifted(term: Term) -> bool:
+    return term.node.op == kinds.LET and term.node.attr.name == SHIFTED
+
+
+def _total(rest: Term) -> Term:
+    """Sum of exp(z - m) for the rest of z."""
+    z, summed = _reduced(rest)
+    shifted = named(SHIFTED, build.add([1, -1], [_atom(z), build.reduce_("max", z, summed)]))
+    return build.mul(1, [build.fn("exp", [shifted])], (), summed)
