@@ -42,7 +42,9 @@ def kernels():
 def points(name):
     rng = np.random.default_rng(1)
     edges = [745.2, 709.78, 710.0, 700.0, 1e-310, 5e-324, 1e-300, 1e-17, 0.34657, 0.625, 1.0, 0.5]
-    x = np.concatenate([rng.uniform(-1, 1, 400), rng.uniform(-740, 700, 200), rng.normal(size=200) * 1e-8, rng.normal(size=200) * 20, edges, np.negative(edges)])
+    x = np.concatenate(
+        [rng.uniform(-1, 1, 400), rng.uniform(-740, 700, 200), rng.normal(size=200) * 1e-8, rng.normal(size=200) * 20, edges, np.negative(edges)]
+    )
     if name in ("log", "sqrt"):
         x = np.concatenate([np.abs(x), 1 + rng.normal(size=200) * 1e-3, 10.0 ** rng.uniform(-300, 300, 100)])
     return np.where(x <= -1, -x, x) if name == "log1p" else x
@@ -83,9 +85,13 @@ def test_every_function_of_the_table(name):
             table_function(name, args, helpers)
         return
     text = table_function(name, args, helpers)
-    run = library("\n".join([PRELUDE, *helpers.values(), f"void run(double *y, const double *x, long n) {{ for (long i = 0; i < n; i += 8) store(y + i, {text}); }}"])).run
+    run = library(
+        "\n".join([PRELUDE, *helpers.values(), f"void run(double *y, const double *x, long n) {{ for (long i = 0; i < n; i += 8) store(y + i, {text}); }}"])
+    ).run
     rng = np.random.default_rng(2)
-    x = np.concatenate([rng.normal(size=(arity, 40)) * 3, rng.normal(size=(arity, 16)) * 1e-5, np.repeat([[0.0] * 4 + [30.0, -30.0, 600.0, -600.0]], arity, 0)], axis=1)
+    x = np.concatenate(
+        [rng.normal(size=(arity, 40)) * 3, rng.normal(size=(arity, 16)) * 1e-5, np.repeat([[0.0] * 4 + [30.0, -30.0, 600.0, -600.0]], arity, 0)], axis=1
+    )
     if name == "pow":
         x[0] = np.abs(x[0])
     if name == "clip":

@@ -12,7 +12,10 @@ _HEAD = "long long train(double *restrict w, double *const *restrict e, double *
 _TEAM = r"""
 #include <pthread.h>
 #include <sched.h>
-typedef struct { double *w; double *const *e; double *c; const long long *order; long long steps; double *losses; long waiting, round, alone; long long done; } Team;
+typedef struct {
+  double *w; double *const *e; double *c; const long long *order; long long steps; double *losses;
+  long waiting, round, alone; long long done;
+} Team;
 typedef struct { Team *team; long me; } Member;
 static void meet(Team *team) {
   if (__atomic_load_n(&team->alone, __ATOMIC_ACQUIRE)) return;
@@ -73,7 +76,8 @@ def threads_allowed() -> int:
 
 def shares(threads: int) -> str:
     """Which part of a step's work thread ``me`` does."""
-    return f"#define THREADS {threads}\n#define FROM(n) ((long)(n) * me / THREADS)\n#define TO(n) ((long)(n) * (me + 1) / THREADS)\n#define LAST (me == THREADS - 1)"
+    sides = "#define FROM(n) ((long)(n) * me / THREADS)\n#define TO(n) ((long)(n) * (me + 1) / THREADS)\n#define LAST (me == THREADS - 1)"
+    return f"#define THREADS {threads}\n{sides}"
 
 
 @dataclass(frozen=True)

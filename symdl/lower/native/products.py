@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from symdl.lower.native.kernels import LANES
 from symdl.lower.native.toolchain import cpu_features
 
-
 #: When rows of B are packed: with so many tiles below each other to use them, and more bytes than this; so many rows at a time.
 PACKED_ROWS, PACKED_BYTES, PACKED_DEPTH = 6, 8192, 100
 

@@ -106,7 +106,7 @@ class Builder:
         needed = {int(o.value) for o in self.program.outputs if isinstance(o.value, Ref)}
         for n, step in enumerate(self.code):
             for arg in step.args:
-                if isinstance(arg, Ref) and (loop_of.get(n, -1) != loop_of.get(arg, -2) or self.code[arg].shape != step.shape and step.op not in _SUMS):
+                if isinstance(arg, Ref) and (loop_of.get(n, -1) != loop_of.get(arg, -2) or (self.code[arg].shape != step.shape and step.op not in _SUMS)):
                     needed.add(int(arg))
         return needed
 

@@ -30,7 +30,6 @@ def shown(builder: Builder) -> str:
     lines.append("native steps")
     lines += [f"  {k}: {p.what}{', shared by threads' if p.shared else ''}" for k, p in enumerate(builder.parts)]
     stored = sum(1 for step in builder.program.code if step.op != "input")
-    lines.append(
-        f"{operations(builder.program):,} operations; {stored} values, {builder.memory.size * 8:,} bytes of buffers; about {builder.cost:,.0f} vector operations"
-    )
+    lines.append(f"{operations(builder.program):,} operations; {stored} values, {builder.memory.size * 8:,} bytes of buffers")
+    lines.append(f"about {builder.cost:,.0f} vector operations")
     return "\n".join(lines)

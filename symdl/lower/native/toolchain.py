@@ -34,6 +34,7 @@ class Compiler:
     command: tuple[str, ...]
     name: str
     identity: str
+    libraries: tuple[str, ...] = () if sys.platform == "win32" else ("-lm", "-lpthread")
 
 
 @cache
@@ -47,7 +48,10 @@ def compiler() -> Compiler | None:
     if asked is None:
         spec = find_spec("ziglang")
         if spec is not None and spec.origin:
-            return Compiler((sys.executable, "-m", "ziglang", "cc", "-march=native"), "zig cc", _identity(Path(spec.origin).parent / "zig"))
+            command = (sys.executable, "-m", "ziglang", "cc", "-march=native")
+            # What the library needs of libm and libc stands in Python already; without -nostdlib the first call would build these, for 20 s.
+            libraries = ("-nostdlib",) if sys.platform == "linux" else ()
+            return Compiler(command, "zig cc", _identity(Path(spec.origin).parent / "zig"), libraries)
     return None
 
 
@@ -145,10 +149,12 @@ def _compile(tool: Compiler, source: str, path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="symdl-") as work:
         written, made = Path(work) / "program.c", Path(work) / path.name
         written.write_text(source, encoding="ascii")
-        libm = [] if sys.platform == "win32" else ["-lm", "-lpthread"]
-        command = [*tool.command, *FLAGS, "-o", str(made), str(written), *libm]
+        command = [*tool.command, *FLAGS, "-o", str(made), str(written), *tool.libraries]
+        zig = {f"ZIG_{kind}_CACHE_DIR": str(path.parent / "zig") for kind in ("GLOBAL", "LOCAL")} if tool.name == "zig cc" else {}
         try:
-            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, stdin=subprocess.DEVNULL, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, stdin=subprocess.DEVNULL, check=False, env=os.environ | zig
+            )
         except subprocess.TimeoutExpired:
             raise UnsupportedError(f"{tool.name} took more than {PATIENCE:g} s over the program: use backend='numpy'") from None
         except OSError as error:
@@ -166,7 +172,7 @@ def _compile(tool: Compiler, source: str, path: Path) -> None:
 
 def _prune(folder: Path) -> None:
     try:
-        files = sorted(folder.iterdir(), key=lambda f: f.stat().st_mtime)
+        files = sorted((f for f in folder.iterdir() if f.is_file()), key=lambda f: f.stat().st_mtime)
         if len(files) > _KEPT:
             for file in files[: len(files) // 2]:
                 file.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from symdl.errors import UnsupportedError
 from symdl.lower.native.backend import aligned, pointers
+from symdl.lower.native.driver import Body, shares, threads_allowed
 from symdl.lower.native.frame import Memory
 from symdl.lower.native.functions import number as digits
 from symdl.lower.native.loops import Nest, copied, nest
@@ -19,12 +20,10 @@ from symdl.lower.native.places import Place, dense, extent
 from symdl.lower.native.prepare import prepared, sample_axes
 from symdl.lower.native.program import Builder
 from symdl.lower.native.show import shown
-from symdl.lower.native.driver import Body, shares, threads_allowed
 from symdl.lower.native.source import CLOCK, file, pieces, timed_builder
 from symdl.lower.native.toolchain import library
 from symdl.lower.native.updates import UPDATES
 from symdl.lower.program import Program, Ref
-
 
 #: From so many vector operations a step is worth several threads.
 THREADS_FROM = 200_000.0
@@ -307,7 +306,9 @@ class _Plan:
         ]
         loss = self.program.outputs[0].value
         value = f"c[{int(loss)}]" if isinstance(loss, Ref) else digits(float(loss))
-        body = Body(self.frame.before, self.setting.rows if self.setting.cut else 0, [*self.frame.gather, *begin], calls, value, late_calls, update, self.frame.after)
+        body = Body(
+            self.frame.before, self.setting.rows if self.setting.cut else 0, [*self.frame.gather, *begin], calls, value, late_calls, update, self.frame.after
+        )
         return file(builder.helpers.values(), [shares(builder.threads), *([CLOCK] if timed else []), *first, *second], body.source(builder.threads))
 
     def _update(self) -> list[str]:
@@ -348,4 +349,5 @@ class _Plan:
         way = "samples side by side" if self.lanes else "row by row"
         moves = ", ".join(f"v{n}" for n in self.frame.fused) or "none"
         threads = self.builder.threads
-        return f"{shown(self.builder)}\nstored {way}; {threads} thread{'s' if threads > 1 else ''}; method {self.setting.rule.name}; parameters moved inside the products: {moves}; kept column by column: {len(self.turned)}"
+        lines = [shown(self.builder), f"stored {way}; {threads} thread{'s' if threads > 1 else ''}; method {self.setting.rule.name}"]
+        return "\n".join([*lines, f"parameters moved inside the products: {moves}; kept column by column: {len(self.turned)}"])
