@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 
+#: Messages repeat what the user wrote, which may be long.
+LONGEST = 500
+
+
 class SymdlError(Exception):
-    """Base of every error symdl raises on purpose."""
+    """Base of every error symdl raises on purpose. Whatever the message repeats, it is one printable line."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(_one_line(str(message)))
+
+
+def _one_line(message: str) -> str:
+    line = " ".join(message.split()) if any(c in message for c in "\n\r\t\v\f") else message
+    shown = line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST // 2]} ... {shown[-LONGEST // 2 + 5 :]}"
 
 
 class ParseError(SymdlError):

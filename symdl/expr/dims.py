@@ -32,11 +32,20 @@ def dims(names: str) -> Any:
     return _symbols(names, "dims", integer=True, positive=True)
 
 
+#: SymPy makes a symbol of every number in a range (n1:4); not of a thousand million.
+_RANGE = re.compile(r"(\d{4,}\)*:|:\(*\d{4,})|(?:[:].*){4,}")
+
+
 def _symbols(names: Any, what: str, **assumptions: bool) -> Any:
     try:
-        return sp.symbols(names, **assumptions)
+        found = None if isinstance(names, str) and (_RANGE.search(names) or len(names) > 10_000) else sp.symbols(names, **assumptions)
     except (TypeError, ValueError, AttributeError):
-        raise NameError_(f'{what}: {names!r:.60} holds no names: write them as in sd.{what}("n m")') from None
+        found = None
+    if found is None:
+        raise NameError_(f'{what}: {names!r:.60} holds no names: write them as in sd.{what}("n m")')
+    for symbol in found if isinstance(found, tuple) else [found]:
+        check_name(getattr(symbol, "name", symbol), "size" if what == "dims" else "index")
+    return found
 
 
 def indices(names: str, *sizes: Any) -> Any:
@@ -90,7 +99,7 @@ def check_name(name: Any, what: str = "tensor") -> str:
     NameError_
         For anything but a letter or underscore followed by letters, digits, underscores (dots between parts).
     """
-    if not isinstance(name, str) or not _NAME.match(name):
+    if not isinstance(name, str) or not _NAME.match(name) or not f"_{name}".replace(".", "_").rstrip("'").isidentifier() or not name[0].isidentifier():
         raise NameError_(f"{name!r:.80} cannot name a {what}: use a letter followed by letters, digits or _")
     return name
 
