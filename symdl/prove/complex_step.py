@@ -21,6 +21,8 @@ from symdl.prove.numeric import Walker, bind_sizes
 from symdl.prove.tape import Tape
 
 STEP = 1e-100
+#: Slopes below this are lost: times the step they are smaller than floats.
+BLIND = 1e-200
 
 
 def _sigmoid(z: Any) -> Any:

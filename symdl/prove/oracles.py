@@ -76,10 +76,11 @@ def _jax(loss: Expr, wrt: list[Expr], values: Mapping[str, Any]) -> dict[str, An
     return jax_gradient(loss, wrt, values)
 
 
-def _complex(loss: Expr, wrt: list[Expr], values: Mapping[str, Any]) -> dict[str, Any]:
-    from symdl.prove.complex_step import complex_gradient
+def _complex(loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int] = NOISE) -> tuple[dict[str, Any], dict[str, Any]]:
+    from symdl.prove.complex_step import BLIND, complex_gradient
 
-    return complex_gradient(loss, wrt, values)
+    found = complex_gradient(loss, wrt, values)
+    return found, {name: spread + BLIND for name, spread in tape_oracle(loss, wrt, values, noise)[1].items()}
 
 
 def _differences(loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int] = NOISE) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -102,7 +103,7 @@ ORACLES: dict[str, Source] = {
     "tape": Source("NumPy tape", tape_oracle),
     "torch": Source("PyTorch", _framework(_torch), "torch", True),
     "jax": Source("JAX", _framework(_jax), "jax", True),
-    "complex": Source("complex step", _framework(_complex)),
+    "complex": Source("complex step", _complex),
     "differences": Source("differences, 300 digits", _differences),
 }
 DEFAULT = ("tape", "torch")
@@ -190,6 +191,7 @@ class _Tally:
     """What the points said of one gradient."""
 
     judged: int = 0
+    zeros: int = 0
     tiny: int = 0
     worst: float = 0.0
     where: str = ""
@@ -230,7 +232,9 @@ def _against(
             (got, noise), right, room = formulas[name], expected[key], spread[key]
             if not (np.all(np.isfinite(noise)) and np.all(np.isfinite(right)) and np.all(np.isfinite(room))):
                 continue  # the point tells nothing of this gradient
-            if 0 < max(np.max(np.abs(got), initial=0.0), np.max(np.abs(right), initial=0.0)) < UNDERFLOW:
+            largest = max(np.max(np.abs(got), initial=0.0), np.max(np.abs(right), initial=0.0))
+            tallies[name].zeros += int(largest == 0)
+            if 0 < largest < UNDERFLOW:
                 tallies[name].tiny += 1  # nothing here has digits that could be compared
                 continue
             if source.flushes:
@@ -267,7 +271,7 @@ def _line(name: str, how: str, tally: _Tally, points: int, misfit: str) -> Check
         return Check(what, how, "FAILED", tally.judged, float("nan"), misfit)
     if not tally.judged and tally.reason:
         return Check(what, how, "skipped", note=tally.reason)
-    if not tally.judged and tally.tiny:
+    if tally.judged == tally.zeros and tally.tiny:
         return Check(what, how, "skipped", note=f"nowhere larger than {UNDERFLOW:g}: floats cannot tell")
     if not tally.judged:
         return Check(what, how, "FAILED", note="no input was found at which loss and gradients are finite")

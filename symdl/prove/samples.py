@@ -1,4 +1,4 @@
-"""Inputs at which gradients are compared: ordinary, saturated, tiny; several small sizes; the facts declared of the inputs hold."""
+"""Inputs at which gradients are compared: ordinary, saturated, tiny, degenerate; several small sizes; the facts declared of the inputs hold."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from symdl.graph.node import Node
 from symdl.prove.problem import Variable, variables
 from symdl.prove.sizes import size_choices
 
-#: Kind -> how large the numbers are. "saturated" drives weighted sums to 40 and beyond.
-KINDS = ("normal", "normal", "saturated", "normal", "tiny", "normal", "huge", "small", "normal", "saturated", "normal", "near zero")
-SCALES = {"normal": 1.0, "saturated": 12.0, "huge": 60.0, "small": 0.2, "tiny": 1e-8, "near zero": 1.0}
+#: Kind -> how large the numbers are. "saturated" drives weighted sums to 40 and beyond; "equal" and "zero" are the degenerate ones: all entries of a tensor the
+#: same, so that rows are parallel and maxima tied, or all 0, where training often begins.
+KINDS = ("normal", "normal", "saturated", "normal", "tiny", "equal", "huge", "small", "normal", "saturated", "zero", "near zero")
+SCALES = {"normal": 1.0, "equal": 1.0, "zero": 0.0, "saturated": 12.0, "huge": 60.0, "small": 0.2, "tiny": 1e-8, "near zero": 1.0}
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,11 @@ def draw(variable: Variable, sizes: Mapping[Any, int], kind: str, scale: float, 
         return rng.choice(np.array(variable.whole.numbers(sizes), dtype=float), size=shape)
     fact = next((f for f in _WITH if f in variable.facts), None)
     if fact is not None and (shape or fact == "unit"):
-        made = _WITH[fact](shape, rng, scale)
+        made = _WITH[fact](shape, rng, scale or 1.0)
         return np.abs(made) if _no_minus(variable.facts) else made
-    value = scale * rng.normal(size=shape)
+    value = scale * rng.normal(size=() if kind == "equal" else shape) + np.zeros(shape)
+    if kind == "zero" and "positive" in variable.facts:
+        value = value + 1.0
     if kind == "near zero" and shape:
         value = np.where(rng.random(size=shape) < 0.3, 1e-30, value)
     if change == "share":
