@@ -53,7 +53,7 @@ def softmax_parts(node: Node) -> Softmax | None:
             place = {axis: entry for axis, entry in enumerate(node.maps[0])}
             if any(e < 0 for e in node.maps[0]) or len(set(node.maps[0])) < shift.rank:
                 return None
-            inner = tuple(place[e] for e in labels)
+            inner = tuple(e if e < 0 else place[e] for e in labels)
             return Softmax(Term(z, inner), tuple(place[e] for e in range(shift.rank) if e not in entries), shift, arg)
     return None
 

@@ -156,7 +156,9 @@ def _equation(equation: windows.Affine) -> Term:
     terms = [position(equation.sizes[k], k) for k in equation.coefs]
     whole = add([*equation.coefs.values(), equation.offset], [*terms, constant(1)])
     first = whole.node.attr[0] if whole.node.op == kinds.ADD else whole.node.attr.coef if whole.node.op == kinds.MUL else 1
-    return _unary(kinds.FN, add([-1], [whole]) if is_negative(first) else whole, "iszero")
+    # i - j + 1 = 0 over equal sizes has a first coefficient of -1 either way: there the number decides.
+    deciding = equation.offset if windows.looks_the_same_negated(equation) else first
+    return _unary(kinds.FN, add([-1], [whole]) if is_negative(deciding) else whole, "iszero")
 
 
 def _product_of(coef: Number, factors: list[Term], kept: list[Delta], sums: dict[Label, Size]) -> Term:

@@ -62,7 +62,7 @@ def canonical(
 def _pattern(candidate: list[tuple[Term, Any]], renumber: Renumber, deltas: Sequence[Delta]) -> Any:
     """What an order of the terms looks like without the caller's labels; the least of these is canonical."""
     return (
-        [[renumber.index(e) for e in t.map] for t, _ in candidate],
+        [_upright(t.node, tuple(renumber.index(e) for e in t.map)) for t, _ in candidate],
         [str(c) for _, c in candidate],
         sorted(pair(renumber.index(d.a), renumber.index(d.b)) for d in deltas),
         [str(label) for label in renumber.free],  # a symmetric node: the caller's labels decide, in order

@@ -9,6 +9,7 @@ Rules, each an identity for all sizes:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -116,6 +117,12 @@ def settled(factors: Sequence[Term], sums: dict[Label, Size]) -> Settled | None:
         elif said is None and part not in kept:
             kept.append(part)
     return Settled([*rest, *opaque], deltas, kept)
+
+
+def looks_the_same_negated(equation: Affine) -> bool:
+    """Whether the coefficients with their sizes are those of the negated equation."""
+    pairs = [(c, equation.sizes[k]) for k, c in equation.coefs.items()]
+    return Counter(pairs) == Counter((times(-1, c), n) for c, n in pairs)
 
 
 def _delta(equation: Affine) -> Delta | bool | None:

@@ -175,6 +175,13 @@ def _read_input(record: dict[str, Any], terms: list[Term], shape: tuple[Any, ...
     return Term(build.input_node(InputInfo(name, atom, facts), shape), tuple(range(len(shape))))
 
 
+def _read_add(record: dict[str, Any], terms: list[Term], shape: tuple[Any, ...], summed: list[Any]) -> Term:
+    """As it was: building a sum anew would open sums inside that were kept closed."""
+    if not terms:
+        raise DataError("a stored sum has no terms")
+    return build.formal_sum(terms, [read_number(c) for c in record["coefs"]])
+
+
 def _read_mul(record: dict[str, Any], terms: list[Term], shape: tuple[Any, ...], summed: list[Any]) -> Term:
     alls = [*shape, *summed]
     deltas = []
@@ -183,7 +190,8 @@ def _read_mul(record: dict[str, Any], terms: list[Term], shape: tuple[Any, ...],
             raise DataError("a stored delta is out of range")
         deltas.append(Delta(a, b, alls[a]))
     sums: dict[Any, Any] = dict(enumerate(summed, start=len(shape)))
-    return build.mul(read_number(record["coef"]), terms, deltas, sums)
+    make = build.product if terms else build.mul  # as it was: building a product anew might open what was kept closed
+    return make(read_number(record["coef"]), terms, deltas, sums)
 
 
 def _read_fn(record: dict[str, Any], terms: list[Term], shape: tuple[Any, ...], summed: list[Any]) -> Term:
@@ -243,7 +251,7 @@ _READ: dict[str, Callable[..., Term]] = {
     kinds.INPUT: _read_input,
     kinds.CONST: lambda record, terms, shape, summed: build.constant(read_number(record["value"])),
     kinds.POSITION: lambda record, terms, shape, summed: build.position(shape[0]),
-    kinds.ADD: lambda record, terms, shape, summed: build.add([read_number(c) for c in record["coefs"]], terms),
+    kinds.ADD: _read_add,
     kinds.MUL: _read_mul,
     kinds.POW: lambda record, terms, shape, summed: build.pow_(terms[0], read_number(record["exponent"])),
     kinds.FN: _read_fn,
