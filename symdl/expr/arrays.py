@@ -240,9 +240,9 @@ class Arrays:
         return complete(own, forms)
 
     def _fn(self, node: Node) -> Operand:
-        soft = self._softmax(node)
-        if soft is not None:
-            return soft
+        known = self._softmax(node) or _triangle(node)
+        if known is not None:
+            return known
         args = self._args(node)
         own = tuple(range(node.rank))
         forms = {}
@@ -318,6 +318,23 @@ _MAKERS: dict[str, Any] = {
     kinds.RECUR: Arrays._recurrence,
     kinds.PARTIAL: Arrays._partial,
 }
+
+
+def _triangle(node: Node) -> Operand | None:
+    """positive(i - j + c): ones on and below a diagonal, tril(ones(m, n), c - 1)."""
+    inner = node.args[0]
+    if node.attr != "positive" or node.rank != 2 or inner.op != kinds.ADD or node.maps[0] not in ((0, 1), (1, 0)):
+        return None
+    places = {c: m[0] for c, (a, m) in zip(inner.attr, inner.terms(), strict=True) if a.op == kinds.POSITION and m[0] >= 0}
+    offset = sum(a.attr for a in inner.args if a.op == kinds.CONST)
+    if set(places) != {1, -1} or len(inner.args) > 3 or type(offset) is not int or (len(inner.args) == 3 and not offset):
+        return None
+    row, column = (node.maps[0][places[c]] for c in (1, -1))
+    forms = {}
+    for name, order, k in (("tril", (row, column), offset - 1), ("triu", (column, row), 1 - offset)):
+        ones = Call(2, "ones", sizes=tuple(node.shape[e] for e in order))
+        forms[order] = Form(0, Call(2, name, (ones, Num(0, k)) if k else (ones,)))
+    return Operand((0, 1), forms)
 
 
 def _each(args: list[Operand], order: tuple[Any, ...]) -> list[Form] | None:
