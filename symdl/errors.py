@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 #: Messages repeat what the user wrote, which may be long.
 LONGEST = 500
 

@@ -172,5 +172,6 @@ def test_a_hash_does_not_change_with_what_is_collected():
 def test_minus_a_long_sum():
     terms = [sd.tensor(f"x{k}") for k in range(20)]
     total = sum(terms, sd.zeros())
-    assert -(-total) == total
+    minus = -total
+    assert -minus == total
     assert (-total).inputs == total.inputs

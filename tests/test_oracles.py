@@ -78,13 +78,14 @@ def test_random_graphs(expr, name):
     assert wrong.verdict == "FAILED", wrong
 
 
+FUNCTIONS = ["exp", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "erf", "abs", "sigmoid", "softplus", "relu", "silu", "gelu"]
 OPERATIONS = {
     "linear": sd.sum((2 * X - 3 * x[:, None] + 1) * X), "product": sd.sum(X @ W), "delta": sd.sum(sd.diag(x) @ X), "power": sd.sum((x**2 + 1) ** -1.5),
     "two arguments": sd.sum((x**2 + 1) ** z), "logsumexp": sd.sum(sd.logsumexp(X, axis=0)), "max": sd.sum(sd.max(X, axis=0) * w), "max of all": sd.max(X) ** 2,
     "ties": sd.max(y[:, None] * y[None, :]), "inverse": sd.sum(sd.inv(A) @ x), "determinant": sd.det(A), "log-determinant": sd.logdet(A @ A.T),
     "named": sd.let("named", X @ w) @ y, "fixed position": x[1] * X[0, 1] + A[1, 1], "diagonal": sd.sum(sd.diag(A) ** 2),
     "a tensor": sd.tanh(X @ w), "summed index": sd.sum(X[i, j] * X[i, j] * x[i], i, j),
-    **{f: sd.sum(getattr(sd, f)(x)) for f in ["exp", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "erf", "abs", "sigmoid", "softplus", "relu", "silu", "gelu"]},
+    **{f: sd.sum(getattr(sd, f)(x)) for f in FUNCTIONS},
 }  # fmt: skip
 
 

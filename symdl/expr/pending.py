@@ -70,11 +70,13 @@ def _settle(pending: Pending, size: Any) -> Any:
     return size
 
 
+def _settled(size: Any) -> list[Any]:
+    return [s for s in getattr(size, "free_symbols", ()) if isinstance(s, Pending) and s.settled is not None]
+
+
 def current(expr: Expr) -> Expr:
     """The expression with the pending sizes that are settled by now."""
-    found: dict[Any, Any] = {s: known(s) for size in expr.open.values() for s in getattr(size, "free_symbols", ()) if isinstance(s, Pending) and s.settled is not None}
-    inner = {s for size in expr.node.sizes() for s in getattr(size, "free_symbols", ()) if isinstance(s, Pending) and s.settled is not None}
-    found |= {s: known(s) for s in inner}
+    found = {s: known(s) for size in (*expr.open.values(), *expr.node.sizes()) for s in _settled(size)}
     if not found:
         return expr
     letters = {k: found.get(n, n) for k, n in expr.open.items()}

@@ -54,9 +54,9 @@ def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET) -> Verdict:
     if left == right:
         return Verdict(PROVED, "canonical form, for every size")
     problem = Equality(left, right)
-    if same(left, right, Clock(time_budget / 4)) or same_for_every_size(left, right, Clock(time_budget / 8)):
-        if confirmed(problem, clock):
-            return Verdict(PROVED, for_every_size(problem))
+    normal = same(left, right, Clock(time_budget / 4)) or same_for_every_size(left, right, Clock(time_budget / 8))
+    if normal and confirmed(problem, clock):
+        return Verdict(PROVED, for_every_size(problem))
     found = by_induction(left, right, Clock(time_budget / 2), lambda a, b: prove(a, b, time_budget / 4))
     if found is not None and confirmed(problem, clock):
         return found
