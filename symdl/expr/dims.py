@@ -107,7 +107,7 @@ def check_name(name: Any, what: str = "tensor") -> str:
 def as_size(value: Any, where: str) -> Size:
     """A size from what the user gave: a positive int, a dim, or a name of one."""
     if isinstance(value, str):
-        value = dims(check_name(value, "size")) if not value.isdigit() else int(value)
+        value = int(value) if value.isascii() and value.isdigit() else dims(check_name(value, "size"))
     if hasattr(value, "item") and not isinstance(value, sp.Basic):
         value = value.item()
     if isinstance(value, sp.Integer):
