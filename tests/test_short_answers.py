@@ -141,6 +141,9 @@ GRADIENTS = [
     ("trace(inv(diag(x)))", "x", "-1/x**2"),
     ("logdet(diag(exp(x)))", "x", "ones(n)"),
     ("sum(exp(x)/sum(exp(x))*y)", "x", "softmax(x) * (y - softmax(x) @ y)"),
+    ("-log(sum(to*softmax(q)))", "q", "softmax(q) - to"),
+    ("-sum(log(sum(To*softmax(X@W, axis=1), axis=1)))", "W", "X.T @ (softmax(X @ W, axis=1) - To)"),
+    ("-log(sum(to*q))", "q", "-to/(to @ q)"),
     # networks
     ("sum((sigmoid(X@W1+b1)@W2+b2-T)**2)/2", "W2", "sigmoid(X @ W1 + b1).T @ (sigmoid(X @ W1 + b1) @ W2 + b2 - T)"),
     ("sum((sigmoid(X@W1+b1)@W2+b2-T)**2)/2", "b2", "sum(sigmoid(X @ W1 + b1) @ W2 + b2 - T, axis=0)"),

@@ -21,6 +21,7 @@ from symdl.steps.step import Rule
 SYMMETRIC = Rule("a symmetric matrix is its own transpose", r"A^{\top} = A", "对称矩阵")
 ONE = Rule("probabilities sum to one", r"\sum_i p_i = 1", "概率之和为一")
 ZERO_ONE = Rule("the entries are 0 or 1", r"y^2 = y", "元素为 0 或 1")
+PICKED = Rule("one-hot rows pick an element", r"y_i \sum_k y_k u_k = y_i u_i", "独热向量选取元素")
 ORTHOGONAL = Rule("orthogonal matrix", r"Q^{\top} Q = I", "正交矩阵")
 POSITIVE = Rule("positive values", r"x > 0:\ |x| = \sqrt{x^2} = x", "正数")
 
@@ -83,6 +84,38 @@ def zero_or_one(node: Node) -> Term | None:
     if is_negative(node.attr) or not to_sympy(node.attr).is_number or not has(node.args[0], "onehot"):
         return None
     return Term(node.args[0], node.maps[0])
+
+
+def picked(node: Node) -> Term | None:
+    """y_i (Sum_k y_k u_k)**e = y_i u_i**e for one-hot y, since all other products are 0."""
+    product = pieces(own(node))
+    for y in product.factors:
+        if not has(y.node, "onehot") or any(is_fixed(e) for e in y.map) or len(set(y.map)) < len(y.map):
+            continue
+        for position, factor in enumerate(product.factors):
+            bottom, exponent = base(factor)
+            one_of = _one_of(bottom, y, is_negative(exponent))
+            if one_of is not None:
+                rest = product.without(position)
+                rest.factors.append(build.pow_(one_of, exponent))
+                return rest.term()
+    return None
+
+
+def _one_of(term: Term, y: Term, below: bool) -> Term | None:
+    """u_i, when the term is Sum_k y_k u_k; under a fraction line only where no element of u is 0."""
+    inner = pieces(term) if term.node.op == kinds.MUL and len(term.node.attr.summed) == 1 else None
+    if inner is None or inner.deltas:
+        return None
+    (label,) = inner.summed
+    where = Term(y.node, (*y.map[:-1], label))
+    if where not in inner.factors or len(inner.factors) < 2:
+        return None
+    rest = inner.without(inner.factors.index(where))
+    rest.summed = {}
+    if below and not all(is_positive(f.node) for f in rest.factors):
+        return None
+    return rest.renamed({label: y.map[-1]}).term()
 
 
 # --- orthogonal ---------------------------------------------------------------------------------------------------
@@ -193,6 +226,7 @@ REWRITES = (
     Rewrite(SYMMETRIC, frozenset({kinds.ADD, kinds.MUL, kinds.FN, kinds.POW, kinds.REDUCE}), symmetric, slack=0),
     Rewrite(ONE, frozenset({kinds.MUL}), one),
     Rewrite(ZERO_ONE, frozenset({kinds.POW}), zero_or_one),
+    Rewrite(PICKED, frozenset({kinds.MUL}), picked),
     Rewrite(ORTHOGONAL, frozenset({kinds.MUL}), orthogonal),
     Rewrite(ORTHOGONAL, frozenset({kinds.MATRIX}), inverse_of_orthogonal),
     Rewrite(POSITIVE, frozenset({kinds.FN}), positive_function),

@@ -15,6 +15,7 @@ from symdl.graph.chains import Link, chain_of, chained
 from symdl.graph.labels import rename
 from symdl.graph.node import Node
 from symdl.graph.number import Number, power
+from symdl.graph.symmetry import is_symmetric
 from symdl.steps.step import Rule
 
 INVERSE = Rule("a matrix times its inverse", r"A^{-1} A = I", "矩阵与其逆之积")
@@ -33,9 +34,10 @@ def _cancels(a: Term, b: Term, label: Any) -> Delta | None:
     """inv(B)[i,k] B[k,j], and B[i,k] inv(B)[k,j]."""
     if not _is_inverse(a.node) or a.node.args[0] is not b.node:
         return None
-    for axis in (0, 1):
-        if a.map[1 - axis] == label == b.map[axis]:
-            return Delta(a.map[axis], b.map[1 - axis], a.node.shape[0])
+    for one in (0, 1):
+        for other in (0, 1) if is_symmetric(b.node) else (1 - one,):
+            if a.map[one] == label == b.map[other]:
+                return Delta(a.map[1 - one], b.map[1 - other], a.node.shape[0])
     return None
 
 
