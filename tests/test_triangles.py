@@ -54,3 +54,18 @@ def test_a_sum_of_sizes_without_a_rule_is_a_number():
     value = sd.sum(x) * sp.Sum(sp.loggamma(d + 1 - j), (j, 1, d))
     assert abs(sd.evaluate(value, x=[1.0, 1.0, 1.0, 1.0]) - 4 * (np.log(6) + np.log(2))) < 1e-12
     assert sd.evaluate(sd.grad(value, x), d=4) == pytest.approx(np.full(4, np.log(12)))
+
+
+def test_adjoint_takes_what_it_adds():
+    """Two equations of one index, and a mask: every element of the packing has one row and one column."""
+    n, d = sd.dims("d"), 30
+    whole = sd.tensor("v", n * (n + 1) / 2)
+    i, j = sd.position(n)[:, None], sd.position(n)
+    full = whole[n:][j * (n - 1) - j * (j - 1) / 2 + i - j - 1] * sd.positive(i - j) + whole[:n][:, None] * sd.equal(i, j)
+    slope = sd.grad(sd.sum(full**2 * sd.tensor("w", n, n)), whole)
+    rng = np.random.default_rng(0)
+    v, w = rng.normal(size=d * (d + 1) // 2), rng.normal(size=(d, d))
+    lower = w.T[np.triu_indices(d, 1)]
+    np.testing.assert_allclose(sd.evaluate(slope, v=v, w=w), 2 * v * np.concatenate([np.diag(w), lower]), rtol=1e-14)
+    made = Compiled([slope]).program({"v": v.shape, "w": w.shape})
+    assert max(int(np.prod(i.shape)) for i in made.code) <= d * d

@@ -10,7 +10,7 @@ import numpy as np
 
 from symdl.lower.contract import Factor
 from symdl.lower.emit import Emitter
-from symdl.lower.program import Table
+from symdl.lower.program import Ref, Table
 
 
 class Known(NamedTuple):
@@ -67,15 +67,59 @@ def solve(out: Emitter, equations: Sequence[Equation], factors: list[Factor], su
         if not chosen:
             factors = [*factors, _table(out, equation, sizes)]
             continue
-        solution = _solved(equation, chosen, sizes)
-        # Another equation in an index that goes is multiplied in as it is.
-        dense = [e for e in waiting if any(k in e.axes for k in chosen)]
-        waiting = [e for e in waiting if e not in dense]
-        factors = [*factors, *(_table(out, e, sizes) for e in dense)]
+        solution = _narrowed(out, _solved(equation, chosen, sizes), factors, summed, sizes)
+        chosen = list(solution.at)
+        # Another equation in an index that goes gets the solution put in, or else it is multiplied in as it is.
+        said = [_substituted(e, solution) for e in waiting]
+        factors = [*factors, *(_table(out, e, sizes) for e, s in zip(waiting, said, strict=True) if s is None)]
+        waiting = [s for s in said if s is not None]
         factors = _taken(out, factors, solution, sizes)
         for k in chosen:
             summed.pop(k)
     return factors
+
+
+def _substituted(equation: Equation, solution: _Solution) -> Equation | None:
+    """The equation without the indices that were solved for; None when one stands in its known numbers. Where no solution exists it says nothing."""
+    gone = [k for k in equation.coefs if k in solution.at]
+    if any(k in solution.at for part in equation.known for k in part.axes):
+        return None
+    if not gone:
+        return equation
+    value = sum(equation.coefs[k] * solution.at[k] for k in gone)
+    rest = {k: c for k, c in equation.coefs.items() if k not in gone}
+    return Equation(rest, equation.offset, (*equation.known, Known(np.broadcast_to(np.asarray(value), solution.exists.shape), solution.axes)))
+
+
+def _narrowed(out: Emitter, solution: _Solution, factors: Sequence[Factor], summed: Mapping[int, Any], sizes: Mapping[int, int]) -> _Solution:
+    """With the zeros of masks among the factors: a summed index of which only one value is left is solved for, too.
+
+    So an element of a packed triangle has one row and one column, where the equation alone allows several.
+    """
+    masks = [f for f in factors if f.axes and isinstance(f.value, Ref) and out.code[f.value].op == "table"]
+    for mask in masks:
+        if not set(mask.axes) & set(solution.at) or not set(mask.axes) <= {*solution.at, *solution.axes}:
+            continue
+        array = out.code[mask.value].attr.array  # type: ignore[index]
+        place = tuple(solution.at[k] if k in solution.at else _position(k, solution.axes, sizes) for k in mask.axes)
+        solution = solution._replace(exists=solution.exists & (array[place] != 0))
+    for k in [k for k in solution.axes if k in summed]:
+        axis = solution.axes.index(k)
+        if len(solution.axes) > 1 and (solution.exists.sum(axis) <= 1).all():
+            best = solution.exists.argmax(axis)
+            at = {i: _along(np.broadcast_to(v, solution.exists.shape), best, axis) for i, v in solution.at.items()} | {k: np.asarray(best)}
+            solution = _Solution(at, tuple(i for i in solution.axes if i != k), np.asarray(solution.exists.any(axis)))
+    return solution
+
+
+def _along(values: np.ndarray, at: Any, axis: int) -> np.ndarray:
+    """For every place of the other axes the value at one place of this axis."""
+    return np.asarray(np.take_along_axis(values, np.expand_dims(at, axis), axis).squeeze(axis))
+
+
+def _position(k: int, axes: Sequence[int], sizes: Mapping[int, int]) -> np.ndarray:
+    """0, 1, ... along one of the axes."""
+    return np.arange(sizes[k]).reshape([-1 if a == k else 1 for a in axes])
 
 
 def _table(out: Emitter, equation: Equation, sizes: Mapping[int, int]) -> Factor:
