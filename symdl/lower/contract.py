@@ -28,6 +28,9 @@ class Factor(NamedTuple):
 #: Up to this many factors every order is tried.
 EXACT = 6
 
+#: NumPy's sums of rows of up to so many numbers cost four times the product with a vector of ones.
+SHORT = 24
+
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -91,6 +94,8 @@ def sum_axes(emitter: Emitter, factor: Factor, summed: frozenset[int]) -> Factor
     if len(gone) == 1 and len(shape) == 2 and gone[0] == 0:
         # The sum of rows is a BLAS call with a row of ones.
         return Factor(emitter.emit("dot", (emitter.ones(shape[0]), factor.value), None, shape[1:]), kept)
+    if len(gone) == 1 and len(shape) == 2 and shape[1] <= SHORT < shape[0]:
+        return Factor(emitter.emit("dot", (factor.value, emitter.ones(shape[1])), None, shape[:1]), kept)
     return Factor(emitter.emit("sum", (factor.value,), gone, tuple(n for a, n in enumerate(shape) if a not in gone)), kept)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from symdl.lower.contract import Factor
+from symdl.lower.contract import Factor, sum_axes
 from symdl.lower.emit import Emitter
 from symdl.lower.machine import COSIGMOID, COSOFTPLUS
 
@@ -51,15 +51,12 @@ def emit_rest(out: Emitter, z: Factor, top: Factor, rank: int, sizes: Mapping[in
     """
     below = out.binary("subtract", z, top, sizes)
     sign = out.unary("sign", below)
-    parts = []
-    for part in (sign, out.binary("multiply", sign, out.unary("exp", below), sizes)):
-        gone = tuple(axis for axis, i in enumerate(part.axes) if i >= rank)
-        kept = tuple(i for i in part.axes if i < rank)
-        parts.append(Factor(out.emit("sum", (part.value,), gone, tuple(sizes[i] for i in kept)), kept))
+    over = frozenset(i for i in below.axes if i >= rank)
+    ties = sum_axes(out, sign, over)
+    others = sum_axes(out, out.binary("multiply", sign, out.unary("exp", below), sizes), over)
     count = 1.0
-    for i in below.axes:
-        count *= sizes[i] if i >= rank else 1
-    ties, others = parts
+    for i in over:
+        count *= sizes[i]
     if not ties.axes:
         again = out.emit("linear", (ties.value,), ((1.0,), count - 1.0))  # a whole number, and first: see above
         return Factor(out.emit("linear", (again, others.value), ((1.0, -1.0), 0.0)), ())

@@ -8,11 +8,7 @@ log(1 - exp(-|a|))".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
-import sympy as sp
-
-from symdl.functions import TABLE
 from symdl.graph import node as kinds
 from symdl.graph.labels import Term
 from symdl.graph.node import Node, intern
@@ -21,40 +17,12 @@ from symdl.graph.walk import consumers, topological
 from symdl.lower import stable_logistic, stable_sums
 from symdl.lower.behind import applied, inside
 from symdl.lower.machine import COSIGMOID, MACHINE
+from symdl.lower.stable_identities import Identity, identities
 from symdl.lower.stable_softmax import Complements
 
 
-class Identity(NamedTuple):
-    """One rewrite as data, for whoever wants to prove it: lhs = rhs for all real z (and x, a vector)."""
-
-    name: str
-    lhs: Any
-    rhs: Any
-
-
-def identities() -> list[Identity]:
-    """All rewrites, on plain SymPy where that has a form for them, else as expressions of symdl."""
-    from symdl.expr.ops import exp, log, logsumexp, sum_
-    from symdl.expr.tensor import tensor
-
-    z, s, softplus = sp.Symbol("z", real=True), TABLE["sigmoid"].sympy, TABLE["softplus"].sympy
-    x = tensor("x", 3)
-    return [
-        Identity("one minus sigmoid", 1 - s(z), s(-z)),
-        Identity("reciprocal of 1 + exp", 1 / (1 + sp.exp(-z)), s(z)),
-        Identity("logistic quotient", sp.exp(z) / (1 + sp.exp(z)), s(z)),
-        Identity("slope of tanh", 1 - sp.tanh(z) ** 2, 4 * s(2 * z) * s(-2 * z)),
-        Identity("log of 1 + exp", sp.log(1 + sp.exp(z)), softplus(z)),
-        Identity("log of sigmoid", sp.log(s(z)), -softplus(-z)),
-        Identity("log of one minus sigmoid", sp.log(1 - s(z)), -softplus(z)),
-        Identity("log of a sum of exp", log(sum_(exp(x))), logsumexp(x)),
-        Identity("softmax", exp(x) / sum_(exp(x)), exp(x - logsumexp(x))),
-        Identity("reciprocal of a sum of exp", 1 / sum_(exp(x)), exp(-logsumexp(x))),
-    ]
-
-
 def stabilised(roots: Sequence[Term]) -> list[Term]:
-    """The same values, written so that they survive floating point: exponentials and logarithms first, then what is made of softmaxes and sigmoids."""
+    """The same values, written so that they survive floating point: exponentials and logarithms, then what is made of softmaxes and sigmoids."""
     first = _walked(roots, lambda node, term: _rewritten(term))
     order = topological(t.node for t in first)
     if not any(_saturates(node) for node in order):
@@ -97,7 +65,9 @@ class _Residuals:
 
 
 def _squares_or_slopes(user: Node) -> bool:
-    return user.op == kinds.POW or (user.op == kinds.MUL and any(inside(Term(a, m)).node.attr in _SIGMOIDS for a, m in user.terms() if a.op in (kinds.FN, kinds.LET)))
+    return user.op == kinds.POW or (
+        user.op == kinds.MUL and any(inside(Term(a, m)).node.attr in _SIGMOIDS for a, m in user.terms() if a.op in (kinds.FN, kinds.LET))
+    )
 
 
 def _rewritten(term: Term) -> Term:
@@ -119,3 +89,6 @@ _RULES: dict[str, tuple[Callable[[Term], Term | None], ...]] = {
     kinds.POW: (stable_logistic.pow_, stable_sums.pow_),
     kinds.MUL: (stable_sums.mul,),
 }
+
+
+__all__ = ["Identity", "identities", "rebuild_here", "stabilised"]

@@ -132,7 +132,9 @@ def _distributed(factors: list[Term]) -> tuple[Any, list[Term]] | None:
 
 def _divides(term: Term) -> bool:
     """An exponential, or the reciprocal of a sum."""
-    return argument(term, "exp") is not None or (term.node.op == kinds.POW and term.node.attr == -1 and inside(arguments(term)[0]).node.op in (kinds.ADD, kinds.FN))
+    return argument(term, "exp") is not None or (
+        term.node.op == kinds.POW and term.node.attr == -1 and inside(arguments(term)[0]).node.op in (kinds.ADD, kinds.FN)
+    )
 
 
 def _multiplied(whole: Term, factor: Term) -> Term | None:
