@@ -46,8 +46,10 @@ def T(name, *sizes):
 
 
 X, Y, w, v, s = T("X", n, p), T("Y", n, p), T("w", p), T("v", n), T("s")
-SHAPES = {"X": (13, 7), "Y": (13, 7), "w": (7,), "v": (13,), "s": (), "W": (7, 5), "A": (6, 6), "Q": (3, 5, 9), "R": (3, 9, 4)}
+SHAPES = {"X": (13, 7), "Y": (13, 7), "w": (7,), "v": (13,), "s": (), "W": (7, 5), "A": (6, 6), "Q": (3, 5, 9), "I4": (2, 3, 9, 8), "K4": (4, 3, 3, 2), "R": (3, 9, 4)}
 
+WINDOWS = [sd.conv2d(T("I4", 2, 3, 9, 8), T("K4", 4, 3, 3, 2))]
+WINDOWS.append(sd.grad(sd.sum(WINDOWS[0] ** 2), T("K4", 4, 3, 3, 2)))
 EXPRESSIONS = {
     "elementwise": [X * Y + 2 * X - Y / (1 + X**2), X**3 + X**4, sd.exp(X - 3) * sd.tanh(Y)],
     "broadcast": [X * w + s, X.T * v, s * X - 1],
@@ -59,6 +61,8 @@ EXPRESSIONS = {
     "stacked": [T("Q", 3, 5, h) @ T("R", 3, h, m), sd.sum(X * Y, axis=1), sd.sum(X * Y, axis=0)],
     "transposed": [X.T + 1, X.T * Y.T, sd.exp(X).T @ sd.tanh(Y)],
     "diagonal": [sd.trace(T("A", m, m)), T("A", m, m) + T("A", m, m).T],
+    "scatter": [sd.diag(w), sd.diag(w) @ X.T],
+    "windows": WINDOWS,
     "scalars": [s**2 + sd.sin(s), sd.sigmoid(s) * s, sd.sum(X) * s - sd.sum(w)],
     "constant": [0 * s + 3, X, X.T],
 }
@@ -349,3 +353,12 @@ def test_interrupted():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, env=dict(os.environ))
     assert done.stdout.strip() == "stopped", done.stderr
+
+
+@needs_compiler
+@pytest.mark.parametrize("columns", [2, 8, 9, 33, 100])
+def test_products_of_matrices_whose_columns_lie_apart(columns):
+    """More vectors wide than one: the columns of B are strided, as those of a transposed stack of matrices are."""
+    k, a, b, c = sd.indices("k a b c")
+    A, B = sd.tensor("A", "K", p, h), sd.tensor("B", m, h, "K")
+    both([sd.let("y", sd.sum(A[k, a, b] * B[c, b, k], b), k, a, c)], {"A": (3, 2, 4), "B": (columns, 4, 3)})

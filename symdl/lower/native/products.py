@@ -219,7 +219,7 @@ def _tile(p: Product, high: int, wide: int, short: int, depth: int, step: int, m
     else:
         lines.append("{")
     for w in range(wide):
-        lines.append(f"V y{w} = {_load(f'y + {w * LANES}', LANES if start else _partial(w, wide, short), p.b.column)};")
+        lines.append(f"V y{w} = {_load(f'y + {w * LANES * p.b.column}', LANES if start else _partial(w, wide, short), p.b.column)};")
     for r in range(high):
         lines.append(f"{{ V z = dup(x[{r * p.a.row}]); " + " ".join(f"{names[r][w]} += z * y{w};" for w in range(wide)) + " }")
     lines.append("}")
