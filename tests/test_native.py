@@ -46,7 +46,19 @@ def T(name, *sizes):
 
 
 X, Y, w, v, s = T("X", n, p), T("Y", n, p), T("w", p), T("v", n), T("s")
-SHAPES = {"X": (13, 7), "Y": (13, 7), "w": (7,), "v": (13,), "s": (), "W": (7, 5), "A": (6, 6), "Q": (3, 5, 9), "I4": (2, 3, 9, 8), "K4": (4, 3, 3, 2), "R": (3, 9, 4)}
+SHAPES = {
+    "X": (13, 7),
+    "Y": (13, 7),
+    "w": (7,),
+    "v": (13,),
+    "s": (),
+    "W": (7, 5),
+    "A": (6, 6),
+    "Q": (3, 5, 9),
+    "I4": (2, 3, 9, 8),
+    "K4": (4, 3, 3, 2),
+    "R": (3, 9, 4),
+}
 
 WINDOWS = [sd.conv2d(T("I4", 2, 3, 9, 8), T("K4", 4, 3, 3, 2))]
 WINDOWS.append(sd.grad(sd.sum(WINDOWS[0] ** 2), T("K4", 4, 3, 3, 2)))
@@ -240,6 +252,14 @@ def test_several_threads(monkeypatch):
         monkeypatch.setenv("SYMDL_THREADS", threads)
         same(trained(loss, first, data, lr=0.01, epochs=3))
         same(trained(loss, first, data, lr=0.01, epochs=2, batch=30, method="adam"))
+
+
+@needs_compiler
+def test_memory_is_bounded():
+    a, t = T("X", n, 4) @ T("W", 4, 40), T("T", n, 40)
+    data = {"X": np.zeros((800_000, 4)), "T": np.zeros((800_000, 40))}
+    with pytest.raises(UnsupportedError, match="train in batches"):
+        sd.train(sd.sum((sd.sigmoid(a) - t) ** 2), params={"W": np.zeros((4, 40))}, data=data, lr=1e-9, epochs=1, backend="native", progress=False)
 
 
 @needs_compiler

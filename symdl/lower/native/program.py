@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from symdl.errors import UnsupportedError
+from symdl.lower.native import indexing
 from symdl.lower.native.blas import blas
 from symdl.lower.native.frame import Frame
 from symdl.lower.native.functions import number as digits
@@ -75,7 +76,7 @@ class Builder:
         self.late_from: int | None = None
         self.orders = {n: _order(len(step.shape), samples.get(n)) for n, step in enumerate(self.code)}
         self._places: dict[int, Place] = {}
-        self._copies: dict[tuple[str, int, tuple[int, ...], tuple[int, ...]], Place] = {}
+        self._copies: dict[tuple[Any, ...], Place] = {}
         self._inputs: dict[str, int] = {}
         self._late = frozenset(n for n in range(len(self.code)) if frame.update(n) is not None)
         self._steps = scheduled(program, self.orders, self._late)
@@ -132,7 +133,7 @@ class Builder:
             inner = self.place(step.args[0])
             found = seen(step, inner)
             if found is None:
-                straight = self._copied(inner, tuple(range(len(inner.shape))))
+                straight = self._copied(inner, tuple(range(len(inner.shape))), pad=False)
                 found = seen(step, straight)
             assert found is not None
             return found
@@ -147,13 +148,13 @@ class Builder:
         strides = dense(shape, order, pad=order != tuple(range(len(order))))
         return Place(self.memory.buffer(extent(shape, strides)), 0, shape, strides)
 
-    def _copied(self, place: Place, order: tuple[int, ...]) -> Place:
+    def _copied(self, place: Place, order: tuple[int, ...], pad: bool = True) -> Place:
         """A copy whose axes are stored in this order."""
-        key = (place.base, place.offset, place.strides, order)
+        key = (place.base, place.offset, place.shape, place.strides, order, pad)
         if key not in self._copies:
-            laid = self._laid(place, order)
+            laid = self._laid(place, order) if pad else None
             if laid is None:
-                strides = dense(place.shape, order, pad=True)
+                strides = dense(place.shape, order, pad=pad)
                 laid = Place(self.memory.buffer(extent(place.shape, strides)), 0, place.shape, strides)
                 shared = self._part(f"copy to order {order} : {_size(place.shape)}", COPY * math.prod(place.shape))
                 self.lines += copied(place, order, laid, shared)
@@ -249,6 +250,10 @@ class Builder:
             self._stacked(n, step)
         elif step.op == "einsum":
             self._einsum(n, step)
+        elif step.op in ("take", "lookup", "add_rows", "scatter"):
+            self._part(f"v{n} {step.op} : {_size(step.shape)}")
+            self.lines += self._picked(n, step)
+            self.cost += 0.5 * math.prod(step.shape)
         elif step.op in ("sum", "amax"):
             target = self.place(n) if step.shape else Place(f"(c + {n})", 0, (), ())
             source = self.place(_ref(step.args[0]))
@@ -283,6 +288,27 @@ class Builder:
         if step.op in ("sigmoid", "cosigmoid"):
             return [f"c[{n}] = first(logistic({vectors[0]}).{'one' if step.op == 'sigmoid' else 'other'});"]
         return [f"c[{n}] = first({operation(step.op, vectors)});"]
+
+    def _picked(self, n: int, step: Instruction) -> list[str]:
+        sources = [self.place(_ref(a)) for a in step.args]
+        target = self.place(n)
+        if step.op == "scatter":
+            diagonal = seen(Instruction("select", (), step.attr, sources[0].shape), target)
+            assert diagonal is not None
+            order = tuple(range(len(diagonal.shape)))
+            return [*indexing.zeros(target), *nest(Nest(diagonal.shape, order, {"a": sources[0]}, [], {"a": diagonal}, []))]
+        straight = [s if s.contiguous() else self._copied(s, tuple(range(len(s.shape))), pad=False) for s in sources]
+        if step.op == "take":
+            at, missing = step.attr
+            gone = None if missing is None else self.memory.pointer(Table(missing.array.astype(np.uint8)))
+            count = at.array.size
+            return indexing.take(straight[0], self.memory.pointer(Table(at.array.astype(np.int64))), gone, count, math.prod(step.shape) // count, target)
+        picked = math.prod(straight[1].shape)
+        if step.op == "add_rows":
+            return indexing.add_rows(*straight, step.shape[0], picked, math.prod(step.shape[1:]), target)
+        rows, count, beside = step.attr
+        offsets = self.memory.pointer(Table(np.broadcast_to(beside.array, straight[1].shape).astype(np.int64)))
+        return indexing.lookup(*straight, rows, count, offsets, picked, math.prod(step.shape) // picked, target)
 
     # --- products ---------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -30,7 +29,7 @@ class Single:
 
 Step = Loop | Single
 
-_SINGLE = frozenset(["dot", "matmul", "einsum", "sum", "amax"])
+_SINGLE = frozenset(["dot", "matmul", "einsum", "sum", "amax", "take", "lookup", "add_rows", "scatter"])
 
 
 def scheduled(program: Program, orders: Mapping[int, tuple[int, ...]], late: frozenset[int]) -> list[Step]:
@@ -102,7 +101,3 @@ def _join(
     (new.sums if is_sum else new.members).append(number)
     steps.append(new)
     return len(steps) - 1
-
-
-def elements(shape: tuple[int, ...]) -> int:
-    return math.prod(shape)

@@ -25,6 +25,9 @@ from symdl.lower.native.toolchain import library
 from symdl.lower.native.updates import UPDATES
 from symdl.lower.program import Program, Ref
 
+#: Data of more numbers than this are not copied to lie another way; and no more numbers than this stand in buffers.
+COPIED_UPTO, MOST = 4_000_000, 60_000_000
+
 #: From so many vector operations a step is worth several threads.
 THREADS_FROM = 200_000.0
 
@@ -126,6 +129,8 @@ class LoopFrame:
             return self.input(number)
         if name in self.setting.cut:
             return self._gathered(number, order) if order == (*range(1, len(shape)), 0) else None
+        if math.prod(shape) > COPIED_UPTO:
+            return None
         key = (number, order)
         if key not in self._laid:
             strides = dense(shape, order, pad=True)
@@ -182,12 +187,14 @@ class NativeLoop:
             raise UnsupportedError(f"native code does not know the method {setting.rule.name}")
         self._setting = setting
         self._plan = _cheapest(setting)
+        memory = self._plan.frame.memory
+        if memory.size > MOST:
+            raise UnsupportedError(f"native code would need {memory.size * 8 / 1e9:.1f} GB for intermediate results: train in batches")
         self.source = self._plan.source()
         self._library = library(self.source)
         self._run = self._library.train
         self._run.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_int64, ctypes.c_void_p]
         self._run.restype = ctypes.c_int64
-        memory = self._plan.frame.memory
         self._g = np.zeros_like(vector)
         self._arrays: dict[tuple[str, ...], np.ndarray] = {("x",): vector, ("g",): self._g}
         self._arrays |= {("memory", name): array for name, array in setting.rule.memory.items()}
