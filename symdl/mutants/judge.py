@@ -16,14 +16,13 @@ import numpy as np
 
 from symdl.errors import SymdlError
 from symdl.expr.tensor import Expr
-from symdl.graph.walk import topological
 from symdl.mutants.gradients import Gradient
 from symdl.mutants.make import Mutant
 from symdl.prove.claims import check
 from symdl.prove.differences import DIGITS, Differences
 from symdl.prove.numeric import evaluate
+from symdl.prove.oracles import sample
 from symdl.prove.problem import dims_of
-from symdl.prove.samples import samples
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
 #: Caught: REFUTED, and the witness shows it. Equal: proved, and no number says otherwise. Survived: proved although it differs. Unconfirmed: refuted, but
@@ -70,9 +69,9 @@ def _finite(claim: Expr, gradient: Gradient, values: Mapping[Any, Any]) -> bool:
 
 
 def points(gradient: Gradient, claim: Expr, count: int = 3) -> list[dict[str, Any]]:
-    """A few ordinary inputs."""
-    exprs = [gradient.loss, claim, gradient.wrt]
-    return [dict(s.values) for s in samples(topological([e.node for e in exprs]), dims_of(exprs), count, lambda values: True, seed=11)]
+    """A few inputs at which loss and derivative are finite, the first of them ordinary."""
+    at = sample(gradient.loss, {"claim": claim}, {"claim": gradient.wrt}, count)
+    return [dict(s.values) for s in at]
 
 
 def differs(gradient: Gradient, claim: Expr, values: Mapping[Any, Any]) -> bool:

@@ -80,7 +80,8 @@ class Point:
         return out.reshape((*out.shape[:-1], *at.shape))
 
     def _difference(self, at: Any, direction: Any, step: float) -> Any:
-        return (self._value(at + step * direction) - self._value(at - step * direction)) / (2 * step)
+        with np.errstate(all="ignore"):
+            return (self._value(at + step * direction) - self._value(at - step * direction)) / (2 * step)
 
     def _value(self, at: Any) -> Any:
         walk = Walker(Tape(), self.values, self._sizes)
@@ -88,5 +89,4 @@ class Point:
             walk.leaves[str(self.wrt.node.name)] = walk.tape.var(at)
         else:
             walk.done[self.wrt.node] = walk.tape.var(at)
-        with np.errstate(all="ignore"):
-            return walk.expr(self.loss).value
+        return walk.expr(self.loss).value

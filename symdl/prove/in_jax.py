@@ -26,10 +26,12 @@ class InJax:
 
         self._jax, self.xp = jax, jax.numpy
         jnp, nn = jax.numpy, jax.nn
-        names = ("exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "abs", "sign", "log1p", "expm1", "minimum", "maximum")
+        names = ("exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "sign", "log1p", "expm1", "minimum", "maximum")
         self.functions: Mapping[str, Callable[..., Any]] = {
             **{name: getattr(jnp, name) for name in names},
             "pow": jnp.power,
+            # JAX's own slope at 0 is 1.
+            "abs": lambda z: jnp.where(z > 0, z, jnp.where(z < 0, -z, 0.0)),
             "erf": jax.scipy.special.erf,
             "positive": lambda z: jnp.where(z > 0, 1.0, 0.0),
             "step": lambda z: jnp.where(z > 0, 1.0, jnp.where(z < 0, 0.0, jnp.nan)),
