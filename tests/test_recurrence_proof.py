@@ -110,3 +110,14 @@ def test_every_step_of_a_derivation_holds_for_every_size() -> None:
     for step in sd.derive(rnn_losses()["final"][0], [W, b, x]).steps:
         verdict = sd.prove(step.before, step.after)
         assert verdict.verdict == "PROVED" and "every" in verdict.method, (step.of, str(verdict))
+
+
+def test_powers_of_states_that_are_products() -> None:
+    """(u v)**2 is opened where it is a factor; the partial by it is a partial still."""
+    states = sd.recur("s", x, lambda prev, t: sd.sigmoid(U @ prev) * sd.tanh(prev), T)
+    steps = sd.derive(sd.sum(states[1:] ** 2), [U]).steps
+    before = [s for s in steps if s.rule.name == "chain rule"]
+    assert before
+    for step in (*before[:1], *through(sd.sum(states[1:] ** 2), [U])):
+        verdict = sd.prove(step.before, step.after)
+        assert verdict.verdict == "PROVED", str(verdict)

@@ -117,7 +117,7 @@ class Held:
         place: dict[Node, Term] = {}
         for node in topological([t.node for t in terms], stop=lambda n: n.op == kinds.RECUR):
             if node.op == kinds.PARTIAL:
-                place[node] = _partial(node, graft([of_node(a).term for a in node.args], place))
+                place[node] = _partial(node, place)
             if node.op != kinds.RECUR:
                 continue
             system, state, part = system_of(node), node.attr.state, node.attr.part
@@ -152,8 +152,14 @@ class Held:
         return graft(raw, place)
 
 
-def _partial(node: Node, args: Sequence[Term]) -> Term:
+def _partial(node: Node, place: dict[Node, Term]) -> Term:
     """A formal partial of what stands for its arguments."""
+    outer, inner = node.args
+    args = graft([of_node(a).term for a in node.args], place)
+    if args[1].node not in topological([args[0].node]):
+        # The product (o tanh(c))**2 that stands for h**2 is opened in what it is a factor of: with a name it stays one tensor.
+        named = build.let("held", args[1], range(inner.rank), inner.shape)
+        args = [*graft([of_node(outer).term], place | {inner: named}), named]
     if any(t.map != tuple(range(a.rank)) for t, a in zip(args, node.args, strict=True)):
         raise UnsupportedError("a partial of what has lost an axis")
     return Term(build.partial(args[0].node, args[1].node), tuple(range(node.rank)))

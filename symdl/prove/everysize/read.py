@@ -160,6 +160,8 @@ class Reader:
         known = {inner: formal}
         for step in [outer] if inner in outer.args else between(outer, inner):
             known[step] = self.operation(step, [known[a] if a in known else self.done[a] for a in step.args])
+        if outer not in known:
+            raise Unreadable("a partial by what does not stand in it")
         return known[outer]
 
     def _partial(self, node: Node) -> Poly:
