@@ -3,7 +3,7 @@
 Run: python benchmarks/adbench/run.py [--only gmm lstm ba simple complicated] [--rounds N] [--quick]
 
 The contenders take turns; times are medians in milliseconds, ratios are contender / symdl (above 1: symdl is faster). All work in float64 on the
-processor, with as many threads as they take by themselves (set OMP_NUM_THREADS and XLA_FLAGS for one). Derivation and compilation are not in the times.
+processor and on one thread, unless OMP_NUM_THREADS says otherwise. Derivation and compilation are not in the times.
 """
 
 from __future__ import annotations
@@ -11,22 +11,17 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent))
-
+import alone
 import instances
 import numpy as np
 import objectives
 import peers
 from instances import Instance
 from objectives import Run
-
-import symdl as sd
 
 #: ADBench's tolerance for derivatives.
 TOLERANCE = 1e-6
@@ -156,8 +151,8 @@ def native(problem: Problem, one: Instance) -> Run | str:
     try:
         run = problem.symdl("native")
         run(one.arrays)
-    except sd.SymdlError as error:
-        return str(error)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
     return run
 
 
@@ -193,6 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--quick", action="store_true", help="small sizes")
     options = parser.parse_args(arguments)
+    print(f"{alone.THREADS} thread(s), medians of {options.rounds} rounds")
     for name in options.only:
         benchmark(name, PROBLEMS[name], options.rounds, options.quick)
 
