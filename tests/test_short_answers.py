@@ -170,6 +170,7 @@ HESSIANS = [
     ("det(A+lam*K)", "lam", "det(A + lam*K)*(trace(inv(A + lam*K) @ K)**2 - trace(inv(A + lam*K) @ K @ inv(A + lam*K) @ K))"),
     ("x@inv(A+lam*eye(n))@x", "lam", "2*x @ inv(A + lam*eye(n)) @ inv(A + lam*eye(n)) @ inv(A + lam*eye(n)) @ x"),
     ("sum(sqrt(1+x**2))", "x", "diag((1 + x**2)**(-3/2))"),
+    ("logsumexp(X@w+y)", "w", "X.T @ (diag(softmax(X @ w + y)) - outer(softmax(X @ w + y), softmax(X @ w + y))) @ X"),
     ("logsumexp(q)", "q", "diag(softmax(q)) - outer(softmax(q), softmax(q))"),
     ("log(sum(exp(q)))", "q", "diag(softmax(q)) - outer(softmax(q), softmax(q))"),
 ]
@@ -213,6 +214,7 @@ def test_hessians_are_as_short_as_a_persons(loss, by, text):
 
 def test_jacobian_of_softmax_and_products_with_hessians():
     check(sd.jacobian(sd.softmax(TENSORS["q"]), "q"), "diag(softmax(q)) - outer(softmax(q), softmax(q))")
+    check(sd.jacobian(sd.softmax(TENSORS["X"] @ TENSORS["w"]), "w"), "(diag(softmax(X @ w)) - outer(softmax(X @ w), softmax(X @ w))) @ X")
     vector = TENSORS["r"]
     check(sd.hvp(read("sum(softplus(X@w) - y*(X@w))"), "w", vector), "X.T @ (sigmoid(X @ w) * (1 - sigmoid(X @ w)) * (X @ r))")
     check(sd.hvp(read("sum((X@w-y)**2)/2"), "w", vector), "X.T @ (X @ r)")

@@ -229,9 +229,54 @@ def matrix_out(node: Node) -> Term | None:
     return None
 
 
+def covariance_out(node: Node) -> Term | None:
+    """A_ki v_k - v_k Sum_l v_l A_li = Sum_l (v_k delta_kl - v_k v_l) A_li: diag(v) - v v.T stands together, as a softmax has it."""
+    if not 2 <= len(node.args) <= MAX_TERMS:
+        return None
+    products = [pieces(t) for t in _scaled(node)]
+    for first, one in enumerate(products):
+        for matrix, vector in _scaled_rows(one):
+            (k,) = vector.map
+            for second, other in enumerate(products):
+                if other.coef == times(-1, one.coef) and any(_is_mean(view, matrix, vector) for view in _views(other)):
+                    row = build.fresh()
+                    there = Term(vector.node, (row,))
+                    size = vector.node.shape[0]
+                    spread = build.add([1, -1], [build.mul(1, [vector], [Delta(k, row, size)]), build.mul(1, [vector, there])])
+                    moved = Term(matrix.node, tuple(row if e == k else e for e in matrix.map))
+                    rest = [p.term() for at, p in enumerate(products) if at not in (first, second)]
+                    return build.add([1] * (len(rest) + 1), [build.mul(one.coef, [moved, spread], (), {row: size}), *rest])
+    return None
+
+
+def _scaled_rows(product: Pieces) -> Iterator[tuple[Term, Term]]:
+    """A matrix and the vector that it is multiplied by, row by row, when a product is that."""
+    if product.summed or product.deltas or len(product.factors) != 2:
+        return
+    for matrix, vector in (product.factors, product.factors[::-1]):
+        if len(set(matrix.map)) == 2 and len(vector.map) == 1 and vector.map[0] in matrix.map and not any(map(is_fixed, matrix.map)):
+            yield matrix, vector
+
+
+def _views(product: Pieces) -> Iterator[Pieces]:
+    yield product
+    yield from (product.opened(k) for k, f in enumerate(product.factors) if f.node.op == kinds.MUL and f.node.attr.summed)
+
+
+def _is_mean(product: Pieces, matrix: Term, vector: Term) -> bool:
+    """v_k Sum_l v_l A_li."""
+    if len(product.summed) != 1 or product.deltas or len(product.factors) != 3:
+        return False
+    (label,) = product.summed
+    (k,) = vector.map
+    expected = [vector, Term(vector.node, (label,)), Term(matrix.node, tuple(label if e == k else e for e in matrix.map))]
+    return all(t in product.factors for t in expected)
+
+
 REWRITES = (
     Rewrite(FACTOR, frozenset({kinds.ADD}), factor_out),
     Rewrite(DIAGONAL, frozenset({kinds.ADD}), one_diagonal, slack=0),
     Rewrite(FACTOR, frozenset({kinds.MUL}), matrix_out, slack=0),
     Rewrite(SUMS, frozenset({kinds.ADD}), one_sum),
+    Rewrite(FACTOR, frozenset({kinds.ADD}), covariance_out, slack=0),
 )
