@@ -40,7 +40,8 @@ def add_rows(values: Place, at: Place, rows: int, picked: int, size: int, target
         *zeros(target),
         "{",
         f"const double *from = {values.pointer()}, *at = {at.pointer()}; double *to = {target.pointer()};",
-        f"for (long r = 0; r < {picked}; r++) if ({_is_row('at[r]', rows)}) for (long k = 0; k < {size}; k++) to[(long)at[r]*{size} + k] += from[r*{size} + k];",
+        f"for (long r = 0; r < {picked}; r++) if ({_is_row('at[r]', rows)})",
+        f"for (long k = 0; k < {size}; k++) to[(long)at[r]*{size} + k] += from[r*{size} + k];",
         "}",
     ]
 

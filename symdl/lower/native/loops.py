@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from symdl.lower.native.kernels import LANES
 from symdl.lower.native.places import Place
 
+#: From so many vectors in a row on, threads share the row.
+WIDE = 16
+
 
 @dataclass
 class Nest:
@@ -49,15 +52,16 @@ def nest(n: Nest) -> list[str]:
     lines += [f"double *restrict q_{k} = {p.pointer()};" for k, p in n.writes.items()]
     lines += [f"V s{k} = dup(0.0);" for k in range(len(n.sums))]
     *outer, inner = lengths
+    full = inner // LANES
+    # Long rows are cut as products cut their columns: what a thread computed is in its cache.
+    inside = n.shared and (not outer or full >= WIDE)
     for depth, length in enumerate(outer):
-        span = (f"FROM({length})", f"TO({length})") if n.shared and depth == 0 else ("0", str(length))
+        span = (f"FROM({length})", f"TO({length})") if n.shared and depth == 0 and not inside else ("0", str(length))
         lines.append(f"for (long i{depth} = {span[0]}; i{depth} < {span[1]}; i{depth}++) {{")
-    inside = n.shared and not outer
     at = {}
     for position, (name, strides) in enumerate(zip(names, sides, strict=True)):
         pointer = f"{'p' if position < len(n.reads) else 'q'}_{name}"
         at[pointer] = (" + ".join([pointer, *(f"i{d}*{s}" for d, s in enumerate(strides[:-1]) if s)]), strides[-1])
-    full = inner // LANES
     if full:
         span = (f"FROM({full})*{LANES}", f"TO({full})*{LANES}") if inside else ("0", str(full * LANES))
         lines.append(f"for (long i = {span[0]}; i < {span[1]}; i += {LANES}) {{")

@@ -224,7 +224,7 @@ class Builder:
         writes = {f"t{n}": self.place(n) for n in loop.members if n in self._needed}
         self.cost += (len(reads) + len(writes) + len(sums)) * _vectors(loop.shape, loop.order)
         fused = ", ".join(f"v{n} {self.code[n].attr if self.code[n].op == 'call' else self.code[n].op}" for n in (*loop.members, *loop.sums))
-        work = sum(_WORK.get(self.code[n].op, 1.0) for n in loop.members) * _vectors(loop.shape, loop.order)
+        work = (sum(_WORK.get(self.code[n].op, 1.0) for n in loop.members) + len(reads) + len(writes)) * _vectors(loop.shape, loop.order)
         shared = self._part(f"loop {_size(loop.shape)}: {fused}", 0.0 if sums else work)
         self.lines += nest(Nest(loop.shape, loop.order, reads, body, writes, sums, shared))
 
@@ -305,10 +305,10 @@ class Builder:
             return indexing.take(straight[0], self.memory.pointer(Table(at.array.astype(np.int64))), gone, count, math.prod(step.shape) // count, target)
         picked = math.prod(straight[1].shape)
         if step.op == "add_rows":
-            return indexing.add_rows(*straight, step.shape[0], picked, math.prod(step.shape[1:]), target)
+            return indexing.add_rows(straight[0], straight[1], step.shape[0], picked, math.prod(step.shape[1:]), target)
         rows, count, beside = step.attr
         offsets = self.memory.pointer(Table(np.broadcast_to(beside.array, straight[1].shape).astype(np.int64)))
-        return indexing.lookup(*straight, rows, count, offsets, picked, math.prod(step.shape) // picked, target)
+        return indexing.lookup(straight[0], straight[1], rows, count, offsets, picked, math.prod(step.shape) // picked, target)
 
     # --- products ---------------------------------------------------------------------------------------------
 
