@@ -37,7 +37,7 @@ PLACES: tuple[tuple[int | Fraction, bool], ...] = (
     (Fraction(1, 2**12), False),
 )
 #: After these, places at which every number is ordinary, next to 0 or next to 1: a clamped probability differs there only.
-MIXED = 6
+MIXED = 16
 PRECISIONS = (96, 320, 1400)
 
 
