@@ -4,10 +4,10 @@ Bone b stands at T_b = T_parent(b) relative_b A_b, where A_b turns by the joint'
 bound to it. The wrist (bone 0) has six children that do not bend: five fingers, each with three joints more, and the arm. A vertex v is the mean of
 what its bones make of it,
 
-    p_v = Sum_b weight_vb B_b [v, 1],    residual = measured - (R(theta[0:3]) p + theta[3:6])
+    p_v = R(theta[0:3]) Sum_b weight_vb B_b [v, 1] + theta[3:6]
 
-Simple: every measured point has its vertex. Complicated: it lies in a triangle of vertices, p = u_1 p_a + u_2 p_b + (1 - u_1 - u_2) p_c, and the u are
-unknowns, too.
+Simple: every measured point has its vertex, residual = measured - p_v. Complicated: it lies in a triangle of vertices,
+residual = measured - (u_1 p_a + u_2 p_b + (1 - u_1 - u_2) p_c), and the u are unknowns, too.
 """
 
 from __future__ import annotations
@@ -62,20 +62,20 @@ def rotation(r: Any) -> Any:
 
 
 def vertices(theta: Any) -> Any:
-    """All V vertices of the posed hand before the global motion, (V, 3)."""
+    """All V vertices of the posed hand, moved as a whole, (V, 3)."""
     V = sd.dims("V")
     relative, inverse = sd.tensor("relative", 22, 4, 4), sd.tensor("inverse", 22, 4, 4)
     rest, weight = sd.tensor("rest", V, 4), sd.tensor("weight", V, 22)
     v, b, i, j = sd.indices("v b i j")
     mean = sd.sum(weight[v, b] * moved(theta, relative, inverse)[b, i, j] * rest[v, j], b, j)
-    return sd.let("skin", mean, v, i)[:, :3]
+    return sd.let("skin", mean, v, i)[:, :3] @ rotation(theta[:3]).T + theta[3:6]
 
 
 def simple() -> Any:
     """The residuals (n, 3) of measured points (n, 3) that are bound to vertices by number (n): an expression of theta (26)."""
     n = sd.dims("n")
     theta, measured, vertex = sd.tensor("theta", 26), sd.tensor("measured", n, 3), sd.tensor("vertex", n)
-    return measured - (sd.gather(vertices(theta), vertex) @ rotation(theta[:3]).T + theta[3:6])
+    return measured - sd.gather(vertices(theta), vertex)
 
 
 def complicated() -> Any:
@@ -83,8 +83,7 @@ def complicated() -> Any:
     n = sd.dims("n")
     theta, measured, corners, us = sd.tensor("theta", 26), sd.tensor("measured", n, 3), sd.tensor("corners", n, 3), sd.tensor("us", n, 2)
     weights = sd.stack([us[:, 0], us[:, 1], 1 - us[:, 0] - us[:, 1]], axis=1)
-    points = sd.sum(weights[:, :, None] * sd.gather(vertices(theta), corners), axis=1)
-    return measured - (points @ rotation(theta[:3]).T + theta[3:6])
+    return measured - sd.sum(weights[:, :, None] * sd.gather(vertices(theta), corners), axis=1)
 
 
 def forwards(residual: Any, by: str) -> Any:
