@@ -275,3 +275,12 @@ def test_a_planted_wrong_rewrite_shows(monkeypatch):
     derived = sd.derive(read("sum(x**3)"), "x")
     broken = sd.derive(read("sum(x*sin(x)*a)"), "x")
     assert not broken.verify().ok or not derived.verify().ok
+
+
+def test_the_softmax_of_a_named_sum_reads_as_a_softmax():
+    samples, inputs, hidden, classes = sd.dims("N p h K")
+    data, first, offset = sd.tensor("X", samples, inputs), sd.tensor("W1", inputs, hidden), sd.tensor("b1", hidden)
+    second, last, target = sd.tensor("W2", hidden, classes), sd.tensor("b2", classes), sd.tensor("T", samples, classes, facts="onehot")
+    scores = sd.sigmoid(data @ first + offset) @ second + last
+    derived = sd.derive(-sd.sum(target * sd.log(sd.softmax(scores, axis=1))) / samples, [first, offset, second, last])
+    assert "dC/db2 = sum(softmax(u1 + b2, axis=1) - T, axis=0)/N" in str(derived)
