@@ -101,15 +101,16 @@ def test_gradients_at_saturation_keep_their_relative_accuracy():
 def test_the_rewrites_are_identities(identity):
     lhs, rhs = identity.lhs, identity.rhs
     if isinstance(lhs, sp.Expr):
-        t = next(iter(lhs.free_symbols))
+        symbols = sorted(lhs.free_symbols | rhs.free_symbols, key=str)
         for point in (-2.5, -0.1, 0.7, 3.0):
-            a, b = (e.rewrite(sp.exp).subs(t, sp.Float(point, 40)).evalf(30) for e in (lhs, rhs))
+            values = {s: sp.Float(abs(point) if s.is_positive else point, 40) + k for k, s in enumerate(symbols)}
+            a, b = (e.rewrite(sp.exp).subs(values).evalf(30) for e in (lhs, rhs))
             assert abs(a - b) < 1e-25
     else:
-        values = np.array([0.3, -1.2, 2.0])
         import reference
 
-        a, b = (reference.evaluate(e, {"x": values}, {}) for e in (lhs, rhs))
+        values = {"x": np.array([0.3, -1.2, 2.0]), "t": np.array([0.2, 1.0, -0.4])}
+        a, b = (reference.evaluate(e, values, {n: 3}) for e in (lhs, rhs))
         assert np.allclose(a, b, rtol=1e-13)
 
 

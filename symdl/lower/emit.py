@@ -32,6 +32,11 @@ class Emitter:
     def shape(self, value: Operand) -> tuple[int, ...]:
         return self.code[value].shape if isinstance(value, Ref) else ()
 
+    def table(self, value: Operand) -> Any:
+        """The numbers of a value that are known now; None for others."""
+        step = self.code[value] if isinstance(value, Ref) else None
+        return step.attr.array if step is not None and step.op == "table" else None
+
     def ones(self, size: int) -> Ref:
         """A vector of ones."""
         return self.emit("ones", (), None, (size,))

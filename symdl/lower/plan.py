@@ -203,6 +203,9 @@ class _Planner:
             refs = tuple(f.value for _, f in terms)
             return Factor(self.out.emit("linear", refs, (tuple(w for w, _ in terms), offset)), ())
         terms = [t for t in terms if t[0] != 0.0]
+        known = self.out.table(terms[0][1].value) if len(terms) == 1 else None
+        if known is not None:
+            return Factor(self.out.emit("table", (), Table(terms[0][0] * known + offset), known.shape), terms[0][1].axes)
         return self.out.total(terms, offset, self._index_sizes(node))
 
     def _pow(self, node: Node) -> Factor:
@@ -339,9 +342,11 @@ class _Planner:
         """Deltas of the node's own indices: the product stands on the diagonal of zeros."""
         order = long_last(tuple(range(node.rank)), sizes)
         axes = tuple(dict.fromkeys(place[i] for i in order if place[i] >= 0))
-        diagonal = self.out.spread(core, axes, tuple(sizes[i] for i in axes))
         entries = tuple(axes.index(place[i]) if place[i] >= 0 else place[i] for i in order)
         full = tuple(sizes[i] for i in order)
+        if not isinstance(core.value, Ref) and math.prod(full) <= MAX_TABLE:
+            return Factor(self.out.emit("table", (), Table.diagonal(core.value, entries, full), full), order)
+        diagonal = self.out.spread(core, axes, tuple(sizes[i] for i in axes))
         return Factor(self.out.emit("scatter", (diagonal,), entries, full), order)
 
     def _unsquared(self, term: Term, place: Mapping[int, int]) -> list[Factor]:

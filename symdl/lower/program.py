@@ -32,7 +32,7 @@ add_rows              of values and row numbers: the values added to the rows of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -61,6 +61,16 @@ class Table:
     def __init__(self, array: np.ndarray) -> None:
         self.array = np.ascontiguousarray(array)
         self._key = (self.array.shape, self.array.dtype.str, self.array.tobytes())
+
+    @classmethod
+    def diagonal(cls, value: float, entries: Sequence[int], shape: tuple[int, ...]) -> Table:
+        """Zeros, with the value where axes of equal entries have equal positions, and those of ``~c`` position c."""
+        grid = np.indices(shape, sparse=True)
+        found: Any = np.ones(shape, dtype=bool)
+        first: dict[int, int] = {}
+        for axis, entry in enumerate(entries):
+            found = found & (grid[axis] == (~entry if entry < 0 else grid[first.setdefault(entry, axis)]))
+        return cls(np.where(found, value, 0.0))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Table) and self._key == other._key
