@@ -232,7 +232,7 @@ PEERS = {"numpy": {"NumPy tuned": numpy_tuned}, "numba": {"numba by hand": numba
          "jax": {"JAX fori_loop": jax_loop, "JAX jit step": jax_step}, "torch": {"torch.compile": torch_compiled}}  # fmt: skip
 
 
-def measure(name: str, peers: list[str], rounds: int, threads: int, turn: float) -> None:
+def measure(name: str, peers: list[str], rounds: int, threads: int, turn: float, clock: Callable[[], float]) -> None:
     """Check that all agree, then time them in turns."""
     case = Case(name)
     print(f"{name}: {'-'.join(map(str, case.sizes))}, {case.n} samples, {threads} thread{'s' if threads > 1 else ''}")
@@ -254,19 +254,19 @@ def measure(name: str, peers: list[str], rounds: int, threads: int, turn: float)
             raise SystemExit(f"{label} disagrees by {worst:g}")
     steps = {}
     for label, run in runs.items():  # a turn
-        started = time.perf_counter()
+        started = clock()
         run(3)
-        once = (time.perf_counter() - started) / 3
+        once = (clock() - started) / 3
         count = max(1, int(0.005 / once))
-        started = time.perf_counter()
+        started = clock()
         run(count)
-        steps[label] = max(1, int(turn / ((time.perf_counter() - started) / count)))
+        steps[label] = max(1, int(turn / ((clock() - started) / count)))
     times: dict[str, list[float]] = {label: [] for label in runs}
     for _ in range(rounds):
         for label, run in runs.items():
-            started = time.perf_counter()
+            started = clock()
             run(steps[label])
-            times[label].append((time.perf_counter() - started) / steps[label] * 1e6)
+            times[label].append((clock() - started) / steps[label] * 1e6)
     medians = {label: statistics.median(t) for label, t in times.items()}
     best = min((m for label, m in medians.items() if label != "symdl"), default=float("nan"))
     for label, m in medians.items():
@@ -282,10 +282,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--peers", default="numpy,numba,jax,torch")
     parser.add_argument("--turn", type=float, default=0.02, help="seconds a contender runs before the next has its turn")
+    parser.add_argument("--cpu", action="store_true", help="CPU time instead of wall time: for one thread on a machine that others use too")
     parser.add_argument("--plan", action="store_true")
     args = parser.parse_args()
     for name in args.workloads:
-        measure(name, [p for p in args.peers.split(",") if p], args.rounds, args.threads, args.turn)
+        measure(name, [p for p in args.peers.split(",") if p], args.rounds, args.threads, args.turn, time.process_time if args.cpu else time.perf_counter)
 
 
 if __name__ == "__main__":
