@@ -1,4 +1,4 @@
-"""Everything that symdl ships, proved: the function table, the rewrites of the lowering, layers and losses. What ``symdl verify --rules`` prints."""
+"""Everything that symdl ships, proved: function table, rewrites, layers, losses. What ``symdl verify --rules`` prints."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from symdl.functions import TABLE
 from symdl.lower.stabilise import identities
 from symdl.prove.claims import check
 from symdl.prove.equal import prove
+from symdl.shortenings import shortenings
 from symdl.steps.verdict import UNKNOWN, Check, Report, Verdict
 
 
@@ -37,7 +38,7 @@ def report(time_budget: float = 10.0) -> Report:
         Seconds a proof.
     """
     made = Report("what symdl ships")
-    for part in (rules, rewrites, layers_and_losses):
+    for part in (rules, rewrites, shortenings, layers_and_losses):
         made.extend(part(time_budget))
     return made
 
