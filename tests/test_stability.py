@@ -357,3 +357,47 @@ def _nodes(node):
     from symdl.graph.walk import topological
 
     return topological([node])
+
+
+def _random_expression(rng):
+    """A vector expression in which the rewrites have much to find."""
+    y, q = sd.tensor("y", n), sd.tensor("q", n)
+
+    def piece(depth):
+        a = [x, y, x - y, 2 * x, x + 1, x * y, -x][rng.integers(7)]
+        leaves = [
+            lambda: exp(a), lambda: exp(-a), lambda: sd.sigmoid(a), lambda: sd.tanh(a), lambda: sd.softmax(a), lambda: log(sd.softmax(a)), lambda: q, lambda: sd.erf(a),
+            lambda: exp(a) / sd.sum(exp(a)), lambda: sd.logsumexp(a) - a, lambda: 1 / (1 + exp(a)), lambda: exp(-(a**2)), lambda: sd.sum(q) * sd.softmax(a) - q,
+            lambda: sd.softmax(a)[1] + 0 * x, lambda: sd.let("p", sd.softmax(a)), lambda: sd.cosh(a), lambda: sd.const(1) if hasattr(sd, "const") else 1 + 0 * x,
+        ]  # fmt: skip
+        if depth == 0:
+            return leaves[rng.integers(len(leaves))]()
+        f, g = piece(depth - 1), piece(depth - 1)
+        joins = [
+            lambda: f + g, lambda: f - g, lambda: f * g, lambda: f - f * g, lambda: 1 - f, lambda: f * (1 - g), lambda: 1 + f, lambda: f - 2 * f**2, lambda: log(1 + f * f),
+            lambda: f / (1 + g * g), lambda: (exp(x) - exp(y)) * f / (exp(x) + exp(y)), lambda: (exp(x) * f + exp(y) * g) / (exp(x) + exp(y)), lambda: log(exp(x) + 2 * exp(y)) * f,
+        ]  # fmt: skip
+        return joins[rng.integers(len(joins))]()
+
+    return piece(2)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_rewrites_keep_the_value(seed):
+    """Random expressions and their Jacobians, against evaluation without any rewrite."""
+    import reference
+
+    rng = np.random.default_rng(seed)
+    expr = _random_expression(rng)
+    values = {name: rng.normal(size=3) / 2 for name in "xyq"}
+    values["x"][0] = values["x"][1]
+    cases = [expr, sd.jacobian(expr, x)] if seed % 3 == 0 else [expr]
+    for e in cases:
+        given = {k: a for k, a in values.items() if k in {str(i) for i in _inputs(e)}}
+        expected = reference.evaluate(e, values, {n: 3})
+        got = sd.evaluate(e, **(given or {"n": 3}))
+        np.testing.assert_allclose(got, np.broadcast_to(expected, np.shape(got)), rtol=1e-8, atol=1e-10 * max(1.0, np.abs(expected).max()))
+
+
+def _inputs(expr):
+    return [node.name for node in _nodes(expr.node) if node.op == "input"]
