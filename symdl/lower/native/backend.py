@@ -82,8 +82,10 @@ class NativeFunction:
         self._fresh: dict[int, np.ndarray] = {}
         self._inputs: dict[int, np.ndarray] = {}
         self._pointers, self._kept = pointers(self._frame.memory, self._array)
-        self._slots = {key[1]: k for k, key in enumerate(self._frame.memory.pointers) if isinstance(key, tuple) and key[0] == "input"}
-        self._shapes = [shape for _, shape in program.inputs]
+        slots = {key[1]: k for k, key in enumerate(self._frame.memory.pointers) if isinstance(key, tuple) and key[0] == "input"}
+        self._loose = [k for k, (_, shape) in enumerate(program.inputs) if not shape]
+        self._small = [(k, own) for k, own in self._inputs.items() if own.size <= _COPIED]
+        self._large = [(k, slots[k]) for k, own in self._inputs.items() if own.size > _COPIED]
         self._first = {k: results[int(o.value)][0] for k, o in enumerate(ready.outputs) if isinstance(o.value, Ref) and o.shape}
         self._addresses = self._work.ctypes.data, ctypes.addressof(self._pointers), self._scalars.ctypes.data
 
@@ -98,16 +100,12 @@ class NativeFunction:
         return given
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        for k, (value, shape) in enumerate(zip(arrays, self._shapes, strict=True)):
-            if not shape:
-                self._scalars[k] = value
-            elif k in self._slots:
-                if value.size <= _COPIED:
-                    self._inputs[k][...] = value
-                    if self._pointers[self._slots[k]] != self._inputs[k].ctypes.data:
-                        self._pointers[self._slots[k]] = self._inputs[k].ctypes.data
-                else:
-                    self._pointers[self._slots[k]] = value.ctypes.data
+        for k in self._loose:
+            self._scalars[k] = arrays[k]
+        for k, own in self._small:
+            own[...] = arrays[k]
+        for k, slot in self._large:
+            self._pointers[slot] = arrays[k].ctypes.data
         self._run(*self._addresses)
         return [self._result(k) for k in range(len(self._outputs))]
 

@@ -116,14 +116,14 @@ class Body:
         return self._alone() if threads == 1 else self._together(threads)
 
     def _alone(self) -> str:
-        lines = [f"{_HEAD} {{", *self.before, "long long t = 0;", f"for (; t < steps; t++, order += {self.rows}) {{", *self.begin]
+        lines = ["#define STEPS steps", f"{_HEAD} {{", *self.before, "long long t = 0;", f"for (; t < steps; t++, order += {self.rows}) {{", *self.begin]
         lines += [f"{name}(w, e, c, 0);" for name, _ in self.forth]
         lines += [f"losses[t] = {self.loss};", f"if (!({self.loss} - {self.loss} == 0.0)) break;"]
         lines += [f"{name}(w, e, c, 0);" for name, _ in self.late]
         return "\n".join([*lines, *self.update, "}", *self.after, "return t;", "}"])
 
     def _together(self, threads: int) -> str:
-        lines = [_TEAM, "static void work(Team *team, const long me) {"]
+        lines = [_TEAM, "#define STEPS team->steps", "static void work(Team *team, const long me) {"]
         lines += ["double *const w = team->w, *const c = team->c; double *const *const e = team->e; const long long *order = team->order;"]
         lines += [f"meet(team);\nfor (long long t = 0; t < team->steps; t++, order += {self.rows}) {{", "if (me == 0) {", *self.begin, "}", "meet(team);"]
         lines += self._calls(self.forth)

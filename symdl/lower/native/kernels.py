@@ -162,6 +162,9 @@ F void turn_rows(const double *const *row, long size, double *to, long s) {
   for (; k + 8 <= size; k += 8) turn(row, k, to + k * s, s, 8);
   if (k < size) turn(row, k, to + k * s, s, (int)(size - k));
 }
+static void ahead(const double *from, const long long *order, long rows, long size) { /* of the next step, while this one computes */
+  for (long r = 0; r < rows; r++) for (long k = 0; k < size; k += 8) __builtin_prefetch(from + order[r] * size + k);
+}
 static void columns_of(const double *from, const long long *order, long rows, long size, double *to, long s) {
   long r = 0;
   for (; r + 8 <= rows; r += 8) {

@@ -295,6 +295,8 @@ class Builder:
         if step.op == "scatter":
             diagonal = seen(Instruction("select", (), step.attr, sources[0].shape), target)
             assert diagonal is not None
+            if not diagonal.shape:  # numbers do not live where arrays do
+                return [*indexing.zeros(target), f"*({diagonal.pointer()}) = {self.scalar(step.args[0])};"]
             order = tuple(range(len(diagonal.shape)))
             return [*indexing.zeros(target), *nest(Nest(diagonal.shape, order, {"a": sources[0]}, [], {"a": diagonal}, []))]
         straight = [s if s.contiguous() else self._copied(s, tuple(range(len(s.shape))), pad=False) for s in sources]

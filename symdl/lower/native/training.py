@@ -28,6 +28,9 @@ from symdl.lower.program import Program, Ref
 #: Data of more numbers than this are not copied to lie another way; and no more numbers than this stand in buffers.
 COPIED_UPTO, MOST = 4_000_000, 60_000_000
 
+#: Batches of no more numbers than this are fetched into the cache a step ahead.
+AHEAD_UPTO = 8192
+
 #: From so many vector operations a step is worth several threads.
 THREADS_FROM = 200_000.0
 
@@ -148,6 +151,8 @@ class LoopFrame:
             strides = dense(shape, order, pad=order != tuple(range(len(shape))))
             place = Place(self.memory.buffer(extent(shape, strides)), 0, shape, strides)
             source = self.memory.pointer(("data", name))
+            if math.prod(shape) <= AHEAD_UPTO and not any(k == number for k, _ in self._laid):
+                self.gather.append(f"if (t + 1 < STEPS) ahead({source}, order + {shape[0]}, {shape[0]}, {size});")
             if order == tuple(range(len(shape))):
                 self.gather.append(f"rows_of({source}, order, {shape[0]}, {size}, {place.base});")
                 self.cost += 0.2 * math.prod(shape)
