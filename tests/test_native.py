@@ -382,3 +382,9 @@ def test_products_of_matrices_whose_columns_lie_apart(columns):
     k, a, b, c = sd.indices("k a b c")
     A, B = sd.tensor("A", "K", p, h), sd.tensor("B", m, h, "K")
     both([sd.let("y", sd.sum(A[k, a, b] * B[c, b, k], b), k, a, c)], {"A": (3, 2, 4), "B": (columns, 4, 3)})
+
+
+@needs_compiler
+def test_a_computed_number_in_one_place_of_a_matrix():
+    x, e = sd.tensor("x", 3), sd.eye(3)
+    both([sd.outer(e[0], e[2]) * (x[0] * x[1]) + sd.outer(e[1], e[2]) * x[2], e[1] * (x[0] + x[2])], {"x": (3,)})

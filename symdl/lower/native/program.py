@@ -290,13 +290,15 @@ class Builder:
         return [f"c[{n}] = first({operation(step.op, vectors)});"]
 
     def _picked(self, n: int, step: Instruction) -> list[str]:
-        sources = [self.place(_ref(a)) for a in step.args]
         target = self.place(n)
+        if step.op == "scatter" and all(a < 0 for a in step.attr):  # a number: these do not live where arrays do
+            only = seen(Instruction("select", (), step.attr, ()), target)
+            assert only is not None
+            return [*indexing.zeros(target), f"*({only.pointer()}) = {self.scalar(step.args[0])};"]
+        sources = [self.place(_ref(a)) for a in step.args]
         if step.op == "scatter":
             diagonal = seen(Instruction("select", (), step.attr, sources[0].shape), target)
             assert diagonal is not None
-            if not diagonal.shape:  # numbers do not live where arrays do
-                return [*indexing.zeros(target), f"*({diagonal.pointer()}) = {self.scalar(step.args[0])};"]
             order = tuple(range(len(diagonal.shape)))
             return [*indexing.zeros(target), *nest(Nest(diagonal.shape, order, {"a": sources[0]}, [], {"a": diagonal}, []))]
         straight = [s if s.contiguous() else self._copied(s, tuple(range(len(s.shape))), pad=False) for s in sources]
