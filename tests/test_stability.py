@@ -366,17 +366,42 @@ def _random_expression(rng):
     def piece(depth):
         a = [x, y, x - y, 2 * x, x + 1, x * y, -x][rng.integers(7)]
         leaves = [
-            lambda: exp(a), lambda: exp(-a), lambda: sd.sigmoid(a), lambda: sd.tanh(a), lambda: sd.softmax(a), lambda: log(sd.softmax(a)), lambda: q, lambda: sd.erf(a),
-            lambda: exp(a) / sd.sum(exp(a)), lambda: sd.logsumexp(a) - a, lambda: 1 / (1 + exp(a)), lambda: exp(-(a**2)), lambda: sd.sum(q) * sd.softmax(a) - q,
-            lambda: sd.softmax(a)[1] + 0 * x, lambda: sd.let("p", sd.softmax(a)), lambda: sd.cosh(a), lambda: sd.const(1) if hasattr(sd, "const") else 1 + 0 * x,
-        ]  # fmt: skip
+            lambda: exp(a),
+            lambda: exp(-a),
+            lambda: sd.sigmoid(a),
+            lambda: sd.tanh(a),
+            lambda: sd.softmax(a),
+            lambda: log(sd.softmax(a)),
+            lambda: q,
+            lambda: sd.erf(a),
+            lambda: exp(a) / sd.sum(exp(a)),
+            lambda: sd.logsumexp(a) - a,
+            lambda: 1 / (1 + exp(a)),
+            lambda: exp(-(a**2)),
+            lambda: sd.sum(q) * sd.softmax(a) - q,
+            lambda: sd.softmax(a)[1] + 0 * x,
+            lambda: sd.let("p", sd.softmax(a)),
+            lambda: sd.cosh(a),
+            lambda: 1 + 0 * x,
+        ]
         if depth == 0:
             return leaves[rng.integers(len(leaves))]()
         f, g = piece(depth - 1), piece(depth - 1)
         joins = [
-            lambda: f + g, lambda: f - g, lambda: f * g, lambda: f - f * g, lambda: 1 - f, lambda: f * (1 - g), lambda: 1 + f, lambda: f - 2 * f**2, lambda: log(1 + f * f),
-            lambda: f / (1 + g * g), lambda: (exp(x) - exp(y)) * f / (exp(x) + exp(y)), lambda: (exp(x) * f + exp(y) * g) / (exp(x) + exp(y)), lambda: log(exp(x) + 2 * exp(y)) * f,
-        ]  # fmt: skip
+            lambda: f + g,
+            lambda: f - g,
+            lambda: f * g,
+            lambda: f - f * g,
+            lambda: 1 - f,
+            lambda: f * (1 - g),
+            lambda: 1 + f,
+            lambda: f - 2 * f**2,
+            lambda: log(1 + f * f),
+            lambda: f / (1 + g * g),
+            lambda: (exp(x) - exp(y)) * f / (exp(x) + exp(y)),
+            lambda: (exp(x) * f + exp(y) * g) / (exp(x) + exp(y)),
+            lambda: log(exp(x) + 2 * exp(y)) * f,
+        ]
         return joins[rng.integers(len(joins))]()
 
     return piece(2)

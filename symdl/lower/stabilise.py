@@ -14,7 +14,7 @@ from symdl.graph.labels import Term
 from symdl.graph.node import Node, intern
 from symdl.graph.rebuild import placed, rebuild
 from symdl.graph.walk import consumers, topological
-from symdl.lower import stable_logistic, stable_sums
+from symdl.lower import stable_constants, stable_logistic, stable_sums
 from symdl.lower.behind import applied, inside
 from symdl.lower.machine import COSIGMOID, MACHINE
 from symdl.lower.stable_identities import Identity, identities
@@ -84,7 +84,7 @@ def _rewritten(term: Term) -> Term:
 _STEPS = 50
 
 _RULES: dict[str, tuple[Callable[[Term], Term | None], ...]] = {
-    kinds.ADD: (stable_logistic.add,),
+    kinds.ADD: (stable_constants.add,),
     kinds.FN: (stable_logistic.fn, stable_sums.fn),
     kinds.POW: (stable_logistic.pow_, stable_sums.pow_),
     kinds.MUL: (stable_sums.mul,),

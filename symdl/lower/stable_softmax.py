@@ -20,7 +20,7 @@ from symdl.graph.number import plus, times
 from symdl.graph.rebuild import placed
 from symdl.lower.behind import Parts, addends, applied, argument, arguments, inside, named, opened, rest_of, sum_of
 from symdl.lower.machine import COSIGMOID, REST
-from symdl.lower.stable_logistic import LONG
+from symdl.lower.stable_constants import LONG
 
 #: The name of z - m: what has it is neither opened nor taken for anything else.
 SHIFTED = "less the maximum"

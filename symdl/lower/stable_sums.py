@@ -12,7 +12,8 @@ from symdl.graph.number import is_negative, power, times
 from symdl.lower.behind import addends, applied, argument, arguments, inside, opened, sum_of
 from symdl.lower.machine import GAUSS, GAUSS_PLAIN
 from symdl.lower.masks import join_masks, masked_exponent
-from symdl.lower.stable_logistic import LONG, join
+from symdl.lower.stable_constants import LONG
+from symdl.lower.stable_logistic import join
 
 
 class _SumExp(NamedTuple):
