@@ -33,9 +33,9 @@ NETWORK = sd.sum((sd.sigmoid(sd.sigmoid(X @ W1 + b1) @ W2 + b2) - T) ** 2) / 2
 
 
 def test_two_layers_with_symbolic_sizes_in_well_under_a_second():
-    start = time.perf_counter()
+    start = time.process_time()
     d = sd.derive(NETWORK, [W1, b1, W2, b2])
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     assert [line.of for line in d.lines] == ["dC/da2", "dC/dz2", "dC/db2", "dC/da1", "dC/dz1", "dC/db1", "dC/dW1", "dC/dW2"]
     assert {"z1", "a1", "z2", "a2", "delta1", "delta2"} <= set(d.names.values())
     assert d[W1].shape == W1.shape

@@ -62,9 +62,9 @@ def test_a_vocabulary_of_fifty_thousand_words_is_looked_up():
     f = sd.lambdify([table, words], [loss, sd.grad(loss, table)])
     values, numbers = RNG.normal(size=(50_000, 16)), RNG.integers(0, 50_000, size=(32, 20))
     f(values, numbers)
-    begin = time.perf_counter()
+    begin = time.process_time()
     total, gradient = f(values, numbers)
-    assert time.perf_counter() - begin < 0.3
+    assert time.process_time() - begin < 0.3
     expected = np.zeros_like(values)
     np.add.at(expected, numbers.ravel(), 2 * values[numbers.ravel()])
     assert total == pytest.approx((values[numbers] ** 2).sum())

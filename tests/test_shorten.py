@@ -122,6 +122,7 @@ def shortest(expr):
         ((sd.exp(x) @ u) / sd.sum(sd.exp(x)), sd.softmax(x) @ u),
         (sd.sign(x) / abs(x), 1 / x),
         (x * sd.sign(x), abs(x)),
+        (1 - x * (1 + sd.exp(x)) / (x + sd.exp(x)), (1 - x) * sd.exp(x) / (x + sd.exp(x))),
         (1 - x**2 / (x**2 + 1), 1 / (x**2 + 1)),
         (1 / sd.sqrt(x**2 + 1) - x**2 / sd.sqrt(x**2 + 1) ** 3, 1 / sd.sqrt(x**2 + 1) ** 3),
         (sd.inv(sd.diag(x)) @ v, v / x),
@@ -151,6 +152,7 @@ def test_single_rewrites(given_, expected):
         sd.sign(x) / abs(s),
         sd.inv(x * Y) @ x,
         1 - u / (x**2 + 1),
+        sd.diag(sd.diag(S)),
         Y.T @ (Y - Y * x + Q),
         (x @ Y @ x) * x - (x @ u) * u,
         X @ w + x,
@@ -158,6 +160,12 @@ def test_single_rewrites(given_, expected):
 )
 def test_what_is_no_identity_or_no_shorter_stays(expr):
     assert shortest(expr) == expr
+
+
+def test_a_diagonal_matrix_is_its_own_diagonal():
+    assert str(sd.grad(sd.logdet(D), D)) == "inv(D)"
+    assert str(sd.grad(sd.trace(D @ D), D)) == "2*D"
+    assert str(sd.grad(sd.trace(S @ D), D)) == "diag(diag(S))"
 
 
 def test_the_jacobian_of_softmax_stays():
@@ -183,9 +191,9 @@ def test_large_graphs_stay_cheap():
     value = x
     for k in range(150):
         value = sd.tanh(sd.tensor(f"W{k}", n, n) @ value + x)
-    start = time.perf_counter()
+    start = time.process_time()
     sd.grad(sd.sum(value**2), "W0")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(

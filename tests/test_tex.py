@@ -116,11 +116,11 @@ ERRORS = {
 
 @pytest.mark.parametrize("text", ERRORS, ids=lambda t: t[:30])
 def test_what_is_no_formula_is_said_in_one_line(text):
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(sd.SymdlError, match=ERRORS[text]) as caught:
         parse_latex(text, **KNOWN)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_what_is_latex():

@@ -212,9 +212,9 @@ def test_shared_parts_are_written_once():
     e = sd.tensor("s")
     for _ in range(200):
         e = e * sd.sin(e) + e
-    start = time.perf_counter()
+    start = time.process_time()
     shown = str(e)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert len(shown) < 60_000
     assert " with\n  v1 = " in shown
     # Put together again, the parts are the expression.
