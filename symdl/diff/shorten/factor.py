@@ -14,7 +14,7 @@ from symdl.diff.shorten.pieces import Pieces, addends, base, own, pieces
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Delta, Term
-from symdl.graph.labels import is_fixed
+from symdl.graph.labels import axis_sizes, is_fixed
 from symdl.graph.node import Node
 from symdl.graph.number import Number, plus, times
 from symdl.graph.symmetry import is_symmetric
@@ -236,14 +236,14 @@ def covariance_out(node: Node) -> Term | None:
     products = [pieces(t) for t in _scaled(node)]
     for first, one in enumerate(products):
         for matrix, vector in _scaled_rows(one):
-            (k,) = vector.map
+            (k,) = _free_axes(vector)
             for second, other in enumerate(products):
                 if other.coef == times(-1, one.coef) and any(_is_mean(view, matrix, vector) for view in _views(other)):
                     row = build.fresh()
-                    there = Term(vector.node, (row,))
-                    size = vector.node.shape[0]
+                    there = _moved(vector, k, row)
+                    size = axis_sizes(vector)[k]
                     spread = build.add([1, -1], [build.mul(1, [vector], [Delta(k, row, size)]), build.mul(1, [vector, there])])
-                    moved = Term(matrix.node, tuple(row if e == k else e for e in matrix.map))
+                    moved = _moved(matrix, k, row)
                     rest = [p.term() for at, p in enumerate(products) if at not in (first, second)]
                     return build.add([1] * (len(rest) + 1), [build.mul(one.coef, [moved, spread], (), {row: size}), *rest])
     return None
@@ -254,8 +254,17 @@ def _scaled_rows(product: Pieces) -> Iterator[tuple[Term, Term]]:
     if product.summed or product.deltas or len(product.factors) != 2:
         return
     for matrix, vector in (product.factors, product.factors[::-1]):
-        if len(set(matrix.map)) == 2 and len(vector.map) == 1 and vector.map[0] in matrix.map and not any(map(is_fixed, matrix.map)):
+        if len(_free_axes(matrix)) == 2 and len(_free_axes(vector)) == 1 and _free_axes(vector) < _free_axes(matrix):
             yield matrix, vector
+
+
+def _free_axes(term: Term) -> set[Any]:
+    """The labels of axes with more than one position: a column is a vector."""
+    return {e for e, size in zip(term.map, term.node.shape, strict=True) if not is_fixed(e) and size != 1}
+
+
+def _moved(term: Term, label: Any, to: Any) -> Term:
+    return Term(term.node, tuple(to if e == label else e for e in term.map))
 
 
 def _views(product: Pieces) -> Iterator[Pieces]:
@@ -268,8 +277,8 @@ def _is_mean(product: Pieces, matrix: Term, vector: Term) -> bool:
     if len(product.summed) != 1 or product.deltas or len(product.factors) != 3:
         return False
     (label,) = product.summed
-    (k,) = vector.map
-    expected = [vector, Term(vector.node, (label,)), Term(matrix.node, tuple(label if e == k else e for e in matrix.map))]
+    (k,) = _free_axes(vector)
+    expected = [vector, _moved(vector, k, label), _moved(matrix, k, label)]
     return all(t in product.factors for t in expected)
 
 

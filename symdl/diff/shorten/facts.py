@@ -12,13 +12,14 @@ from symdl.expr.arrays import softmax_of
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Delta, Term
-from symdl.graph.labels import inner_terms, is_fixed
+from symdl.graph.labels import inner_deltas, inner_terms, is_fixed
 from symdl.graph.node import Node
 from symdl.graph.number import is_negative, to_sympy
-from symdl.graph.symmetry import has, oriented
+from symdl.graph.symmetry import has, oriented, upright
 from symdl.steps.step import Rule
 
 SYMMETRIC = Rule("a symmetric matrix is its own transpose", r"A^{\top} = A", "对称矩阵")
+DIAGONAL = Rule("a diagonal matrix is its own diagonal", r"D \circ I = D", "对角矩阵只有对角元")
 ONE = Rule("probabilities sum to one", r"\sum_i p_i = 1", "概率之和为一")
 ZERO_ONE = Rule("the entries are 0 or 1", r"y^2 = y", "元素为 0 或 1")
 PICKED = Rule("one-hot rows pick an element", r"y_i \sum_k y_k u_k = y_i u_i", "独热向量选取元素")
@@ -41,6 +42,34 @@ def symmetric(node: Node) -> Term | None:
         return None
     turned = oriented(own(node))
     return None if turned.node is node else turned
+
+
+def is_diagonal(node: Node, depth: int = DEPTH) -> bool:
+    """True for a matrix that is 0 off its diagonal, by what is declared or by how it is made."""
+    if node.rank != 2 or depth == 0:
+        return False
+    if node.op == kinds.INPUT:
+        return has(node, "diagonal")
+    if node.op == kinds.LET or (node.op == kinds.MATRIX and node.attr == "inv"):
+        return is_diagonal(node.args[0], depth - 1)
+    if node.op == kinds.MUL and any({d.a, d.b} == {0, 1} for d in inner_deltas(node, {0: 0, 1: 1})):
+        return True
+    return node.op == kinds.ADD and all(a.rank == 2 and is_diagonal(a, depth - 1) for a in node.args)
+
+
+def own_diagonal(node: Node) -> Term | None:
+    """D_ii delta_ij = D_ij."""
+    product = pieces(own(node))
+    for position, factor in enumerate(product.factors):
+        if len(factor.map) != 2 or factor.map[0] != factor.map[1] or is_fixed(factor.map[0]) or not is_diagonal(factor.node):
+            continue
+        found = next((d for d in product.deltas if factor.map[0] in (d.a, d.b) and not is_fixed(d.a) and not is_fixed(d.b)), None)
+        if found is not None:
+            rest = product.without(position)
+            rest.deltas.remove(found)
+            rest.factors.append(upright(Term(factor.node, (found.a, found.b))))
+            return rest.term()
+    return None
 
 
 # --- sums to one --------------------------------------------------------------------------------------------------
@@ -224,6 +253,7 @@ def positive_root(node: Node) -> Term | None:
 
 REWRITES = (
     Rewrite(SYMMETRIC, frozenset({kinds.ADD, kinds.MUL, kinds.FN, kinds.POW, kinds.REDUCE}), symmetric, slack=0),
+    Rewrite(DIAGONAL, frozenset({kinds.MUL}), own_diagonal),
     Rewrite(ONE, frozenset({kinds.MUL}), one),
     Rewrite(ZERO_ONE, frozenset({kinds.POW}), zero_or_one),
     Rewrite(PICKED, frozenset({kinds.MUL}), picked),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from symdl.diff.shorten.engine import Rewrite
+from symdl.diff.shorten.expand import collected
+from symdl.diff.shorten.factor import factor_out
+from symdl.diff.shorten.length import length
 from symdl.diff.shorten.pieces import addends, base, own, pieces
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.node import Node
 from symdl.graph.number import Number, is_negative, plus, times
+from symdl.graph.rebuild import placed
 from symdl.steps.step import Rule
 
 DENOMINATOR = Rule("one denominator", r"c + \frac{u}{d} = \frac{c\,d + u}{d}", "通分")
@@ -36,6 +40,10 @@ def one_denominator(node: Node) -> Term | None:
     if any(e not in (0, 1) for e in above):
         return None
     whole = build.add([c for c, _, _ in read], [build.mul(1, [t, build.pow_(below, e)]) for (_, t, _), e in zip(read, above, strict=True)])
+    for simpler in (collected, factor_out):
+        found = simpler(whole.node) if whole.node.op == kinds.ADD else None
+        if found is not None and length(found.node) < length(whole.node):
+            whole = placed(found, whole.map)
     return build.mul(1, [whole, build.pow_(below, highest)])
 
 
