@@ -1,4 +1,4 @@
-"""The loop over steps in C: what is done before, in, and after a step, by one thread or by several that meet between the steps of the plan."""
+"""The loop over steps in C: what is done before, in, and after a step, by one thread or by several that take parts of the large steps."""
 
 from __future__ import annotations
 
@@ -8,57 +8,77 @@ from dataclasses import dataclass
 
 _HEAD = "long long train(double *restrict w, double *const *restrict e, double *restrict c, const long long *order, long long steps, double *restrict losses)"
 
-#: Threads meet at a barrier: they spin for a while, then let others run, as there may be more threads than processors.
+#: One thread takes the steps. A step that is shared is announced to the others in one word: its number, which function, and which parts are taken.
+#: Everybody tries its own part first (what it computed before is in its cache), then takes what nobody has begun: a thread that the system does not
+#: let run holds nobody up.
 _TEAM = r"""
 #include <pthread.h>
 #include <sched.h>
-typedef struct {
-  double *w; double *const *e; double *c; const long long *order; long long steps; double *losses;
-  long waiting, round, alone; long long done;
-} Team;
+typedef struct { double *w; double *const *e; double *c; unsigned long long word; long left; } Team;
 typedef struct { Team *team; long me; } Member;
-static void meet(Team *team) {
-  if (__atomic_load_n(&team->alone, __ATOMIC_ACQUIRE)) return;
-  const long round = __atomic_load_n(&team->round, __ATOMIC_ACQUIRE);
-  if (__atomic_add_fetch(&team->waiting, 1, __ATOMIC_ACQ_REL) == THREADS) {
-    __atomic_store_n(&team->waiting, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&team->round, round + 1, __ATOMIC_RELEASE);
-    return;
+#define END 0xffffULL
+static void part(Team *team, long function, const long me) {
+  double *const w = team->w, *const c = team->c; double *const *const e = team->e;
+  switch (function) {
+CASES
   }
-  for (long spins = 0; __atomic_load_n(&team->round, __ATOMIC_ACQUIRE) == round; spins++) {
-    if (__atomic_load_n(&team->alone, __ATOMIC_ACQUIRE)) return;
-    if (spins > 500) sched_yield();
+}
+static int claim(Team *team, long me) { /* 1: a part was done; 0: nothing to do; -1: all is over */
+  unsigned long long word = __atomic_load_n(&team->word, __ATOMIC_ACQUIRE);
+  for (;;) {
+    const unsigned long long taken = word & 0xffff, function = word >> 16 & 0xffff;
+    if (function == END) return -1;
+    const unsigned long long open = ~taken & ((1ULL << THREADS) - 1);
+    if (!open) return 0;
+    const long k = open >> me & 1 ? me : __builtin_ctzll(open);
+    if (__atomic_compare_exchange_n(&team->word, &word, word | 1ULL << k, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+      part(team, (long)function, k);
+      __atomic_sub_fetch(&team->left, 1, __ATOMIC_ACQ_REL);
+      return 1;
+    }
+  }
+}
+static void rest(long spins) {
+  if (spins > 500) sched_yield();
 #if defined(__x86_64__)
-    __builtin_ia32_pause();
+  __builtin_ia32_pause();
 #endif
+}
+static void announce(Team *team, unsigned long long function) {
+  const unsigned long long number = (__atomic_load_n(&team->word, __ATOMIC_RELAXED) >> 32) + 1;
+  __atomic_store_n(&team->left, THREADS, __ATOMIC_RELAXED);
+  __atomic_store_n(&team->word, (number & 0xffffffffULL) << 32 | function << 16, __ATOMIC_RELEASE);
+}
+static void share(Team *team, unsigned long long function) {
+  announce(team, function);
+  while (claim(team, 0) == 1) {}
+  for (long spins = 0; __atomic_load_n(&team->left, __ATOMIC_ACQUIRE); spins++) rest(spins);
+}
+static void *member(void *given) {
+  Member *m = given;
+  long spins = 0;
+  for (int found; (found = claim(m->team, m->me)) >= 0;) {
+    spins = found ? 0 : spins + 1;
+    if (!found) rest(spins);
   }
+  return 0;
 }
 """
 
-_START = r"""
-static void *member(void *given) { Member *m = given; work(m->team, m->me); return 0; }
-HEAD {
-  Team team = {w, e, c, order, steps, losses, 0, 0, 0, 0};
+_BEGIN = r"""
+  Team team = {w, e, c, 0xffff, 0};
   Member members[THREADS];
   pthread_t threads[THREADS];
   long made = 1;
-  BEFORE
-  /* Members wait at their first meeting until all are there. If one cannot be made, the others go home and this thread does all parts. */
-  for (; made < THREADS; made++) {
+  for (; made < THREADS; made++) { /* one that cannot be made is not needed */
     members[made] = (Member){&team, made};
     if (pthread_create(&threads[made], 0, member, &members[made])) break;
   }
-  if (made < THREADS) {
-    team.steps = -1;
-    __atomic_store_n(&team.alone, 1, __ATOMIC_RELEASE);
-    for (long k = 1; k < made; k++) pthread_join(threads[k], 0);
-    team.steps = steps;
-  }
-  work(&team, 0);
-  if (!team.alone) for (long k = 1; k < THREADS; k++) pthread_join(threads[k], 0);
-  AFTER
-  return team.done;
-}
+"""
+
+_FINISH = r"""
+  announce(&team, END);
+  for (long k = 1; k < made; k++) pthread_join(threads[k], 0);
 """
 
 
@@ -113,32 +133,14 @@ class Body:
 
     def source(self, threads: int) -> str:
         """The function ``train``: the number of steps that were taken."""
-        return self._alone() if threads == 1 else self._together(threads)
+        numbers = {name: k for k, (name, shared) in enumerate([*self.forth, *self.late]) if shared and threads > 1}
 
-    def _alone(self) -> str:
-        lines = ["#define STEPS steps", f"{_HEAD} {{", *self.before, "long long t = 0;", f"for (; t < steps; t++, order += {self.rows}) {{", *self.begin]
-        lines += [f"{name}(w, e, c, 0);" for name, _ in self.forth]
-        lines += [f"losses[t] = {self.loss};", f"if (!({self.loss} - {self.loss} == 0.0)) break;"]
-        lines += [f"{name}(w, e, c, 0);" for name, _ in self.late]
-        return "\n".join([*lines, *self.update, "}", *self.after, "return t;", "}"])
+        def calls(of: list[tuple[str, bool]]) -> list[str]:
+            return [f"share(&team, {numbers[name]});" if name in numbers else f"{name}(w, e, c, 0);" for name, _ in of]
 
-    def _together(self, threads: int) -> str:
-        lines = [_TEAM, "#define STEPS team->steps", "static void work(Team *team, const long me) {"]
-        lines += ["double *const w = team->w, *const c = team->c; double *const *const e = team->e; const long long *order = team->order;"]
-        lines += [f"meet(team);\nfor (long long t = 0; t < team->steps; t++, order += {self.rows}) {{", "if (me == 0) {", *self.begin, "}", "meet(team);"]
-        lines += self._calls(self.forth)
-        lines += [f"if (!({self.loss} - {self.loss} == 0.0)) break;", f"if (me == 0) {{ team->losses[t] = {self.loss}; team->done = t + 1; }}"]
-        lines += self._calls(self.late)
-        lines += ["if (me == 0) {", *self.update, "}", "meet(team);", "}", "}"]
-        start = _START.replace("HEAD", _HEAD).replace("BEFORE", "\n".join(self.before)).replace("AFTER", "\n".join(self.after))
-        return "\n".join([*lines, start])
-
-    def _calls(self, calls: list[tuple[str, bool]]) -> list[str]:
-        lines = []
-        for name, shared in calls:
-            if shared:
-                lines.append(f"if (team->alone) for (long k = 0; k < THREADS; k++) {name}(w, e, c, k); else {name}(w, e, c, me);")
-            else:
-                lines.append(f"if (me == 0) {name}(w, e, c, 0);")
-            lines.append("meet(team);")
-        return lines
+        cases = "\n".join(f"    case {k}: {name}(w, e, c, me); break;" for name, k in numbers.items())
+        team = [_TEAM.replace("CASES", cases)] if threads > 1 else []
+        begin, finish = ([_BEGIN], [_FINISH]) if threads > 1 else ([], [])
+        lines = [*team, f"{_HEAD} {{", *self.before, *begin, "long long t = 0;", f"for (; t < steps; t++, order += {self.rows}) {{", *self.begin]
+        lines += [*calls(self.forth), f"losses[t] = {self.loss};", f"if (!({self.loss} - {self.loss} == 0.0)) break;", *calls(self.late)]
+        return "\n".join([*lines, *self.update, "}", *finish, *self.after, "return t;", "}"])

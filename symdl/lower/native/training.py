@@ -152,7 +152,7 @@ class LoopFrame:
             place = Place(self.memory.buffer(extent(shape, strides)), 0, shape, strides)
             source = self.memory.pointer(("data", name))
             if math.prod(shape) <= AHEAD_UPTO and not any(k == number for k, _ in self._laid):
-                self.gather.append(f"if (t + 1 < STEPS) ahead({source}, order + {shape[0]}, {shape[0]}, {size});")
+                self.gather.append(f"if (t + 1 < steps) ahead({source}, order + {shape[0]}, {shape[0]}, {size});")
             if order == tuple(range(len(shape))):
                 self.gather.append(f"rows_of({source}, order, {shape[0]}, {size}, {place.base});")
                 self.cost += 0.2 * math.prod(shape)
