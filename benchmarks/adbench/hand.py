@@ -68,7 +68,7 @@ def vertices(theta: Any) -> Any:
     rest, weight = sd.tensor("rest", V, 4), sd.tensor("weight", V, 22)
     v, b, i, j = sd.indices("v b i j")
     mean = sd.sum(weight[v, b] * moved(theta, relative, inverse)[b, i, j] * rest[v, j], b, j)
-    return sd.let("skin", mean, v, i)[:, :3] @ rotation(theta[:3]).T + theta[3:6]
+    return sd.let("posed", sd.let("skin", mean, v, i)[:, :3] @ rotation(theta[:3]).T + theta[3:6])
 
 
 def simple() -> Any:
