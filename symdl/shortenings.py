@@ -102,5 +102,6 @@ def examples() -> list[Expr]:
         a * (b / a + 1), s * (a / s + b), (a * b + a * s) / a, (a + a * b) / (a * s), (-a - b) * s, (-a - b) * b, 1 - ops.sigmoid(-a),
         1 - ops.sigmoid(-a) + b, b * ops.sigmoid(-a) + 1, s - ops.sigmoid(-a), (2 * total(a)) ** 2, (3 * (a @ b)) ** 3 * a, ops.det(inv(matrix)) * a,
         ops.logdet(inv(posdef)) + s, ops.logdet(posdef.T) + s, ops.det(matrix.T) * s, named + named * s, named * s - a * b * s, 1 - ops.tanh(a) ** 2,
-        1 / ops.cosh(a) ** 2,
+        1 / ops.cosh(a) ** 2, ops.diag(ops.diag(diagonal)), inv(diagonal) * ops.eye(n) * s, matrix * a[:, None] - outer(a, matrix.T @ a),
+        matrix.T @ (matrix - matrix * a[:, None]), 1 - a**2 / (a**2 + 1), (exp(a) @ b) / total(exp(a)), ops.sign(a) / ops.abs_(a),
     ]  # fmt: skip

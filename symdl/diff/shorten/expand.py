@@ -160,7 +160,9 @@ def _summed(product: Pieces, position: int, coef: Number, term: Term, depth: int
                 made = placed(found, made.map)
         return made
 
-    return pieces(one_term.term()).separated(shorter)
+    if term.node.op == kinds.MUL and not term.node.attr.summed and not all(term.node.maps):
+        one_term = pieces(one_term.term())  # a number in front of the term goes in front of the sum
+    return one_term.separated(shorter)
 
 
 def _simple(term: Term, product: Pieces) -> bool:
