@@ -12,6 +12,9 @@ from symdl.functions import TABLE
 from symdl.lower.stabilise import Identity, identities
 from symdl.shipped import Sample
 
+#: Before any test has added one.
+BUILT_IN = frozenset(TABLE)
+
 LINES = {c.what: c for part in (shipped.rules, shipped.rewrites, shipped.layers_and_losses) for c in part()}
 
 
@@ -22,6 +25,8 @@ def test_all_of_it_is_proved():
 
 def test_every_function_rewrite_and_argument_is_there():
     for name, entry in TABLE.items():
+        if name not in BUILT_IN:  # added by another test
+            continue
         assert sum(f", {name}" in what and entry.rule in what for what in LINES) >= entry.nargs, name
     assert all(f"rewrite: {i.name}" in LINES for i in identities())
 

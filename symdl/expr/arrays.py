@@ -393,27 +393,30 @@ def softmax_of(node: Node) -> tuple[Term, set[Label]] | None:
             long = {e for e, size in zip(rest.map, rest.node.shape, strict=True) if e in over and size != 1}
             labels: dict[Any, Any] = dict(enumerate(term.map)) | {term.node.rank + p: fresh() for p in range(len(term.node.attr.summed))}
             summed = build.rename(Term(term.node.args[0], term.node.maps[0]), labels)
-            others = [(c, t) for p, (c, t) in enumerate(zip(inner.attr, terms, strict=True)) if p != k]
+            others = [build.mul(c, [t]) for p, (c, t) in enumerate(zip(inner.attr, terms, strict=True)) if p != k]
             if len(long) == 1 and _same_but_for(others, _addends(summed), over):
-                return rest, long
+                if rest.node is summed.node:
+                    return rest, long
+                if len(term.node.attr.summed) == 1:  # the argument as the logsumexp has it: a node of the graph
+                    here = dict(enumerate(term.map)) | {term.node.rank: next(iter(long))}
+                    return build.rename(Term(term.node.args[0], term.node.maps[0]), here), long
     return None
 
 
-def _addends(term: Term) -> list[tuple[Number, Term]]:
+def _addends(term: Term) -> list[Term]:
     if term.node.op != kinds.ADD:
-        return [(1, term)]
+        return [term]
     labels = dict(enumerate(term.map))
-    return [(c, build.rename(Term(a, m), labels)) for c, (a, m) in zip(term.node.attr, term.node.terms(), strict=True)]
+    return [build.mul(c, [build.rename(Term(a, m), labels)]) for c, (a, m) in zip(term.node.attr, term.node.terms(), strict=True)]
 
 
-def _same_but_for(these: list[tuple[Number, Term]], those: list[tuple[Number, Term]], over: set[Any]) -> bool:
+def _same_but_for(these: list[Term], those: list[Term], over: set[Any]) -> bool:
     """Whether two sums have the same terms, where labels of ``over`` may be others. (Stand-ins for what has a name change the order of terms.)"""
-    if len(these) == 1 and len(those) > 1:
-        these = [(times(these[0][0], c), t) for c, t in _addends(these[0][1])]
+    these = _addends(these[0]) if len(these) == 1 else these
     waiting = list(those)
-    for coef, term in these:
-        fits = (p for p, (c, t) in enumerate(waiting) if c == coef and t.node is term.node)
-        found = next((p for p in fits if all(a == b or a in over for a, b in zip(term.map, waiting[p][1].map, strict=True))), None)
+    for term in these:
+        fits = (p for p, t in enumerate(waiting) if t.node is term.node)
+        found = next((p for p in fits if all(a == b or a in over for a, b in zip(term.map, waiting[p].map, strict=True))), None)
         if found is None:
             return False
         waiting.pop(found)

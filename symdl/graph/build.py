@@ -417,7 +417,16 @@ def settle(term: Term) -> Term:
     summed = {fresh(): size for size in node.attr.summed}
     labels.update(zip(range(node.rank, node.rank + len(summed)), summed, strict=True))
     terms = [rename(Term(a, m), labels) for a, m in node.terms()]
-    return product(node.attr.coef, terms, inner_deltas(node, labels), summed)
+    return _either_way(product(node.attr.coef, terms, inner_deltas(node, labels), summed))
+
+
+def _either_way(term: Term) -> Term:
+    """v[i]*delta(i, j) is v[j]*delta(i, j): of two indices that a delta makes equal the smaller label first."""
+    entries = list(term.map)
+    for a, b in term.node.attr.deltas if term.node.op == kinds.MUL else ():
+        if 0 <= b < term.node.rank and a < term.node.rank:
+            entries[b], entries[a] = sorted((entries[a], entries[b]), key=str)
+    return Term(term.node, tuple(entries))
 
 
 __all__ = [
