@@ -11,6 +11,7 @@ import numpy as np
 
 from symdl.diff import reverse
 from symdl.errors import DataError, DomainError, NameError_, ShapeError, UnsupportedError
+from symdl.expr.declared import declared
 from symdl.expr.dims import show_shape
 from symdl.expr.tensor import Expr, as_expr, let, of_node
 from symdl.graph.node import CONST, INPUT, LET, Node
@@ -28,7 +29,7 @@ class Graph:
     output : str
         The name of the expression itself; "output" when it has none.
     inputs : tuple of str
-        In the order in which they were made.
+        In the order in which they were declared.
     results : tuple of str
         What ``sd.let`` named, and the output, in order of computation.
     """
@@ -42,7 +43,7 @@ class Graph:
         self._named = named
         self._order = topological([expr.node])
         self.output = str(expr.name)
-        self.inputs = tuple(str(n.name) for n in sorted(named.values(), key=lambda n: n.serial) if n.op == INPUT)
+        self.inputs = tuple(str(n.name) for n in sorted((n for n in named.values() if n.op == INPUT), key=declared))
         self.results = tuple(name for name, n in named.items() if n.op == LET)
 
     @classmethod

@@ -8,7 +8,10 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 import symdl as sd
+from symdl.steps.page import Claim, Figure
 
 FOLDER = Path(__file__).resolve().parent.parent / "derivations"
 
@@ -28,3 +31,23 @@ def script(name: str) -> ModuleType:
 def page(name: str) -> sd.Page:
     """The page that the script builds."""
     return script(name).page()
+
+
+def assert_both_languages(name: str) -> None:
+    """Every text, every rule of a claim and every caption stands in English and Chinese."""
+    for block in page(name).blocks:
+        if hasattr(block, "en"):
+            assert block.zh, block.en
+        if isinstance(block, Claim):
+            assert block.rule.zh, block.rule.name
+        if isinstance(block, Figure):
+            assert block.caption_zh
+
+
+def assert_holds_and_prints(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As somebody sees it who runs the script: LaTeX, a table in which all is proved, status 0."""
+    assert sd.run_page(page(name)) == 0
+    shown = capsys.readouterr().out
+    assert page(name).name == name and page(name).title_zh
+    assert page(name).title in shown and "PROVED" in shown and "\\" in shown
+    assert "REFUTED" not in shown and "FAILED" not in shown and "UNKNOWN" not in shown

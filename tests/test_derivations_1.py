@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sympy as sp
-from scripts import FOLDER, page, script
+from scripts import FOLDER, assert_both_languages, assert_holds_and_prints, page, script
 
 import symdl as sd
 from symdl.steps.page import Claim, Fact
@@ -24,20 +24,12 @@ def facts(name: str) -> dict[str, Fact]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_has_both_languages(name: str) -> None:
-    for block in page(name).blocks:
-        if hasattr(block, "en"):
-            assert block.zh, block.en
-        if isinstance(block, Claim):
-            assert block.rule.zh, block.rule.name
+    assert_both_languages(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_holds_and_prints(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert sd.run_page(page(name)) == 0
-    shown = capsys.readouterr().out
-    assert page(name).name == name and page(name).title_zh
-    assert page(name).title in shown and "PROVED" in shown and "\\" in shown
-    assert "REFUTED" not in shown and "FAILED" not in shown and "UNKNOWN" not in shown
+    assert_holds_and_prints(name, capsys)
 
 
 @pytest.mark.parametrize("name", NAMES)

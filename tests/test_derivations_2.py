@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
-from scripts import page, script
+from scripts import assert_both_languages, page, script
 
 import symdl as sd
 from symdl.steps.page import Claim, Derived, Fact, Figure
@@ -43,13 +43,7 @@ def test_page_holds(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_has_both_languages(name: str) -> None:
-    for block in page(name).blocks:
-        if hasattr(block, "en"):
-            assert block.zh, block.en
-        if isinstance(block, Claim):
-            assert block.rule.zh, block.rule.name
-        if isinstance(block, Figure):
-            assert block.caption_zh
+    assert_both_languages(name)
 
 
 @pytest.mark.parametrize("name", NAMES)

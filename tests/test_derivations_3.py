@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import sympy as sp
-from scripts import page
+from scripts import assert_both_languages, assert_holds_and_prints, page
 
 import symdl as sd
 from symdl.steps.page import Claim
@@ -14,20 +14,12 @@ NAMES = ("sigmoid_powers", "sigmoid_regression", "softmax", "logistic_regression
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_has_both_languages(name: str) -> None:
-    for block in page(name).blocks:
-        if hasattr(block, "en"):
-            assert block.zh, block.en
-        if isinstance(block, Claim):
-            assert block.rule.zh, block.rule.name
+    assert_both_languages(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_holds_and_prints(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert sd.run_page(page(name)) == 0
-    shown = capsys.readouterr().out
-    assert page(name).name == name and page(name).title_zh
-    assert page(name).title in shown and "PROVED" in shown and "\\" in shown
-    assert "REFUTED" not in shown and "FAILED" not in shown and "UNKNOWN" not in shown
+    assert_holds_and_prints(name, capsys)
 
 
 def is_zero(value: object) -> bool:

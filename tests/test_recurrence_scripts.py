@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from scripts import page
+from scripts import assert_both_languages, page
 
 import symdl as sd
 from symdl.steps.page import Claim
@@ -27,11 +27,7 @@ def test_page_holds(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_has_both_languages(name: str) -> None:
-    for block in page(name).blocks:
-        if hasattr(block, "en"):
-            assert block.zh, block.en
-        if isinstance(block, Claim):
-            assert block.rule.zh, block.rule.name
+    assert_both_languages(name)
 
 
 def test_a_wrong_factor_is_caught() -> None:

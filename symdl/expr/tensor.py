@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.errors import NameError_, ShapeError, UnsupportedError
+from symdl.expr.declared import declare
 from symdl.expr.dims import LETTER, as_size, check_name, is_dim, is_letter, show_shape
 from symdl.expr.facts import assumptions, check_facts
 from symdl.graph import build
@@ -279,7 +280,7 @@ def tensor(name: str, *sizes: Any, facts: str | Iterable[str] = ()) -> Expr:
     known = check_facts(name, facts, shape)
     told = assumptions(known)
     atom = sp.IndexedBase(name, shape=shape, **told) if shape else sp.Symbol(name, **told)
-    return _whole(build.input_node(InputInfo(name, atom, known), shape))
+    return _whole(declare(build.input_node(InputInfo(name, atom, known), shape)))
 
 
 def _whole(node: Node) -> Expr:
