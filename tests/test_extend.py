@@ -54,6 +54,7 @@ def test_registered_function_parses_and_proves(mish):
     assert parsed == sd.sum(mish(sd.tensor("x", "n")))
     x = sd.tensor("x")
     d = sd.derive(mish(x), x)
+    assert d.verify().ok
     assert sd.check(mish(x), x, d[x]).verdict == "PROVED"
     assert all(sd.prove(step.before, step.after).verdict == "PROVED" for step in d.steps)
     assert sd.check(mish(x), x, 2 * d[x]).verdict == "REFUTED"
