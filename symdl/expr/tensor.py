@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.errors import NameError_, ShapeError, UnsupportedError
-from symdl.expr.declared import declare
+from symdl.expr.declared import declare, declared
 from symdl.expr.dims import LETTER, as_size, check_name, is_dim, is_letter, show_shape
 from symdl.expr.facts import assumptions, check_facts
 from symdl.graph import build
@@ -62,8 +62,8 @@ class Expr:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the tensors that it mentions, in alphabetic order."""
-        return tuple(sorted({n.attr.name for n in graph_inputs([self.node])}))
+        """Names of the tensors that it mentions, in the order in which they were last declared."""
+        return tuple(dict.fromkeys(n.attr.name for n in sorted(graph_inputs([self.node]), key=declared)))
 
     @property
     def name(self) -> str | None:
