@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from symdl import pipeline, scripts
-from symdl.errors import DataError, SymdlError
+from symdl.errors import DataError, SymdlError, missing_extra
 from symdl.render.html import report_html
 from symdl.render.mathml import require_converter
 from symdl.steps.page import Page
@@ -52,13 +53,14 @@ def run(
         When the report cannot be written, or a package that the tour needs is missing.
     """
     path = _target(out)
-    require_converter()  # before minutes of work, not after
-    from symdl.tour import digits
-
-    digits.load()
     started = time.perf_counter()
-    makers: list[tuple[str, Callable[[], Page]]] = [(p.stem, lambda p=p: scripts.load_page(p)) for p in scripts.find(names)]  # type: ignore[misc]
-    makers.append(("digits", lambda: digits.page(epochs or digits.EPOCHS, progress)))
+    found = scripts.find(names)
+    say(f"{len(found)} derivations, each proved and checked; then a network learns handwritten digits. The report: {path}")
+    require_converter()  # before minutes of work, not after
+    if find_spec("sklearn") is None:
+        raise missing_extra("scikit-learn", "examples", "the digits network")
+    makers: list[tuple[str, Callable[[], Page]]] = [(p.stem, lambda p=p: scripts.load_page(p)) for p in found]  # type: ignore[misc]
+    makers.append(("digits", lambda: _digits(epochs, progress)))
     parts = []
     for k, (name, make) in enumerate(makers, start=1):
         begun = time.perf_counter()
@@ -70,6 +72,12 @@ def run(
             if not check.ok:
                 say(f"    {check.what} ({check.how}): {check.verdict} {check.note}")
     return _finish(path, parts, lang, say, time.perf_counter() - started)
+
+
+def _digits(epochs: int | None, progress: bool | None) -> Page:
+    from symdl.tour import digits  # scikit-learn takes a second to import: last, when there is something to read
+
+    return digits.page(epochs or digits.EPOCHS, progress)
 
 
 def _part(name: str, make: Callable[[], Page]) -> tuple[Page, Report]:
