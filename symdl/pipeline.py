@@ -140,12 +140,12 @@ def grad(loss: Any, wrt: Any, structure: Any = None) -> Any:
     return derived[wrt]
 
 
-def value_and_grad(loss: Any, wrt: Any, backend: str = "auto") -> Callable[..., tuple[float, dict[str, Any]]]:
-    """A function of the inputs by keyword: g(**arrays) -> (loss, {name: gradient})."""
+def value_and_grad(loss: Any, wrt: Any, backend: str = "auto", dtype: Any = None) -> Callable[..., tuple[float, dict[str, Any]]]:
+    """A function of the inputs by keyword: g(**arrays) -> (loss, {name: gradient}); in 64 bits unless ``dtype="float32"``."""
     from symdl.lower.api import value_and_gradients
 
     derived = derive(loss, wrt)
-    return value_and_gradients(derived.loss, derived.gradients, backend)
+    return value_and_gradients(derived.loss, derived.gradients, backend, dtype)
 
 
 def train(

@@ -15,7 +15,7 @@ from symdl.graph.node import INPUT
 from symdl.lower.compiled import Compiled
 
 
-def lambdify(args: Any, exprs: Any, backend: str = "auto") -> Callable[..., Any]:
+def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None) -> Callable[..., Any]:
     """A function of numbers, with SymPy's argument order and nesting.
 
     Parameters
@@ -25,12 +25,14 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto") -> Callable[..., Any]
     exprs : expression, or a (nested) list or tuple, or a SymPy matrix of scalars
         What it gives: an expression of symdl or of SymPy.
     backend : str
+    dtype : {"float64", "float32"} or a type of NumPy, optional
+        In which floats it computes: 64 bits unless 32 are asked for, whatever the arrays are that come in (they are converted).
 
     Returns
     -------
     callable
         f(*values) -> float for a scalar, a fresh array for a tensor, or a list of such, nested as ``exprs``. Values are numbers,
-        lists or arrays.
+        lists or arrays. Of float32: arrays of float32, scalars of ``numpy.float32``.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto") -> Callable[..., Any]
     leaves: list[Expr] = []
     shape = _collect(exprs, leaves)
     names, declared = _arguments(args)
-    compiled = Compiled(leaves, backend, declared)
+    compiled = Compiled(leaves, backend, declared, dtype=dtype)
     missing = [name for name in compiled.names if name not in names]
     if missing:
         raise NameError_(f"lambdify: the expression mentions {', '.join(missing)}, not among the arguments {', '.join(names) or '()'}")
@@ -52,7 +54,7 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto") -> Callable[..., Any]
         given: dict[str, Any] = {}
         _match([args] if single else args, values, given)
         results = compiled({k: v for k, v in given.items() if k in compiled.names or k in declared or k in compiled.dims})
-        return _nest(shape, iter(results))
+        return _nest(shape, iter(results), compiled.dtype)
 
     function.__doc__ = f"f({', '.join(names)})"
     return function
@@ -80,7 +82,7 @@ def evaluate(expr: Any, /, **values: Any) -> Any:
     return result
 
 
-def value_and_gradients(loss: Expr, gradients: Mapping[str, Expr], backend: str = "auto") -> Callable[..., tuple[float, dict[str, Any]]]:
+def value_and_gradients(loss: Expr, gradients: Mapping[str, Expr], backend: str = "auto", dtype: Any = None) -> Callable[..., tuple[float, dict[str, Any]]]:
     """One function for a loss and its gradients: g(**arrays) -> (float, {name: array}).
 
     Parameters
@@ -89,9 +91,11 @@ def value_and_gradients(loss: Expr, gradients: Mapping[str, Expr], backend: str 
         A scalar.
     gradients : mapping
         Name -> gradient.
+    dtype : optional
+        As for :func:`lambdify`.
     """
     labels = [f"the gradient by {name}" for name in gradients]
-    compiled = Compiled([loss, *gradients.values()], backend, labels=["the loss", *labels])
+    compiled = Compiled([loss, *gradients.values()], backend, labels=["the loss", *labels], dtype=dtype)
 
     def function(**values: Any) -> tuple[float, dict[str, Any]]:
         value, *found = compiled(values)
@@ -113,13 +117,13 @@ def _collect(exprs: Any, leaves: list[Expr]) -> Any:
     return None
 
 
-def _nest(shape: Any, results: Any) -> Any:
+def _nest(shape: Any, results: Any, dtype: str) -> Any:
     if shape is None:
         return next(results)
     kind, size, inside = shape
-    found = [_nest(s, results) for s in inside]
+    found = [_nest(s, results, dtype) for s in inside]
     if kind == "matrix":
-        return np.array(found, dtype=float).reshape(size)
+        return np.array(found, dtype=dtype).reshape(size)
     return tuple(found) if kind == "tuple" else found
 
 

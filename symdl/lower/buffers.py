@@ -30,6 +30,7 @@ class Buffers:
 
     def __init__(self, program: Program, fixed: dict[int, np.ndarray]) -> None:
         self._code = program.code
+        self._dtype = program.dtype
         self._owner = owners(program)
         self._fixed = fixed
         self._free: dict[int, list[np.ndarray]] = {}
@@ -84,7 +85,7 @@ class Buffers:
 
     def _take(self, size: int) -> np.ndarray:
         free = self._free.get(size)
-        return free.pop() if free else np.empty(size)
+        return free.pop() if free else np.empty(size, self._dtype)
 
 
 def fixed_outputs(program: Program, given: Sequence[np.ndarray | None]) -> dict[int, np.ndarray]:

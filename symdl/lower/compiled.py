@@ -20,6 +20,7 @@ from symdl.graph.walk import topological
 from symdl.lower.backends import Backend, backend_named
 from symdl.lower.flat import Layout
 from symdl.lower.plan import Wanted, input_nodes, lower
+from symdl.lower.precision import DOUBLE, bits, precision_named, rounded
 from symdl.lower.program import Program
 from symdl.lower.sizes import bind_sizes
 from symdl.lower.stabilise import stabilised
@@ -38,6 +39,8 @@ class Compiled:
         Name -> shape, of further tensors whose shapes tell sizes.
     labels : sequence of str, optional
         How errors call the results.
+    dtype : optional
+        "float64" (unless it is given) or "float32".
     """
 
     def __init__(
@@ -46,7 +49,9 @@ class Compiled:
         backend: str = "auto",
         declared: Mapping[str, tuple[Any, ...]] | None = None,
         labels: Sequence[str] | None = None,
+        dtype: Any = None,
     ) -> None:
+        self.dtype = precision_named(dtype)
         self._backend = backend_named(backend)
         self._labels = list(labels) if labels else ["the result"] if len(exprs) == 1 else [f"result {k}" for k in range(len(exprs))]
         for expr in exprs:
@@ -82,7 +87,7 @@ class Compiled:
     def program(self, shapes: Mapping[str, tuple[int, ...]], sizes: Mapping[sp.Symbol, int] | None = None) -> Program:
         """The program for these shapes."""
         bound = bind_sizes([(n, s) for n, s in self._expected.items() if n in shapes], shapes, sizes)
-        return lower(self._wanted, bound, self._inputs)
+        return lower(self._wanted, bound, self._inputs, self.dtype)
 
     def compile(self, shapes: Mapping[str, tuple[int, ...]], outs: Sequence[Any] | None = None) -> Callable[..., list[Any]]:
         """A bare function of arrays in the order of ``names``, for loops: nothing is checked or converted at a run."""
@@ -99,7 +104,7 @@ class Compiled:
             values, sizes = self._sorted_out(values)
         else:
             sizes = {}
-        args = [as_array(name, values[name]) for name in names]
+        args = [as_array(name, values[name], self.dtype) for name in names]
         key: Any = tuple([a.shape if type(a) is np.ndarray else () for a in args])
         if sizes:
             key = (key, *sizes.items())
@@ -114,7 +119,7 @@ class Compiled:
         shapes: dict[str, tuple[int, ...]] = {}
         for name, value in values.items():
             if name in self._expected:
-                shapes[name] = np.shape(as_array(name, value))
+                shapes[name] = np.shape(as_array(name, value, self.dtype))
             else:
                 size = self._dim(name)
                 sizes[size] = _whole(name, value)
@@ -137,7 +142,8 @@ class _Run:
         self._tensors = [k for k, out in enumerate(program.outputs) if out.shape]
         self._scalars = [k for k, out in enumerate(program.outputs) if not out.shape]
         self._layout = Layout([program.outputs[k].shape for k in self._tensors])
-        self._vector = self._layout.zeros()
+        self._dtype = program.dtype
+        self._vector = self._layout.zeros(program.dtype)
         outs: list[Any] = [None] * len(program.outputs)
         for k, view in zip(self._tensors, self._layout.views(self._vector), strict=True):
             outs[k] = view
@@ -146,8 +152,8 @@ class _Run:
     def __call__(self, args: Sequence[Any], labels: Sequence[str]) -> list[Any]:
         results = self._run(*args)
         for k in self._scalars:
-            results[k] = float(results[k])
-            require_finite(labels[k], results[k])
+            results[k] = rounded(results[k], self._dtype)
+            require_finite(labels[k], results[k], self._dtype)
         if self._tensors:
             fresh = self._vector.copy()
             good = math.isfinite(fresh.dot(fresh))
@@ -155,11 +161,11 @@ class _Run:
                 result = fresh[place]
                 results[k] = result if len(shape) == 1 else result.reshape(shape)
                 if not good:
-                    require_finite(labels[k], results[k])
+                    require_finite(labels[k], results[k], self._dtype)
         return results
 
 
-def require_finite(label: str, result: Any) -> None:
+def require_finite(label: str, result: Any, dtype: str = DOUBLE) -> None:
     """DomainError when a result is NaN or infinite: the inputs were finite."""
     if type(result) is np.ndarray:
         # The sum of squares is finite when all elements are, unless they are huge: then look at each.
@@ -172,7 +178,7 @@ def require_finite(label: str, result: Any) -> None:
             return
         shown = float(result)
     what = "is not a number" if shown != shown else "is infinite"
-    raise DomainError(f"{label} {what} at these values: they lie outside the domain of a function, or a result is too large for a 64-bit number")
+    raise DomainError(f"{label} {what} at these values: they lie outside the domain of a function, or a result is too large for a {bits(dtype)} number")
 
 
 def _require_closed(expr: Expr) -> None:

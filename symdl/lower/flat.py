@@ -22,9 +22,9 @@ class Layout:
             self.places.append((slice(self.size, end), shape))
             self.size = -(-end // _ALIGN) * _ALIGN
 
-    def zeros(self) -> np.ndarray:
+    def zeros(self, dtype: str = "float64") -> np.ndarray:
         """A vector; what lies between the arrays stays 0."""
-        return np.zeros(self.size)
+        return np.zeros(self.size, dtype)
 
     def views(self, vector: np.ndarray) -> list[np.ndarray]:
         """The arrays in the vector."""

@@ -29,7 +29,8 @@ def compile_program(program: Program, outs: Sequence[np.ndarray | None] | None =
     Returns
     -------
     callable
-        run(*arrays) -> list of results (floats for scalars). The arrays are C-contiguous float64 of the program's shapes.
+        run(*arrays) -> list of results (floats for scalars). The arrays are C-contiguous, of the program's dtype and shapes;
+        scalars are Python's floats, also in a program of float32.
         For the caller to see to: one run at a time, and ``numpy.errstate(all="ignore")`` around it.
 
     Raises

@@ -16,7 +16,7 @@ class RunScan:
         from symdl.lower.numpy_backend import compile_program
 
         self._scan = scan
-        self._after: list[np.ndarray | None] = [np.empty(shape) if shape else None for shape in scan.shapes]
+        self._after: list[np.ndarray | None] = [np.empty(shape, scan.program.dtype) if shape else None for shape in scan.shapes]
         self._step = compile_program(scan.program, self._after)
 
     def __call__(self, out: np.ndarray, *args: Any) -> None:

@@ -12,6 +12,7 @@ from symdl.errors import DomainError
 from symdl.lower.buffers import Buffers, fixed_outputs
 from symdl.lower.lookups import add_rows, look_up
 from symdl.lower.numpy_scan import RunScan
+from symdl.lower.precision import DOUBLE, SINGLE
 from symdl.lower.program import ELEMENTWISE, VIEWS, Instruction, Operand, Program, Ref
 from symdl.lower.scalars import array_function, power, scalar_function
 
@@ -19,16 +20,21 @@ from symdl.lower.scalars import array_function, power, scalar_function
 CHUNK = 1000
 
 #: 1 - sigmoid(z) = exp(-z) to the last digit above this, and exp(z) is finite below it.
-_FAR = 700.0
+_FAR = {DOUBLE: 700.0, SINGLE: 80.0}
 
 
-def _fix_sigmoid(z: np.ndarray, s: np.ndarray) -> None:
-    s[z > _FAR] = 1.0
+def _fixes(far: float) -> dict[str, Callable[..., None]]:
+    def fix_sigmoid(z: np.ndarray, s: np.ndarray) -> None:
+        s[z > far] = 1.0
+
+    def fix_cosigmoid(z: np.ndarray, s: np.ndarray) -> None:
+        large = z > far
+        s[large] = np.exp(-z[large])
+
+    return {"fix_sigmoid": fix_sigmoid, "fix_cosigmoid": fix_cosigmoid}
 
 
-def _fix_cosigmoid(z: np.ndarray, s: np.ndarray) -> None:
-    far = z > _FAR
-    s[far] = np.exp(-z[far])
+_FIXES = {dtype: _fixes(far) for dtype, far in _FAR.items()}
 
 
 def _logdet(a: np.ndarray) -> float:
@@ -57,12 +63,9 @@ _NAMES: dict[str, Any] = {
     "inv": np.linalg.inv,
     "det": np.linalg.det,
     "logdet": _logdet,
-    "fix_sigmoid": _fix_sigmoid,
-    "fix_cosigmoid": _fix_cosigmoid,
     "scalar_power": power,
     "scalar": float,
     "INF": math.inf,
-    "ONE": np.array(1.0),
 }
 
 
@@ -76,7 +79,8 @@ class Writer:
         self._static: dict[int, np.ndarray] = {}
         self._buffers = Buffers(program, fixed_outputs(program, outs))
         self._constants: dict[str, str] = {}
-        self.names = dict(_NAMES)
+        self._dtype = program.dtype
+        self.names = _NAMES | {"ONE": np.array(1.0, program.dtype)} | _FIXES[program.dtype]
 
     def source(self) -> list[str]:
         """Pieces of source; the last defines ``run``."""
@@ -118,12 +122,12 @@ class Writer:
             return repr(float(value))
         return f"s[{int(value)}]" if self._slots and value not in self._static else f"v{int(value)}"
 
-    def _for_ufunc(self, value: Operand) -> str:
+    def _for_ufunc(self, value: Operand, dtype: str) -> str:
         """As an operand of an array function: numbers are arrays without axes, which NumPy takes in half the time."""
         if isinstance(value, Ref):
             return self._operand(value)
-        name = self._constants.setdefault(repr(float(value)), f"K{len(self._constants)}")
-        self.names[name] = np.array(float(value))
+        name = self._constants.setdefault(f"{float(value)!r} {dtype}", f"K{len(self._constants)}")
+        self.names[name] = np.array(float(value), dtype)
         return name
 
     def _keep(self, number: int, array: np.ndarray) -> str:
@@ -174,7 +178,7 @@ class Writer:
                 self._keep(number, made)
                 return []
             # Rows that do not lie one after the other are copied at every run.
-            copy = self._keep(number, np.empty(step.shape))
+            copy = self._keep(number, np.empty(step.shape, self._dtype))
             self.names[f"c{number}"] = self._static[number].reshape(array.shape)
             return [f"c{number}[...] = {text}"] if copy else []
         target = self._operand(Ref(number))
@@ -225,20 +229,21 @@ class Writer:
     def _tensor(self, number: int, step: Instruction) -> list[str]:
         op = step.op
         if op == "ones":
-            self._keep(number, np.ones(step.shape))
+            self._keep(number, np.ones(step.shape, self._dtype))
             return []
         if op == "table":
-            self._keep(number, step.attr.array)
+            self._keep(number, step.attr.array.astype(self._dtype, copy=False))
             return []
         if op == "scatter":
-            full = np.zeros(step.shape)
+            full = np.zeros(step.shape, self._dtype)
             self._keep(number, full)
             self.names[f"d{number}"] = select(full, step.attr)
             return [f"d{number}[...] = {self._operand(step.args[0])}"]
         if op == "scan":
             self.names[f"scan{number}"] = RunScan(step.attr)
             return [f"scan{number}({', '.join([self._buffer(number), *map(self._operand, step.args)])})"]
-        args = [self._for_ufunc(a) for a in step.args]
+        # An exponent is not rounded to 32 bits: x**(1/3) would be off by the logarithm of x.
+        args = [self._for_ufunc(a, DOUBLE if op == "power" else self._dtype) for a in step.args]
         out = self._buffer(number)
         if op in ELEMENTWISE:
             keyword = "out=" if op in ("maximum", "minimum") else ""
@@ -271,7 +276,7 @@ class Writer:
         if op == "sigmoid":
             return [f"multiply({args[1]}, {args[3]}, {out})", f"if {args[2]}: fix_sigmoid({args[0]}, {out})"]
         if op == "call":
-            self.names[f"map_{step.attr}"] = array_function(step.attr)
+            self.names[f"map_{step.attr}"] = array_function(step.attr, self._dtype)
             return [f"{out}[...] = map_{step.attr}({', '.join(args)})"]
         return [f"{out}[...] = {op}({', '.join(args)})"]
 

@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
     shape: tuple[Any, ...]
 
 
-def lower(wanted: Sequence[Wanted], sizes: Mapping[Any, int], names: Sequence[Node]) -> Program:
+def lower(wanted: Sequence[Wanted], sizes: Mapping[Any, int], names: Sequence[Node], dtype: str = "float64") -> Program:
     """The program that computes the wanted results.
 
     Parameters
@@ -49,16 +49,18 @@ def lower(wanted: Sequence[Wanted], sizes: Mapping[Any, int], names: Sequence[No
         Size symbol -> value.
     names : sequence of Node
         The inputs, in the order in which the program takes them.
+    dtype : str
+        Of the program's tensors.
     """
     order = topological(w.node for w in wanted)
-    planner = _Planner(Values(sizes, (n.attr.length for n in order if n.op == kinds.RECUR)))
+    planner = _Planner(Values(sizes, (n.attr.length for n in order if n.op == kinds.RECUR)), dtype)
     for node in names:
         planner.input(node)
     planner.walk(order, wanted)
     results = [planner.result(w) for w in wanted]
     code, new = without_dead_code(planner.out.code, [r.value for r in results], len(names))
     outputs = tuple(Output(new[r.value] if isinstance(r.value, Ref) else r.value, r.shape) for r in results)
-    return Program(tuple((str(n.name), planner.sizes(n)) for n in names), tuple(code), outputs)
+    return Program(tuple((str(n.name), planner.sizes(n)) for n in names), tuple(code), outputs, dtype)
 
 
 def input_nodes(roots: Sequence[Node]) -> list[Node]:
@@ -77,8 +79,9 @@ MAX_TABLE = 20_000_000
 
 
 class _Planner:
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Values, dtype: str) -> None:
         self.out = Emitter()
+        self._dtype = dtype
         self._values = values
         self._of: dict[Node, Factor] = {}
         self._by_name: dict[str, Factor] = {}
@@ -383,13 +386,13 @@ class _Planner:
         return Factor(self.out.emit(node.attr, (value,), None, result), (0, 1) if node.attr == "inv" else ())
 
     def _recurrence(self, node: Node) -> Factor:
-        return emit_scan(self.out, node, self._args(node), self._values.size, partial(_step_program, self._values))
+        return emit_scan(self.out, node, self._args(node), self._values.size, partial(_step_program, self._values, self._dtype))
 
 
-def _step_program(values: Values, bodies: Sequence[Term], shapes: Sequence[tuple[Any, ...]], names: Sequence[Node]) -> Program:
+def _step_program(values: Values, dtype: str, bodies: Sequence[Term], shapes: Sequence[tuple[Any, ...]], names: Sequence[Node]) -> Program:
     """The program of one step of a recurrence."""
     wanted = [Wanted(t.node, t.map, shape) for t, shape in zip(stabilised(bodies), shapes, strict=True)]
-    return lower(wanted, values.sizes, names)
+    return lower(wanted, values.sizes, names, dtype)
 
 
 def _below(power: Node, entries: Sequence[int]) -> tuple[Node, tuple[int, ...]]:

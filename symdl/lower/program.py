@@ -1,7 +1,7 @@
 """Program: a graph with all sizes known, as a list of instructions. Plain data; knows nothing of NumPy and nothing of graphs.
 
-An operand is the number of a value (``Ref``), or a float that stands for itself. Values are float64 tensors, stored
-row by row; a value of shape () is a scalar. The operations:
+An operand is the number of a value (``Ref``), or a float that stands for itself. Values are tensors of the
+program's dtype (float64 unless it says otherwise), stored row by row; a value of shape () is a scalar. The operations:
 
 ===================== =========================================================================================
 input                 attr (name,): a value that the caller gives
@@ -124,11 +124,14 @@ class Program:
     code : tuple of Instruction
         Value number k is computed by ``code[k]``.
     outputs : tuple of Output
+    dtype : str
+        "float64" or "float32": of all tensors. A backend that has only the first raises UnsupportedError for the second.
     """
 
     inputs: tuple[tuple[str, tuple[int, ...]], ...]
     code: tuple[Instruction, ...]
     outputs: tuple[Output, ...]
+    dtype: str = "float64"
 
     def __str__(self) -> str:
         lines = [f"{Ref(k)} = {step}" for k, step in enumerate(self.code)]

@@ -11,6 +11,7 @@ import numpy as np
 from symdl.functions.stable_normal import scaled_tail
 from symdl.lower import machine
 from symdl.lower.machine import evaluation
+from symdl.lower.precision import DOUBLE, in_double
 
 Scalar = Callable[[float], float]
 
@@ -138,6 +139,7 @@ def scalar_function(name: str) -> Callable[..., float]:
     return _FAST.get(name) or _through_numpy(name)
 
 
-def array_function(name: str) -> Callable[..., Any]:
+def array_function(name: str, dtype: str = DOUBLE) -> Callable[..., Any]:
     """The function on arrays."""
-    return evaluation(name)
+    function = evaluation(name)
+    return function if dtype == DOUBLE else in_double(function)

@@ -1,4 +1,4 @@
-"""Numbers that come in: as float64 arrays of the right shape, finite, or one clear line."""
+"""Numbers that come in: as arrays of float64 or float32, finite, or one clear line."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 
 from symdl.errors import DataError
+from symdl.lower.precision import DOUBLE, SINGLE
 
 FLOAT = np.dtype(np.float64)
+_TYPES = {DOUBLE: FLOAT, SINGLE: np.dtype(np.float32)}
 
 
-def as_array(name: str, value: Any) -> Any:
-    """A C-contiguous float64 array, or a float for a scalar; no copy when it is one already.
+def as_array(name: str, value: Any, dtype: str = DOUBLE) -> Any:
+    """A C-contiguous array of the dtype, or a Python float for a scalar (rounded to the dtype); no copy when it is one already.
 
     Raises
     ------
     DataError
         For what is not real numbers, is empty, or is not finite.
     """
-    if type(value) is np.ndarray and value.dtype is FLOAT and value.flags.c_contiguous and value.ndim and value.size:
+    if type(value) is np.ndarray and value.dtype is _TYPES[dtype] and value.flags.c_contiguous and value.ndim and value.size:
         # The sum of squares is finite when all elements are, unless they are huge: then look at each.
         flat = value.ravel()
         with np.errstate(over="ignore", invalid="ignore"):
@@ -31,14 +33,28 @@ def as_array(name: str, value: Any) -> Any:
         raise DataError(f"{name}[{', '.join(map(str, where))}] is {float(value[where])}: give finite numbers")
     if type(value) is float:
         if math.isfinite(value):
-            return value
+            return value if dtype == DOUBLE else _rounded(name, value)
         raise DataError(f"{name} is {value}: give finite numbers")
     array = _converted(name, value)
     if array.shape == ():
-        return as_array(name, float(array))
+        return as_array(name, float(array), dtype)
     if array.size == 0:
         raise DataError(f"{name} is empty: its shape is {array.shape}")
-    return as_array(name, array)
+    return as_array(name, array if dtype == DOUBLE else _narrowed(name, array), dtype)
+
+
+def _rounded(name: str, value: float) -> float:
+    return float(_narrowed(name, np.array(value)))
+
+
+def _narrowed(name: str, array: np.ndarray) -> np.ndarray:
+    """The nearest numbers of 32 bits; what is finite must stay so."""
+    with np.errstate(over="ignore", under="ignore"):
+        narrow = array.astype(np.float32)
+    lost = np.isinf(narrow) & np.isfinite(array)
+    if lost.any():
+        raise DataError(f"{name}: {float(array[lost].flat[0])!r} is too large for float32; leave out dtype, or scale the data")
+    return narrow
 
 
 def _converted(name: str, value: Any) -> np.ndarray:

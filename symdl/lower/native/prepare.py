@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symdl.errors import UnsupportedError
 from symdl.lower.program import ELEMENTWISE, Instruction, Operand, Output, Program, Ref, without_dead_code
 
 #: Elementwise here: those of NumPy, and functions of the table.
@@ -10,6 +11,8 @@ LOGISTIC = frozenset(["sigmoid", "cosigmoid"])
 
 def prepared(program: Program) -> Program:
     """sigmoid and cosigmoid as functions of their argument alone, so that the flag for overflow and its exp are not computed."""
+    if program.dtype != "float64":
+        raise UnsupportedError(f"the native backend computes in float64, and not in {program.dtype}: use backend='numpy'")
     code: list[Instruction] = []
     for step in program.code:
         if step.op in LOGISTIC:
@@ -20,7 +23,7 @@ def prepared(program: Program) -> Program:
     def renamed(value: Operand) -> Operand:
         return new[value] if isinstance(value, Ref) else value
 
-    return Program(program.inputs, tuple(kept), tuple(Output(renamed(o.value), o.shape) for o in program.outputs))
+    return Program(program.inputs, tuple(kept), tuple(Output(renamed(o.value), o.shape) for o in program.outputs), program.dtype)
 
 
 def is_elementwise(step: Instruction) -> bool:
