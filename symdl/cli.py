@@ -99,6 +99,7 @@ def _derive(p: Parser) -> None:
     _expression(p)
     p.add_argument("--wrt", action="append", required=True, metavar="NAME,NAME", help="what to differentiate by")
     p.add_argument("--format", choices=["text", "latex", "html", "pdf", "python"], help="text, unless the ending of FILE says otherwise")
+    p.add_argument("--dtype", choices=["float64", "float32"], help="of the printed Python (float64)")
     p.add_argument("-o", "--output", metavar="FILE")
     _language(p)
 

@@ -24,8 +24,10 @@ def derive(args: argparse.Namespace) -> int:
 
     derived = sd.derive(_expression(args.expr, args), _names(args.wrt))
     form = args.format or (_ending(args.output) if args.output else "text")
+    if args.dtype and form != "python":
+        raise DataError(f"--dtype is for --format python, and the format is {form}")
     if form in ("text", "latex", "html", "python"):
-        _write(_rendered(derived, form, args.lang), args.output)
+        _write(_rendered(derived, form, args.lang, args.dtype), args.output)
         return OK
     if not args.output:
         raise DataError(f"{form} is no text for the terminal: give a file, -o FILE.{form}")
@@ -33,11 +35,11 @@ def derive(args: argparse.Namespace) -> int:
     return OK
 
 
-def _rendered(derived: Any, form: str, lang: str) -> str:
+def _rendered(derived: Any, form: str, lang: str, dtype: str | None) -> str:
     if form == "python":
         from symdl.lower.source import python_source
 
-        return python_source(derived.loss, derived.gradients)
+        return python_source(derived.loss, derived.gradients, dtype=dtype)
     if form == "text":
         from symdl.render.derivation import derivation_text
 
@@ -140,8 +142,12 @@ def train(args: argparse.Namespace) -> int:
     target = Path(args.output)
     if not target.parent.is_dir():
         raise DataError(f"{target} cannot be written: there is no folder {target.parent}")
-    result = sd.train(loss, start, data, lr=args.lr, epochs=args.epochs, batch=args.batch, method=args.method, backend=args.backend, seed=args.seed,
-                      progress=False if args.quiet else None, **_checkpoint(args))  # fmt: skip
+    try:
+        result = sd.train(loss, start, data, lr=args.lr, epochs=args.epochs, batch=args.batch, method=args.method, backend=args.backend, seed=args.seed,
+                          progress=False if args.quiet else None, **_checkpoint(args))  # fmt: skip
+    except sd.DivergenceError as error:
+        np.savez(target, **error.params)
+        raise sd.DivergenceError(f"{error}, in {target}") from None
     np.savez(target, **result.params)
     if len(result.history):
         print(f"loss {result.history[0]:.6g} -> {result.history[-1]:.6g} in {len(result.history)} epochs, {result.seconds:.2f} s")

@@ -22,6 +22,7 @@ from symdl.graph.build import Term
 from symdl.graph.node import Node, Size
 from symdl.graph.walk import topological
 from symdl.lower.plan import input_nodes
+from symdl.lower.precision import SINGLE, precision_named
 from symdl.lower.source_loop import write_loop
 from symdl.lower.stabilise import stabilised
 from symdl.lower.standalone import Library, numpy_code
@@ -29,8 +30,8 @@ from symdl.lower.standalone import Library, numpy_code
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def python_source(loss: Expr, gradients: Mapping[str, Expr], name: str = "loss_and_gradients") -> str:
-    """The source of ``loss_and_gradients(**inputs) -> (loss, {name: gradient})``.
+def python_source(loss: Expr, gradients: Mapping[str, Expr], name: str = "loss_and_gradients", dtype: Any = None) -> str:
+    """The source of ``loss_and_gradients(**inputs) -> (loss, {name: gradient})``, which computes in float64, or in the dtype "float32".
 
     Raises
     ------
@@ -39,7 +40,7 @@ def python_source(loss: Expr, gradients: Mapping[str, Expr], name: str = "loss_a
     """
     results = [loss, *gradients.values()]
     terms = stabilised([e.term for e in results])
-    writer = _Writer(input_nodes([e.node for e in results]))
+    writer = _Writer(input_nodes([e.node for e in results]), precision_named(dtype))
     for node in topological(t.node for t in terms):
         writer.node(node)
     values = [writer.result(t, e) for t, e in zip(terms, results, strict=True)]
@@ -55,9 +56,13 @@ def python_source(loss: Expr, gradients: Mapping[str, Expr], name: str = "loss_a
 
 
 class _Writer:
-    def __init__(self, inputs: Sequence[Node]) -> None:
+    def __init__(self, inputs: Sequence[Node], dtype: str) -> None:
         self.inputs = list(inputs)
-        self.library = Library()
+        self.single = dtype == SINGLE
+        self.library = Library(dtype)
+        self.dtype = "np.float32" if self.single else "float"
+        #: As a last argument where an array is made.
+        self.typed = f", dtype={self.dtype}" if self.single else ""
         self.lines: list[str] = []
         self._names = itertools.count()
         self._loops: dict[Any, list[str]] = {}
@@ -103,7 +108,7 @@ class _Writer:
         return f"({inside},)" if len(shape) == 1 else f"({inside})"
 
     def head(self) -> list[str]:
-        found = [f"x{k} = np.asarray(inputs[{n.name!r}], dtype=float)" for k, n in enumerate(self.inputs)]
+        found = [f"x{k} = np.asarray(inputs[{n.name!r}], dtype={self.dtype})" for k, n in enumerate(self.inputs)]
         return found + self._checks
 
     # --- values -----------------------------------------------------------------------------------------------
@@ -117,7 +122,9 @@ class _Writer:
         missing = sorted(map(str, value.free_symbols - set(self._sizes)))
         if missing:
             raise UnsupportedError(f"the size {missing[0]} has no value: no input has it in its shape")
-        return f"({numpy_code(value.xreplace(self._sizes))})"
+        code = numpy_code(value.xreplace(self._sizes))
+        # A scalar of NumPy would make 64 bits of what it is multiplied with.
+        return f"float({code})" if self.single and "np." in code else f"({code})"
 
     def node(self, node: Node) -> None:
         """One line for a node; inputs and numbers need none."""
@@ -126,7 +133,7 @@ class _Writer:
         elif node.op == kinds.CONST:
             self._code[node] = self.number(node.attr)
         elif node.op == kinds.POSITION:
-            self._code[node] = f"np.arange({self.size(node.shape[0])}, dtype=float)"
+            self._code[node] = f"np.arange({self.size(node.shape[0])}, dtype={self.dtype})"
         else:
             code = _RULES[node.op](self, node)
             self._code[node] = self.fresh()
@@ -151,8 +158,9 @@ class _Writer:
     def result(self, term: Term, like: Expr) -> str:
         code = self.aligned(term.node, term.map, range(like.ndim))
         if not like.shape:
-            return f"float({code})"
-        return f"np.broadcast_to({code}, {self.shape(like.shape)}).copy()"
+            return f"{self.dtype}({code})"
+        copied = "astype(np.float32)" if self.single else "copy()"
+        return f"np.broadcast_to({code}, {self.shape(like.shape)}).{copied}"
 
     def aligned(self, node: Node, entries: Sequence[int], axes: Sequence[int]) -> str:
         """A node's value so that its axes are those asked for; axes that it lacks have size 1, leading ones none."""
@@ -204,9 +212,10 @@ class _Writer:
         operands: list[tuple[str, list[int]]] = [self.selected(a, m) for a, m in node.terms()]
         for a, b in product.deltas:
             size = self.size(sizes[a])
-            operands.append((f"np.eye({size})", [a, b]) if b >= 0 else (f"np.eye({size})[{~b}]", [a]))
+            eye = f"np.eye({size}{self.typed})"
+            operands.append((eye, [a, b]) if b >= 0 else (f"{eye}[{~b}]", [a]))
         used = {e for _, m in operands for e in m}
-        operands += [(f"np.ones({self.size(size)})", [e]) for e, size in enumerate(sizes) if e not in used]
+        operands += [(f"np.ones({self.size(size)}{self.typed})", [e]) for e, size in enumerate(sizes) if e not in used]
         subscripts = ",".join(_letters(m) for _, m in operands)
         code = f"np.einsum('{subscripts}->{_letters(range(node.rank))}', {', '.join(c for c, _ in operands)}, optimize=True)"
         return code if product.coef == 1 else f"{self.number(product.coef)} * {code}"
@@ -218,6 +227,8 @@ class _Writer:
             return f"1.0 / {base}"
         if exponent == Fraction(1, 2):
             return f"np.sqrt({base})"
+        if self.single and type(exponent) is not int:  # an exponent of 32 bits would be off by the logarithm of the base
+            return f"np.float32(np.float64({base}) ** {self.number(exponent)})"
         return f"{base} ** {exponent if type(exponent) is int and exponent > 0 else self.number(exponent)}"
 
     def _fn(self, node: Node) -> str:

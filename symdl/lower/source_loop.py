@@ -37,7 +37,7 @@ def _loop(writer: Any, node: Node) -> list[str]:
     for k, shape in enumerate(attr.shapes):
         rows.append(writer.fresh())
         sizes = ", ".join([f"{length} + 1", *map(writer.size, shape)])
-        writer.lines.append(f"{rows[-1]} = np.empty(({sizes},))  # {attr.names[k]}")
+        writer.lines.append(f"{rows[-1]} = np.empty(({sizes},){writer.typed})  # {attr.names[k]}")
         init = writer.aligned(node.args[k], [e if e < 0 else own[k].index(e) for e in node.maps[k]], range(len(shape)))
         writer.lines.append(f"{rows[-1]}[{length if attr.down else 0}] = {init}")
     step = writer.fresh()

@@ -12,6 +12,7 @@ from symdl.errors import UnsupportedError
 from symdl.functions import TABLE
 from symdl.lower.brought import is_plain, source_of
 from symdl.lower.machine import evaluation
+from symdl.lower.precision import DOUBLE, SINGLE
 
 #: Elementwise functions that NumPy has.
 NUMPY = {name: f"np.{name}" for name in ("exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "sign", "abs")} | {"pow": "np.power"}
@@ -71,8 +72,9 @@ def logdet(a):
 class Library:
     """The helpers that one program uses, in order of need."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: str = DOUBLE) -> None:
         self._source: dict[str, str] = {}
+        self._single = dtype == SINGLE
 
     def use(self, name: str) -> str:
         """What to call for a function of the table (or of the machine room); brings its source along."""
@@ -87,7 +89,14 @@ class Library:
         made = evaluation(name)
         if isinstance(made, np.ufunc):
             return f"np.{made.__name__}"
-        return self._bring(made, name) if is_plain(made) else self._from_definition(name)
+        call = self._bring(made, name) if is_plain(made) else self._from_definition(name)
+        return self._through_double(call) if self._single else call
+
+    def _through_double(self, call: str) -> str:
+        """A function of float32 that is evaluated in float64, whose constants it has, and rounded."""
+        narrow = f"{call}_32"
+        self._source.setdefault(narrow, f"def {narrow}(*z):\n    return np.float32({call}(*map(np.float64, z)))\n")
+        return narrow
 
     def _bring(self, function: Any, name: str | None = None) -> str:
         """A function of the table by the source of its evaluation, which is stable."""
