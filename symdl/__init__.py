@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from symdl.expr.windows import concat, equal, gather, iszero, pad, position, reshape, stack, where, window
     from symdl.errors import (
         DataError,
+        DivergenceError,
         DomainError,
         MissingExtraError,
         NameError_,

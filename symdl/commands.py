@@ -146,8 +146,9 @@ def train(args: argparse.Namespace) -> int:
         result = sd.train(loss, start, data, lr=args.lr, epochs=args.epochs, batch=args.batch, method=args.method, backend=args.backend, seed=args.seed,
                           progress=False if args.quiet else None, **_checkpoint(args))  # fmt: skip
     except sd.DivergenceError as error:
-        np.savez(target, **error.params)
-        raise sd.DivergenceError(f"{error}, in {target}") from None
+        kept = target.with_name(f"{target.stem}.good.npz")  # never taken for what was asked for
+        np.savez(kept, **error.params)
+        raise sd.DivergenceError(f"{error}, in {kept}") from None
     np.savez(target, **result.params)
     if len(result.history):
         print(f"loss {result.history[0]:.6g} -> {result.history[-1]:.6g} in {len(result.history)} epochs, {result.seconds:.2f} s")

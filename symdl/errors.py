@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 #: Messages repeat what the user wrote, which may be long.
 LONGEST = 500
 
@@ -33,6 +35,25 @@ class NameError_(SymdlError):
 
 class DomainError(SymdlError):
     """A value lies outside what a function or an operation is defined on."""
+
+
+class DivergenceError(DomainError):
+    """A training diverged.
+
+    Attributes
+    ----------
+    params : dict
+        Name -> the last good parameters: those of the last step whose loss and gradients were finite; of the lowest loss where it only grew.
+    history : list of float
+        Mean losses of the epochs before them.
+    epoch, step : int
+        Epochs, and steps of the next one, that led to them.
+    """
+
+    def __init__(self, message: object = "", params: dict[str, Any] | None = None, history: list[float] | None = None, at: tuple[int, int] = (0, 0)) -> None:
+        super().__init__(message)
+        self.params, self.history = params or {}, history or []
+        self.epoch, self.step = at
 
 
 class DataError(SymdlError):

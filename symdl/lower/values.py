@@ -22,6 +22,8 @@ def as_array(name: str, value: Any, dtype: str = DOUBLE) -> Any:
     DataError
         For what is not real numbers, is empty, or is not finite.
     """
+    if isinstance(value, np.memmap):
+        value = value.view(np.ndarray)  # stays on disk until it is read
     if type(value) is np.ndarray and value.dtype is _TYPES[dtype] and value.flags.c_contiguous and value.ndim and value.size:
         # The sum of squares is finite when all elements are, unless they are huge: then look at each.
         flat = value.ravel()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -75,16 +75,11 @@ class Batches:
             self._buffers[size] = self._data if self.whole else self._data | made
         return self._buffers[size]
 
-    def epoch(self, number: int) -> Iterator[int]:
-        """Fill the buffers batch by batch; gives the batch's size."""
-        if self.whole:
-            yield self.count
-            return
-        samples = self.order(number)
-        for start in range(0, len(samples), self.size):
-            chosen = samples[start : start + self.size]
-            self.fill(chosen)
-            yield len(chosen)
+    def fill_step(self, order: np.ndarray, number: int) -> int:
+        """Put the samples of a step into the buffers; how many they are."""
+        chosen = order[number * self.size : (number + 1) * self.size]
+        self.fill(chosen)
+        return len(chosen)
 
     def fill(self, chosen: np.ndarray) -> None:
         """Put these samples into the buffers."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,15 +17,8 @@ from symdl.train.methods import Method
 #: Under backend="auto" a loop is compiled when NumPy would need so many seconds for all steps.
 WORTH = 1.0
 
-#: Seconds a native loop runs before Python looks whether somebody wants it to stop.
-CHUNK = 0.05
-
 #: With checkpoints the choice must not depend on how many epochs are asked for, or going on would not be the same as not having stopped.
 _EPOCHS_OF_CHECKPOINTS = 100
-
-
-class Diverged(Exception):
-    """The loss of an epoch is not finite; ``args[0]`` are the mean losses of the whole epochs before it."""
 
 
 class Vector:
@@ -52,8 +44,11 @@ class Engine(Protocol):
     #: What the result says about it.
     name: str
 
-    def run(self, epoch: int, most: int) -> list[float]:
-        """Epochs from this number on, at least one and at most so many; their mean losses. Raises Diverged."""
+    def run(self, order: np.ndarray | None, first: int, count: int) -> Sequence[float] | np.ndarray:
+        """So many steps of an epoch, from this one on, whose samples come in this order (None: every step sees all); their losses.
+
+        Fewer than asked: the next loss is not finite, and no step was taken on it.
+        """
 
 
 class ProgramEngine:
@@ -64,22 +59,23 @@ class ProgramEngine:
         self._programs: dict[int, Callable[[], float]] = {}
         self.name = name
 
-    def step(self, size: int) -> float:
-        """One step on the batch that stands in the buffers; its loss."""
+    def look(self, order: np.ndarray | None, number: int) -> tuple[float, dict[str, Any]]:
+        """The loss at a step, and the gradients by name, which stand until the next look."""
+        size = self._batches.count if order is None else self._batches.fill_step(order, number)
         step = self._programs.get(size)
         if step is None:
             step = self._programs[size] = _bind(self._compiled, self._vector, self._batches.buffers(size))
-        value = step()
-        if value - value != 0.0:
-            raise Diverged([])
-        self._update.step(self._vector.x, self._vector.g)
-        return value
+        return step(), self._vector.gradients
 
-    def run(self, epoch: int, most: int) -> list[float]:
-        total = 0.0
-        for size in self._batches.epoch(epoch):
-            total += self.step(size)
-        return [total / self._batches.per_epoch]
+    def run(self, order: np.ndarray | None, first: int, count: int) -> list[float]:
+        losses: list[float] = []
+        for number in range(first, first + count):
+            value, _ = self.look(order, number)
+            if value - value != 0.0:
+                break
+            self._update.step(self._vector.x, self._vector.g)
+            losses.append(value)
+        return losses
 
 
 def _bind(compiled: Compiled, vector: Vector, data: Mapping[str, Any]) -> Callable[[], float]:
@@ -119,35 +115,15 @@ class NativeEngine:
         setting = Setting(compiled.program(shapes), vector.places, data, cut, samples, batches.size, Rule(update.name, update.constants, update.memory))
         self.loop = NativeLoop(setting, vector.x)
         self.name = "native"
-        self._seconds = 1e-5  # a step, as far as is known
 
-    def run(self, epoch: int, most: int) -> list[float]:
-        if self._batches.whole:
-            found = self._steps(None, min(most, self._chunk()))
-            return [float(v) for v in found]
-        order = self._batches.order(epoch)
+    def run(self, order: np.ndarray | None, first: int, count: int) -> np.ndarray:
+        if order is None:
+            return self.loop.run(None, count)
         size = self._batches.size
-        full = len(order) // size
-        total, at = 0.0, 0
-        while at < full:
-            count = min(self._chunk(), full - at)
-            total += float(np.sum(self._steps(order[at * size : (at + count) * size], count)))
-            at += count
-        if full * size < len(order):
-            rest = order[full * size :]
-            self._batches.fill(rest)
-            total += self._rest.step(len(rest))
-        return [total / -(-len(order) // size)]
-
-    def _chunk(self) -> int:
-        return max(1, int(CHUNK / self._seconds))
-
-    def _steps(self, order: np.ndarray | None, count: int) -> np.ndarray:
-        started = time.perf_counter()
-        losses = self.loop.run(order, count)
-        if len(losses) < count:
-            raise Diverged([float(v) for v in losses] if order is None else [])
-        self._seconds = max(1e-8, (time.perf_counter() - started) / count)
+        whole = max(0, min(count, len(order) // size - first))
+        losses = self.loop.run(order[first * size : (first + whole) * size], whole) if whole else np.empty(0)
+        if len(losses) == whole < count:  # the last batch, a smaller one
+            losses = np.append(losses, self._rest.run(order, first + whole, count - whole))
         return losses
 
 
@@ -158,10 +134,17 @@ def _rows(shapes: Mapping[str, tuple[int, ...]], data: Mapping[str, Any]) -> lis
 
 
 def engine_for(
-    backend: str, compiled: Compiled, vector: Vector, batches: Batches, update: Method, data: Mapping[str, Any], epochs: int, checkpoints: bool
+    backend: str,
+    program: ProgramEngine,
+    compiled: Compiled,
+    vector: Vector,
+    batches: Batches,
+    update: Method,
+    data: Mapping[str, Any],
+    epochs: int,
+    checkpoints: bool,
 ) -> Engine:
-    """The engine that the backend's name asks for; under "auto" a native one where it can be had and pays."""
-    program = ProgramEngine(compiled, vector, batches, update, "numpy" if backend in ("auto", "native") else backend)
+    """The engine that the backend's name asks for; under "auto" a native one where it can be had and pays, else the program's."""
     if backend == "native":
         return NativeEngine(compiled, vector, batches, update, data)
     if backend == "auto" and _pays(compiled, vector, batches, _EPOCHS_OF_CHECKPOINTS if checkpoints else epochs):

@@ -11,6 +11,9 @@ import numpy as np
 
 from symdl.errors import DataError
 
+#: Bytes from which an .npy file stays on disk, and is read as it is needed.
+MAPPED_FROM = 1 << 26
+
 ENDINGS = (".npy", ".npz", ".csv", ".txt", ".tsv")
 
 
@@ -52,7 +55,7 @@ def read_array(name: str, source: str) -> np.ndarray:
         raise DataError(f"{name}: there is no file {path}")
     try:
         if path.suffix.lower() == ".npy":
-            found = np.load(path, allow_pickle=False)
+            found = np.load(path, mmap_mode="r" if path.stat().st_size > MAPPED_FROM else None, allow_pickle=False)
         elif path.suffix.lower() == ".npz":
             found = _from_npz(name, path, part)
         elif path.suffix.lower() in ENDINGS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,13 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from symdl.errors import DataError, DomainError, NameError_, missing_extra
+from symdl.errors import DataError, NameError_
 from symdl.lower.compiled import Compiled
 from symdl.lower.values import as_array
 from symdl.train import checkpoint as checkpoints
 from symdl.train.batches import Batches, Order, sample_axis
-from symdl.train.engines import Diverged, Vector, engine_for
+from symdl.train.course import Course
+from symdl.train.divergence import Watch
+from symdl.train.engines import ProgramEngine, Vector, engine_for
 from symdl.train.methods import method_named
+from symdl.train.run import Bar, Run
 
 
 @dataclass
@@ -93,11 +95,11 @@ def fit_loop(
     seed : int
         Of the order of the samples.
     progress : bool, optional
-        Whether to show a bar (needs tqdm); unless told, when stderr is a terminal and tqdm is there.
+        Whether to show a bar of steps with rate and time left (needs tqdm); unless told, when stderr is a terminal and tqdm is there.
     order : {"shuffled", "given"} or callable, optional
         The order of the samples: shuffled anew in every epoch, as they stand, or what a function of the epoch's number (from 0) gives.
     checkpoint : path, optional
-        An npz file that is written after every epoch.
+        An npz file that is written at the start, every second, and when training stops, be it by the end, an error, Ctrl-C or kill.
     resume : bool
         Go on from the checkpoint, if the file is there. The result is bit for bit that of a run without interruption.
     callback : callable, optional
@@ -108,7 +110,9 @@ def fit_loop(
     Raises
     ------
     DataError, NameError_, DomainError
-        For settings out of range, data missing, empty, not finite or of the wrong shape, unknown names, and divergence.
+        For settings out of range, data missing, empty, not finite or of the wrong shape, and unknown names.
+    DivergenceError
+        When a loss is not finite, or has been growing beyond doubt: it names step and quantity, and has the last good parameters.
     """
     started = time.perf_counter()
     _check_settings(lr, epochs, batch, seed)
@@ -122,37 +126,19 @@ def fit_loop(
     rng = np.random.default_rng(seed)
     batches = Batches(arrays, cut, batch, order, rng)
     update = method_named(method, vector.x.size, lr, **settings)
-    state = checkpoints.State(0, vector.x, update.memory, [], rng)
     path = Path(checkpoint) if checkpoint is not None else None
     layout = f"{method}: " + ", ".join(f"{n} {np.shape(v)}" for n, v in start.items())
-    if resume:
-        if path is None:
-            raise DataError("train: resume needs the checkpoint to go on from: give checkpoint=FILE")
-        if path.exists():
-            checkpoints.load(path, state, layout)
-    engine = engine_for(backend, compiled, vector, batches, update, arrays, epochs, path is not None)
-    one_by_one = path is not None or callback is not None
-    bar = _bar(progress, state.epoch, epochs)
-    with np.errstate(all="ignore"):
-        while state.epoch < epochs:
-            try:
-                means = engine.run(state.epoch, 1 if one_by_one else epochs - state.epoch)
-            except Diverged as stopped:
-                raise _diverged(state.epoch + len(stopped.args[0]), lr) from None
-            if not np.isfinite(vector.x).all():
-                raise _diverged(state.epoch + len(means) - 1, lr)
-            state.epoch += len(means)
-            state.history += means
-            if path is not None:
-                checkpoints.save(path, state, layout)
-            if bar is not None:
-                bar.set_postfix(loss=f"{state.history[-1]:.6g}")
-                bar.update(len(means))
-            if callback is not None and callback(state.epoch, state.history[-1], vector.values()) is True:
-                break
-    if bar is not None:
-        bar.close()
-    return TrainResult(vector.values(), state.history, time.perf_counter() - started, engine.name)
+    if resume and path is None:
+        raise DataError("train: resume needs the checkpoint to go on from: give checkpoint=FILE")
+    program = ProgramEngine(compiled, vector, batches, update, "numpy" if backend in ("auto", "native") else backend)
+    engine = engine_for(backend, program, compiled, vector, batches, update, arrays, epochs, path is not None)
+    course = Course(engine, batches, update, vector, rng)
+    if resume and path is not None and path.exists():
+        course.back(checkpoints.load(path, course.state(), layout))
+    keep = (lambda state: checkpoints.save(path, state, layout)) if path is not None else None
+    with Bar(progress, batches, course, epochs) as bar, np.errstate(all="ignore"):
+        Run(course, Watch(course, vector, program.look, lr), epochs, keep, callback, vector.values).to_the_end(bar)
+    return TrainResult(vector.values(), course.history, time.perf_counter() - started, engine.name)
 
 
 def _check_settings(lr: Any, epochs: Any, batch: Any, seed: Any) -> None:
@@ -185,20 +171,3 @@ def _values(compiled: Compiled, gradients: Mapping[str, Any], params: Mapping[st
     start = {name: as_array(name, params[name]) for name in gradients}
     compiled.check({name: np.shape(value) for name, value in (arrays | start).items()})
     return arrays, start
-
-
-def _diverged(epoch: int, lr: float) -> DomainError:
-    return DomainError(f"train: the loss is not finite in epoch {epoch + 1}: training diverged; use a learning rate below {lr:g}, or scale the data")
-
-
-def _bar(progress: bool | None, done: int, epochs: int) -> Any:
-    """A progress bar, or None."""
-    if progress is False or (progress is None and not sys.stderr.isatty()):
-        return None
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        if progress is None:
-            return None
-        raise missing_extra("tqdm", "progress", "a progress bar") from None
-    return tqdm(total=epochs, initial=done, desc="training", unit="epoch")
