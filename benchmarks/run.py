@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=list(SCRIPTS), default=list(SCRIPTS))
     parser.add_argument("--write", type=Path, metavar="FILE.md", help="the results as a page, with the machine and the versions of the peers")
     options = parser.parse_args(argv)
-    print("\n".join(machine()), flush=True)
+    described = machine()
+    print("\n".join(described), flush=True)
     results, failed = {}, []
     for name in options.only:
         script, little = SCRIPTS[name]
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if status:
             failed.append(name)
     if options.write:
-        options.write.write_text(page(results, failed, options.quick), encoding="utf-8")
+        options.write.write_text(page(described, results, failed, options.quick), encoding="utf-8")
         print(f"\n{options.write}")
     if failed:
         print(f"\nfailed: {', '.join(failed)}")
@@ -86,7 +87,7 @@ def version(package: str) -> str:
         return "(not installed)"
 
 
-def page(results: dict[str, str], failed: Sequence[str], quick: bool) -> str:
+def page(described: Sequence[str], results: dict[str, str], failed: Sequence[str], quick: bool) -> str:
     """The results as Markdown."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     head = [
@@ -99,10 +100,11 @@ def page(results: dict[str, str], failed: Sequence[str], quick: bool) -> str:
         "",
         f"{today}",
         "",
-        *(f"- {line}" for line in machine()),
+        *(f"- {line}" for line in described),
     ]
     parts = [
-        f"\n## {name}{' (FAILED)' if name in failed else ''}: `benchmarks/{SCRIPTS[name][0]}`\n\n```text\n{text.strip()}\n```" for name, text in results.items()
+        f"\n## {name}{' (FAILED)' if name in failed else ''}: `benchmarks/{SCRIPTS[name][0]}`\n\n```text\n{text.strip(chr(10))}\n```"
+        for name, text in results.items()
     ]
     return "\n".join([*head, *parts]) + "\n"
 
