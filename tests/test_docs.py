@@ -29,13 +29,21 @@ def test_readme_python_runs(code):
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
 
 
-def test_tutorial_runs_from_top_to_bottom():
-    text = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "docs").glob("*.md") if p.name != "DESIGN.md"))
+def test_page_runs_from_top_to_bottom(name):
+    text = (ROOT / "docs" / name).read_text("utf-8")
     code = "".join(re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S))
-    exec(compile(code, "tutorial.md", "exec"), {"__name__": "tutorial"})
+    exec(compile(code, name, "exec"), {"__name__": name})
 
 
-COMMANDS = [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
+def commands() -> list[str]:
+    """What README and docs tell to type."""
+    pages = [README, *(p.read_text("utf-8") for p in sorted((ROOT / "docs").glob("*.md")))]
+    shown = [block for text in pages for block in re.findall(r"^```console\n(.*?)^```$", text, re.M | re.S)]
+    return [line[2:] for block in shown for line in block.splitlines() if line.startswith("$ ")]
+
+
+COMMANDS = commands()
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[:40])
