@@ -6,81 +6,21 @@ are few and stand where they are short. Nothing here recurses: nodes come argume
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from symdl.expr.columns import filled, with_columns
-from symdl.expr.layout import Call, Derivative, Index, Name, Num, Power, Transpose, Tree, product, total
+from symdl.expr.layout import Call, Derivative, Index, Name, Num, Power, Tree, product, total
+from symdl.expr.operands import Form, NotExpressible, Operand, complete, each, orders, place
 from symdl.expr.recur_view import stretch, whole_of
-from symdl.graph import build
+from symdl.expr.softmaxes import softmax_of
+from symdl.expr.spread import spread, widened
 from symdl.graph import node as kinds
-from symdl.graph.labels import Label, Term, fresh, is_fixed
+from symdl.graph.labels import Term, is_fixed
 from symdl.graph.node import Node, Size
 from symdl.graph.number import Number, is_negative, number, times
 from symdl.graph.symmetry import is_symmetric
 from symdl.graph.walk import topological
-
-#: Orders of axes that are tried; beyond, only the given one and its reverse.
-ALL_ORDERS_UP_TO = 4
-
-#: What a transpose and an inserted axis cost; functions and products are free.
-TRANSPOSE, NEW_AXIS, KEPT_AXIS = 2, 3, 1
-
-
-class Form(NamedTuple):
-    cost: int
-    tree: Tree
-
-
-class Operand(NamedTuple):
-    """An array in all the forms that it can take.
-
-    Attributes
-    ----------
-    labels : tuple
-        Its axes.
-    forms : dict
-        Order of the labels -> Form. A vector also has the form "row", in which it stands left in a matrix product.
-    """
-
-    labels: tuple[Any, ...]
-    forms: dict[Any, Form]
-
-    def at(self, order: tuple[Any, ...]) -> Form:
-        if order not in self.forms:
-            raise NotExpressible
-        return self.forms[order]
-
-    @property
-    def best(self) -> Form:
-        return min((f for k, f in self.forms.items() if k != "row"), key=lambda f: f.cost)
-
-    @property
-    def row(self) -> Form:
-        return self.forms.get("row", self.best)
-
-    @property
-    def order(self) -> tuple[Any, ...]:
-        """The cheapest order."""
-        return min((k for k in self.forms if k != "row"), key=lambda k: self.forms[k].cost)
-
-
-class NotExpressible(Exception):
-    """The expression has no array notation."""
-
-
-def complete(labels: Iterable[Any], forms: Mapping[Any, Form], outside: bool = False) -> Operand:
-    """An operand; the reverse of every order is its transpose where that is cheaper, with ``outside`` where it costs the same."""
-    labels, full = tuple(labels), dict(forms)
-    if not full:
-        raise NotExpressible
-    if len(labels) > 1:
-        for order, form in forms.items():
-            reverse = order[::-1]
-            if reverse not in full or full[reverse].cost + outside > form.cost + TRANSPOSE:
-                full[reverse] = Form(form.cost + TRANSPOSE, Transpose(len(labels), form.tree))
-    return Operand(labels, full)
 
 
 def _either_way(node: Node, operand: Operand) -> Operand:
@@ -92,54 +32,6 @@ def _either_way(node: Node, operand: Operand) -> Operand:
         return operand
     best = min(first, second, key=lambda f: f.cost)
     return Operand(operand.labels, operand.forms | {one: best, other: best})
-
-
-def orders(labels: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    return list(itertools.permutations(labels)) if len(labels) <= ALL_ORDERS_UP_TO else [labels, labels[::-1]]
-
-
-def place(operand: Operand, entries: tuple[Any, ...]) -> Operand:
-    """The operand of a node with the parent's labels on its axes: indexed at fixed positions, its diagonal taken."""
-    kept = tuple(e for e in entries if not is_fixed(e))
-    if len(set(kept)) < len(kept):
-        return _diagonal(operand, entries)
-    if len(kept) == len(entries):
-        to = dict(zip(operand.labels, entries, strict=True))
-        return Operand(kept, {k if k == "row" else tuple(to[e] for e in k): f for k, f in operand.forms.items()})
-    base = operand.at(operand.labels)
-    keys = [int(~e) if is_fixed(e) else ":" for e in entries]
-    while keys and keys[-1] == ":":
-        keys.pop()
-    return complete(kept, {kept: Form(base.cost, Index(len(kept), base.tree, tuple(keys)))})
-
-
-def _diagonal(operand: Operand, entries: tuple[Any, ...]) -> Operand:
-    if len(entries) != 2:
-        raise NotExpressible
-    base = operand.best
-    tree = base.tree.arg if isinstance(base.tree, Transpose) else base.tree
-    return Operand(entries[:1], {entries[:1]: Form(base.cost, Call(1, "diag", (tree,)))})
-
-
-def aligned(operand: Operand, target: tuple[Any, ...]) -> Form:
-    """The operand as NumPy broadcasts it to axes in the target's order."""
-    own = set(operand.labels)
-    cost, tree = operand.at(tuple(e for e in target if e in own))
-    first = next((k for k, e in enumerate(target) if e in own), len(target))
-    keys = tuple(":" if e in own else None for e in target[first:])
-    if None not in keys:
-        return Form(cost, tree)
-    kept = _keeping(tree, keys)
-    return Form(cost + KEPT_AXIS, kept) if kept else Form(cost + NEW_AXIS, Index(len(keys), tree, keys))
-
-
-def _keeping(tree: Tree, keys: tuple[Any, ...]) -> Tree | None:
-    """A reduction over one axis that is put back at once keeps it."""
-    if isinstance(tree, Call) and tree.axis is not None and not tree.keepdims and len(tree.axis) == 1 and tree.name != "softmax":
-        where = [k for k, key in enumerate(keys) if key is None]
-        if where == list(tree.axis) and len(keys) == tree.args[0].rank:
-            return Call(len(keys), tree.name, tree.args, tree.axis, True)
-    return None
 
 
 class Arrays:
@@ -226,14 +118,14 @@ class Arrays:
 
     def _let(self, node: Node) -> Operand:
         operand = self._args(node)[0]
-        return _widened(operand, node.shape)
+        return widened(operand, node.shape)
 
     def _add(self, node: Node) -> Operand:
         args = self._args(node)
         own = tuple(range(node.rank))
         forms = {}
         for order in orders(own):
-            with_forms = _each(args, order)
+            with_forms = each(args, order)
             if with_forms is not None:
                 pairs = [(c, f.tree) for c, f in zip(node.attr, with_forms, strict=True)]
                 forms[order] = Form(sum(f.cost for f in with_forms), total(node.rank, pairs))
@@ -247,7 +139,7 @@ class Arrays:
         own = tuple(range(node.rank))
         forms = {}
         for order in orders(own):
-            with_forms = _each(args, order)
+            with_forms = each(args, order)
             if with_forms is not None:
                 trees = tuple(f.tree for f in with_forms)
                 made: Tree = Power(node.rank, *trees) if node.attr == "pow" else Call(node.rank, node.attr, trees)
@@ -337,13 +229,6 @@ def _triangle(node: Node) -> Operand | None:
     return Operand((0, 1), forms)
 
 
-def _each(args: list[Operand], order: tuple[Any, ...]) -> list[Form] | None:
-    try:
-        return [aligned(a, order) for a in args]
-    except NotExpressible:
-        return None
-
-
 def power_operand(arrays: Arrays, node: Node, exponent: Number) -> Operand:
     """node's base to the exponent; square roots, norms and reciprocals by their names."""
     base, entries = node.args[0], node.maps[0]
@@ -379,88 +264,4 @@ def _squares(node: Node) -> Node | None:
     return square.args[0] if sorted(square.maps[0]) == list(range(square.rank)) else None
 
 
-def softmax_of(node: Node) -> tuple[Term, set[Label]] | None:
-    """(z, the labels it runs over) when the node is exp(z - logsumexp(z)); labels are the node's."""
-    if node.op != kinds.FN or node.attr != "exp" or node.args[0].op != kinds.ADD:
-        return None
-    inner = node.args[0]
-    outer = dict(enumerate(node.maps[0]))
-    terms = [build.rename(Term(a, m), outer) for a, m in inner.terms()]
-    for k, (coef, term) in enumerate(zip(inner.attr, terms, strict=True)):
-        if coef == -1 and term.node.op == kinds.REDUCE and term.node.attr.kind == "logsumexp":
-            rest = build.add([c for p, c in enumerate(inner.attr) if p != k], [t for p, t in enumerate(terms) if p != k])
-            over = set(rest.map) - set(term.map)
-            long = {e for e, size in zip(rest.map, rest.node.shape, strict=True) if e in over and size != 1}
-            labels: dict[Any, Any] = dict(enumerate(term.map)) | {term.node.rank + p: fresh() for p in range(len(term.node.attr.summed))}
-            summed = build.rename(Term(term.node.args[0], term.node.maps[0]), labels)
-            others = [build.mul(c, [t]) for p, (c, t) in enumerate(zip(inner.attr, terms, strict=True)) if p != k]
-            if len(long) == 1 and _same_but_for(others, _addends(summed), over):
-                if rest.node is summed.node:
-                    return rest, long
-                if len(term.node.attr.summed) == 1:  # the argument as the logsumexp has it: a node of the graph
-                    here = dict(enumerate(term.map)) | {term.node.rank: next(iter(long))}
-                    return build.rename(Term(term.node.args[0], term.node.maps[0]), here), long
-    return None
-
-
-def _addends(term: Term) -> list[Term]:
-    if term.node.op != kinds.ADD:
-        return [term]
-    labels = dict(enumerate(term.map))
-    return [build.mul(c, [build.rename(Term(a, m), labels)]) for c, (a, m) in zip(term.node.attr, term.node.terms(), strict=True)]
-
-
-def _same_but_for(these: list[Term], those: list[Term], over: set[Any]) -> bool:
-    """Whether two sums have the same terms, where labels of ``over`` may be others. (Stand-ins for what has a name change the order of terms.)"""
-    these = _addends(these[0]) if len(these) == 1 else these
-    waiting = list(those)
-    for term in these:
-        fits = (p for p, t in enumerate(waiting) if t.node is term.node)
-        found = next((p for p in fits if all(a == b or a in over for a, b in zip(term.map, waiting[p].map, strict=True))), None)
-        if found is None:
-            return False
-        waiting.pop(found)
-    return not waiting
-
-
-def complement(term: Term) -> Term | None:
-    """a, when the term is 1 - a."""
-    node = term.node
-    if node.op != kinds.ADD or len(node.args) != 2 or node.attr != (-1, 1) or node.args[1].op != kinds.CONST or node.args[1].attr != 1:
-        return None
-    return build.rename(Term(node.args[0], node.maps[0]), dict(enumerate(term.map)))
-
-
 # --- axes that nothing depends on ------------------------------------------------------------------------------
-
-
-def _widened(operand: Operand, shape: tuple[Size, ...]) -> Operand:
-    """The operand with the axes 0, 1, ... of a shape, some of which it may not depend on."""
-    own = tuple(range(len(shape)))
-    if len(operand.labels) == len(own):
-        return Operand(own, operand.forms)  # its labels may stand in another order, as in a name for a transpose
-    return complete(own, {own: Form(operand.best.cost + NEW_AXIS, spread(operand, shape))})
-
-
-def spread(operand: Operand, shape: tuple[Size, ...]) -> Tree:
-    """The operand as an array of this shape, in the order of its axes."""
-    own = tuple(range(len(shape)))
-    if len(operand.labels) == len(own):
-        return operand.at(own).tree
-    tree = aligned(operand, own).tree
-    missing = [k for k in own if k not in operand.labels]
-    if all(shape[k] == 1 for k in missing):
-        return _with_ones(tree, operand, own)
-    ones = Call(len(own), "ones", sizes=shape)
-    if isinstance(tree, Num) and tree.value in (0, 1):
-        return ones if tree.value == 1 else Call(len(own), "zeros", sizes=shape)
-    return product(len(own), 1, (ones, tree))
-
-
-def _with_ones(tree: Tree, operand: Operand, own: tuple[int, ...]) -> Tree:
-    """Axes of size 1 put in with None."""
-    keys = tuple(":" if k in operand.labels else None for k in own)
-    base = operand.at(tuple(k for k in own if k in operand.labels)).tree
-    if tree.rank == len(own):
-        return tree
-    return Index(len(own), base, keys) if operand.labels else product(len(own), 1, (Call(len(own), "ones", sizes=(1,) * len(own)), tree))

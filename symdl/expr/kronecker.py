@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from symdl.expr.arrays import Arrays, Form, Operand, complete, orders, place, spread
+from symdl.expr.arrays import Arrays
 from symdl.expr.layout import Call, product
+from symdl.expr.operands import Form, Operand, complete, orders, place
+from symdl.expr.spread import spread
 from symdl.graph import build
 from symdl.graph.digits import Kronecker
 from symdl.graph.labels import Term

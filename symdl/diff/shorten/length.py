@@ -10,7 +10,7 @@ import weakref
 
 import sympy as sp
 
-from symdl.expr.arrays import softmax_of
+from symdl.expr.softmaxes import softmax_of
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.graph.number import Number, is_negative
