@@ -18,6 +18,7 @@ from symdl.graph.node import Node, Size
 from symdl.graph.static import static_values
 from symdl.graph.walk import between, topological
 from symdl.prove.functions import Functions, exact
+from symdl.prove.largest import largest
 from symdl.prove.recurrences import Known, exact_part, exact_positions
 from symdl.prove.softmax import softmax_of
 from symdl.prove.stop import Clock, TooLarge, Unreadable
@@ -215,26 +216,11 @@ class Evaluator:
         return self._maximum(inner, node.rank)
 
     def _maximum(self, inner: Value, rank: int) -> Value:
-        """By cases: pairwise, then what follows from the winner."""
         flat = _reshape(inner, [*inner.shape[:rank], -1])
-        parts = [_take(flat, rank, k) for k in range(flat.shape[rank])]
-        top = parts[0]
-        for part in parts[1:]:
-            top = self._larger(top, part)
-        for part in parts:
-            self.algebra.ring.assume_positive(self.algebra.add([1, -1], [top, part]))
+        top, gaps = largest([_take(flat, rank, k) for k in range(flat.shape[rank])], self.algebra)
+        for gap in gaps:
+            self.algebra.ring.assume_positive(gap)
         return top
-
-    def _larger(self, a: Value, b: Value) -> Value:
-        above = self.algebra.ring.sign(self.algebra.add([1, -1], [a, b]))[..., None] > 0
-        dots = [v.dot for v in (a, b)]
-        dot = None
-        if any(d is not None for d in dots):
-            like = next(d for d in dots if d is not None)
-            full = [np.broadcast_to(self.algebra.ring.integers(np.array(0)), like.shape) if d is None else d for d in dots]
-            dot = np.where(above[..., None], *full)
-        bound, slope = (max(pair, key=lambda q: q.size) for pair in ((a.bound, b.bound), (a.slope, b.slope)))
-        return Value(np.where(above, a.val, b.val), dot, bound, slope, a.positive and b.positive)
 
     def _op_matrix(self, node: Node, args: list[Value]) -> Value:
         inverse, determinant = self._eliminate(args[0])

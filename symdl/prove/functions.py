@@ -16,6 +16,7 @@ import sympy as sp
 from symdl.functions import BY_CLASS, TABLE
 from symdl.graph.number import Number
 from symdl.prove.bound import ONE
+from symdl.prove.largest import largest
 from symdl.prove.stop import Unreadable
 from symdl.prove.value import Algebra, Value
 
@@ -28,8 +29,8 @@ class Functions(Algebra):
         self._constants: dict[Any, Value] = {}
         self._primitives: dict[str, Callable[..., Value]] = {
             "exp": self.exp, "log": self.log, "sin": self.sin, "cos": self.cos, "arctan": self.arctan, "erf": self.erf,
-            "abs": self.abs, "sign": self.sign, "positive": self.step, "step": self.step, "relu": self.relu,
-            "iszero": self.iszero, "where": self.where,
+            "abs": self.abs, "sign": self.sign, "positive": self.positive, "step": self.step, "relu": self.relu,
+            "iszero": self.iszero, "where": self.where, "maximum": self.maximum, "minimum": self.minimum,
         }  # fmt: skip
 
     def apply(self, name: str, args: list[Value]) -> Value:
@@ -104,15 +105,30 @@ class Functions(Algebra):
     def sign(self, x: Value) -> Value:
         return Value(self.ring.norm(self._by_sign(x, -1, 0, 1)), None, ONE, ONE)
 
-    def step(self, x: Value) -> Value:
+    def positive(self, x: Value) -> Value:
         return Value(self._by_sign(x, 0, 0, 1), None, ONE, ONE)
+
+    def step(self, x: Value) -> Value:
+        """Undefined where x is 0."""
+        here = self.ring.sign(x)
+        if (here == 0).any():
+            self.ring.undefined("the step at 0")
+        return Value(self.ring.integers(np.where(here > 0, 1, 0)), None, ONE, ONE)
 
     def iszero(self, x: Value) -> Value:
         return Value(self._by_sign(x, 0, 1, 0), None, ONE, ONE)
 
     def where(self, c: Value, a: Value, b: Value) -> Value:
-        here = self.step(c)
+        here = self.positive(c)
         return self.add([1, 1], [self.times(here, a), self.times(self.add([1, -1], [self.number(1), here]), b)])
+
+    def maximum(self, a: Value, b: Value) -> Value:
+        """Two that tie share the derivative: the definition says nothing of that."""
+        return largest([a, b], self)[0]
+
+    def minimum(self, a: Value, b: Value) -> Value:
+        minus = self.number(-1)
+        return self.times(minus, self.maximum(self.times(minus, a), self.times(minus, b)))
 
     # --- constant powers -----------------------------------------------------------------------------------------
 
@@ -175,41 +191,50 @@ class Functions(Algebra):
         return self.exp(power if expr.base is sp.E else self.times(power, self.log(self.sympy(expr.base, known))))
 
     def _piecewise(self, expr: sp.Piecewise, known: Mapping[Any, Value]) -> Value:
-        """Sum of branch x indicator. Boundaries have measure zero: an equality holds nowhere else, and a branch that is nan is left out."""
-        rest = self.number(1)
+        """Each entry by the first branch whose condition holds there; a branch is carried out for its own entries only, as it may be undefined elsewhere."""
+        left = np.ones(np.broadcast_shapes((), *(v.shape for v in known.values())), dtype=bool)
         total = self.number(0)
         for branch, condition in expr.args:
-            here = self._holds(condition, known)
-            if branch is not sp.nan:
-                total = self.add([1, 1], [total, self.times(self.times(rest, here), self.sympy(branch, known))])
-            rest = self.times(rest, self._not(here))
+            here = left & self._holds(condition, self._only(left, known))
+            left = left & ~here
+            if branch is not sp.nan and here.all():
+                return self.sympy(branch, known)
+            if branch is not sp.nan and here.any():
+                mask = Value(self.ring.integers(here.astype(np.int64)), None, ONE, ONE)
+                total = self.add([1, 1], [total, self.times(mask, self.sympy(branch, self._only(here, known)))])
+            if not left.any():
+                break
         return total
 
-    def _holds(self, condition: Any, known: Mapping[Any, Value]) -> Value:
-        """1 where a condition holds, else 0; boundaries aside."""
-        if condition == sp.true:
-            return self.number(1)
-        if condition == sp.false or isinstance(condition, sp.Eq):
-            return self.number(0)
-        if isinstance(condition, sp.Ne):
-            return self.number(1)
-        if isinstance(condition, (sp.StrictGreaterThan, sp.GreaterThan)):
-            return self.step(self.sympy(condition.lhs - condition.rhs, known))
-        if isinstance(condition, (sp.StrictLessThan, sp.LessThan)):
-            return self.step(self.sympy(condition.rhs - condition.lhs, known))
-        if isinstance(condition, sp.Not):
-            return self._not(self._holds(condition.args[0], known))
-        if isinstance(condition, (sp.And, sp.Or)):
-            parts = [self._holds(c, known) for c in condition.args]
-            either = isinstance(condition, sp.Or)  # not (neither)
-            both = self.number(1)
-            for part in parts:
-                both = self.times(both, self._not(part) if either else part)
-            return self._not(both) if either else both
-        raise Unreadable(f"the condition {condition} has no exact reading here")
+    def _only(self, here: Any, known: Mapping[Any, Value]) -> Mapping[Any, Value]:
+        """The values with 1 at all entries but these."""
+        if here.all():
+            return known
+        one = self.number(1)
+        masks = [Value(self.ring.integers(m.astype(np.int64)), None, ONE, ONE) for m in (here, ~here)]
+        return {s: self.add([1, 1], [self.times(masks[0], v), self.times(masks[1], one)]) for s, v in known.items()}
 
-    def _not(self, here: Value) -> Value:
-        return self.add([1, -1], [self.number(1), here])
+    def _holds(self, condition: Any, known: Mapping[Any, Value]) -> Any:
+        """Where a condition holds, as a mask. What is zero in the case at hand lies on the boundary: there it counts whether a condition is strict."""
+        if condition in (sp.true, sp.false):
+            return np.asarray(condition == sp.true)
+        if isinstance(condition, (sp.And, sp.Or, sp.Not)):
+            parts = [self._holds(c, known) for c in condition.args]
+            return ~parts[0] if isinstance(condition, sp.Not) else (np.logical_and if isinstance(condition, sp.And) else np.logical_or).reduce(parts)
+        compare = _COMPARISONS.get(type(condition))
+        if compare is None:
+            raise Unreadable(f"the condition {condition} has no exact reading here")
+        return compare(self.ring.sign(self.sympy(condition.lhs - condition.rhs, known)), 0)
+
+
+_COMPARISONS: Mapping[Any, Any] = {
+    sp.StrictGreaterThan: np.greater,
+    sp.GreaterThan: np.greater_equal,
+    sp.StrictLessThan: np.less,
+    sp.LessThan: np.less_equal,
+    sp.Eq: np.equal,
+    sp.Ne: np.not_equal,
+}
 
 
 def _still(x: Value) -> Value:

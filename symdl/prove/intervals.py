@@ -21,6 +21,8 @@ from symdl.prove.value import Value
 
 #: How near to 0 and to 1 is next to it.
 NEAR = Fraction(1, 2**150)
+#: A number that may be zero and is no larger counts as zero to who is lenient.
+SMALL = mpmath.mpf(2) ** -50
 
 
 class BadPoint(Stop):
@@ -44,15 +46,17 @@ class Intervals:
     positive : bool
     mixed : bool
         Some are next to 0, some next to 1.
+    lenient : bool
+        What cannot be told from zero has the sign of zero (relu(sin(x)**2 + cos(x)**2 - 1)); such a point is marked, and refutes nothing.
     """
 
     discovering = False
     dtype = object
     any_root = True
 
-    def __init__(self, bits: int, seed: int = 0, spread: Fraction = Fraction(1), positive: bool = False, mixed: bool = False) -> None:
+    def __init__(self, bits: int, seed: int = 0, spread: Fraction = Fraction(1), positive: bool = False, mixed: bool = False, lenient: bool = False) -> None:
         self._rng = random.Random(f"symdl witness {seed}")
-        self._spread, self._positive, self._mixed = spread, positive, mixed
+        self._spread, self._positive, self._mixed, self._lenient = spread, positive, mixed, lenient
         self.first = seed
         self.context = MPIntervalContext()
         self.context.prec = bits
@@ -194,7 +198,13 @@ class Intervals:
         if x.a == 0 and x.b == 0:
             self.boundary = True  # x - x, or a point that happens to lie on a boundary between cases: see witness.py
             return 0
+        if self._lenient and mpmath.mpf(x.a) > -SMALL and mpmath.mpf(x.b) < SMALL:
+            self.boundary = True
+            return 0
         raise Blurred("the sign is not certain")
+
+    def undefined(self, what: str) -> None:
+        raise BadPoint(what)
 
     def assume_positive(self, x: Value) -> None:
         """Signs are seen here, not assumed."""

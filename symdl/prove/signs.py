@@ -112,6 +112,9 @@ class Signs(Plan):
 
         return apply
 
+    def undefined(self, what: str) -> None:
+        """No point of this case counts. Nothing is concluded from that here: any value does, as the sides are compared where they are defined."""
+
     def assume_positive(self, x: Value) -> None:
         """Entries that follow from decisions made: later questions about them are answered, not asked."""
         for u in x.val.reshape(-1, self.count):

@@ -64,7 +64,7 @@ def refute(problem: Any, sizes: Mapping[Any, int], clock: Clock, entry: tuple[in
 
 def agrees_somewhere(problem: Any, sizes: Mapping[Any, int], clock: Clock, entry: tuple[int, ...] | None = None) -> bool | Found:
     """True when both sides are defined and not distinguishable at some point; a witness when they differ; False when undefined at all points."""
-    for here in _points(problem, sizes, clock, entry, PRECISIONS[:1]):
+    for here in _points(problem, sizes, clock, entry, PRECISIONS[:1], lenient=True):
         if here is True:
             return True
         if isinstance(here, Found) and not here.values.pop("", False):
@@ -73,13 +73,13 @@ def agrees_somewhere(problem: Any, sizes: Mapping[Any, int], clock: Clock, entry
 
 
 def _points(
-    problem: Any, sizes: Mapping[Any, int], clock: Clock, entry: tuple[int, ...] | None, precisions: tuple[int, ...] = PRECISIONS
+    problem: Any, sizes: Mapping[Any, int], clock: Clock, entry: tuple[int, ...] | None, precisions: tuple[int, ...] = PRECISIONS, lenient: bool = False
 ) -> Iterator[bool | Found]:
     """At each place: a witness, or True (both sides defined, no difference seen)."""
     for seed, (spread, positive) in enumerate(PLACES + ((1, True),) * MIXED):
         for bits in precisions:
             clock.look()
-            ring = Intervals(bits, seed, Fraction(spread), positive, mixed=seed >= len(PLACES))
+            ring = Intervals(bits, seed, Fraction(spread), positive, mixed=seed >= len(PLACES), lenient=lenient)
             algebra = Functions(ring)
             try:
                 inputs = {v.name: draw(algebra, v, concrete(v.shape, sizes)) for v in problem.variables.values()}
