@@ -123,7 +123,7 @@ _COMPARISONS: dict[Any, Any] = {
 
 
 class OnTape:
-    """The operations of the NumPy tape; values have full shape or size 1 on every axis."""
+    """The operations of the NumPy tape; values have full shape or size 1 on every axis, that of the lanes included."""
 
     def __init__(self, tape: Tape, rank: int) -> None:
         self._tape, self._rank = tape, rank
@@ -139,7 +139,8 @@ class OnTape:
 
     def multiply(self, a: Var, b: Var) -> Var:
         x, y = a.value, b.value
-        return self._tape.var(x * y, [(a, lambda g: _reduced(g * y, x.shape)), (b, lambda g: _reduced(g * x, y.shape))])
+        shapes = self._tape.shape(a), self._tape.shape(b)
+        return self._tape.var(x * y, [(a, lambda g: _reduced(g * y, shapes[0])), (b, lambda g: _reduced(g * x, shapes[1]))])
 
     def power(self, a: Var, exponent: Any) -> Var:
         return self._tape.power(a, float(exponent))
@@ -151,7 +152,7 @@ class OnTape:
         return self._tape.apply(name, args)
 
     def chosen(self, mask: Any, a: Var, b: Var) -> Var:
-        back = [(a, _only(mask, a.value.shape)), (b, _only(~mask, b.value.shape))]
+        back = [(a, _only(mask, self._tape.shape(a))), (b, _only(~mask, self._tape.shape(b)))]
         return self._tape.var(np.where(mask, a.value, b.value), back)
 
 
@@ -173,7 +174,7 @@ def defined_on_tape(name: str, args: Sequence[Var], tape: Tape) -> Var:
     value = np.array(np.broadcast_to(out.value, shape))
     slopes = [np.zeros(shape) if leaf.grad is None else np.array(np.broadcast_to(leaf.grad, shape)) for leaf in leaves]
     _mended(name, [leaf.value for leaf in leaves], value, slopes)
-    return tape.var(value, [(a, _scaled(s, a.value.shape)) for a, s in zip(args, slopes, strict=True)])
+    return tape.var(value, [(a, _scaled(s, tape.shape(a))) for a, s in zip(args, slopes, strict=True)])
 
 
 def _mended(name: str, xs: Sequence[Any], value: Any, slopes: Sequence[Any]) -> None:

@@ -14,6 +14,7 @@ from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.graph.walk import topological
 from symdl.prove.definitions import by_definition
+from symdl.prove.lanes import stacked
 from symdl.prove.numeric import Walker, bind_sizes
 from symdl.prove.recurrences import Known, in_torch, torch_part
 from symdl.prove.tape import Tape, _indexer
@@ -27,10 +28,15 @@ def torch_gradient(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -
     UnsupportedError
         For a function that PyTorch does not have.
     """
+    return torch_gradients(loss, wrt, [values])[0]
+
+
+def torch_gradients(loss: Expr, wrt: Sequence[Expr], points: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
+    """The same at several points of one size: a lane each, which autograd walks through together."""
     import torch
 
     nodes = topological([loss.node, *(e.node for e in wrt)])
-    walk = _Torch(values, Walker(Tape(), values, bind_sizes(nodes, values)))
+    walk = _Torch(stacked(points), Walker(Tape(), {}, bind_sizes(nodes, points[0])))
     try:
         for node in nodes:
             walk.done[node] = walk.make(node, [walk.done[a] for a in node.args])
@@ -40,18 +46,21 @@ def torch_gradient(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -
     leaves = [walk.done[e.node] for e in wrt]
 
     def row(entry: Any) -> Sequence[Any]:
-        return torch.autograd.grad(entry, leaves, retain_graph=True, allow_unused=True) if entry.requires_grad else [None] * len(leaves)
+        """Derivatives of one entry in all lanes, which do not touch each other."""
+        return torch.autograd.grad(entry.sum(), leaves, retain_graph=True, allow_unused=True) if entry.requires_grad else [None] * len(leaves)
 
-    rows = [row(entry) for entry in out.reshape(-1)]
+    lanes = len(points)
+    rows = [row(entry) for entry in out.reshape(out.shape[0], -1).unbind(1)]
     gradients = {}
     for k, (e, leaf) in enumerate(zip(wrt, leaves, strict=True)):
-        parts = [np.zeros(leaf.shape) if found is None else found.numpy() for found in (row[k] for row in rows)]
-        gradients[str(e.node.name)] = np.array(parts).reshape((*out.shape, *leaf.shape))
-    return gradients
+        parts = [np.zeros((lanes, *leaf.shape[1:])) if found is None else found.numpy() for found in (row[k] for row in rows)]
+        stack = np.stack([np.broadcast_to(part, (lanes, *leaf.shape[1:])) for part in parts], axis=1) if parts else np.zeros((lanes, 0))
+        gradients[str(e.node.name)] = stack.reshape((lanes, *out.shape[1:], *leaf.shape[1:]))
+    return [{name: g[k] for name, g in gradients.items()} for k in range(lanes)]
 
 
 class _Torch:
-    """One operation of PyTorch for every kind of node."""
+    """One operation of PyTorch for every kind of node; the first axis of every tensor counts lanes, of size 1 where all are the same."""
 
     def __init__(self, values: Mapping[str, Any], sizes: Walker) -> None:
         import torch
@@ -79,24 +88,29 @@ class _Torch:
         place = {s: k for k, s in enumerate(letters)}
         entries = [e if type(e) is int and e < 0 else place[e] if e in place else len(letters) + e for e in expr.map]
         shape = [self.sizes.size(expr.open[s]) for s in letters] + [self.sizes.size(s) for s in expr.shape]
-        return self.look(self.done[expr.node], entries, len(shape)).expand(shape)
+        return self.look(self.done[expr.node], entries, len(shape)).expand([-1, *shape])
 
     def look(self, a: Any, entries: Sequence[int], rank: int) -> Any:
-        index, labels = _indexer(tuple(a.shape), entries)
-        taken = a[tuple(self.torch.as_tensor(i) for i in index)] if index else a
+        if len(set(entries)) == len(entries) and all(e >= 0 for e in entries):
+            order = sorted(range(len(entries)), key=entries.__getitem__)
+            labels, taken = sorted(entries), a.permute(0, *(1 + k for k in order))
+        else:
+            index, labels = _indexer(tuple(a.shape[1:]), entries)
+            taken = a[(slice(None), *(self.torch.as_tensor(i) for i in index))]
         shape = [1] * rank
-        for label, size in zip(labels, taken.shape, strict=True):
+        for label, size in zip(labels, taken.shape[1:], strict=True):
             shape[label] = size
-        return taken.reshape(shape)
+        return taken.reshape([taken.shape[0], *shape])
 
     def constant(self, value: Any) -> Any:
-        return self.torch.tensor(value, dtype=self.torch.float64)
+        """The same in all lanes."""
+        return self.torch.tensor(value, dtype=self.torch.float64)[None]
 
     def make(self, node: Node, args: list[Any]) -> Any:
         if node.op == kinds.INPUT:
             name = node.attr.name
             if name not in self.leaves:
-                self.leaves[name] = self.constant(np.asarray(self.values[name], dtype=float)).requires_grad_()
+                self.leaves[name] = self.torch.tensor(self.values[name], dtype=self.torch.float64).requires_grad_()
             return self.leaves[name]
         if node.op == kinds.CONST:
             return self.constant(self.sizes.number(node.attr))
@@ -108,22 +122,22 @@ class _Torch:
             return torch_part(self, node, self._recurrences.positions(node, lambda: in_torch(self, node, args)))
         alls = [self.sizes.size(s) for s in node.sizes()]
         looked = [self.look(a, m, len(alls)) for a, m in zip(args, node.maps, strict=True)]
-        over = tuple(range(node.rank, len(alls)))
+        over = tuple(range(1 + node.rank, 1 + len(alls)))
         if node.op == kinds.MUL:
             return self._product(node, looked, alls, over)
         if node.op == kinds.REDUCE:
-            inner = looked[0].expand(alls)
+            inner = looked[0].expand([-1, *alls])
             return self.torch.logsumexp(inner, over) if node.attr.kind == "logsumexp" else self.torch.amax(inner, over)
-        return self._elementwise(node, looked).expand(alls)
+        return self._elementwise(node, looked).expand([-1, *alls])
 
     def _product(self, node: Node, looked: list[Any], alls: list[int], over: tuple[int, ...]) -> Any:
-        out = self.constant(self.sizes.number(node.attr.coef)).reshape([1] * len(alls))
+        out = self.constant(self.sizes.number(node.attr.coef)).reshape([1] * (1 + len(alls)))
         for part in looked:
             out = out * part
         for a, b in node.attr.deltas:
             grids = [np.arange(alls[e]).reshape([-1 if k == e else 1 for k in range(len(alls))]) if e >= 0 else np.array(~e) for e in (a, b)]
             out = out * self.constant((grids[0] == grids[1]).astype(float))
-        out = out.expand(alls)
+        out = out.expand([-1, *alls])
         return out.sum(over) if over else out
 
     def _elementwise(self, node: Node, looked: list[Any]) -> Any:

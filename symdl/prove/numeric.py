@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,9 @@ from symdl.prove.recurrences import Known, on_tape, tape_part
 from symdl.prove.tape import FUNCTIONS, Tape, Var
 
 Arrays = Mapping[str, Any]
+
+#: Numbers in what a walk back with several seeds carries at a time.
+ROWS = 2_000_000
 
 
 def bind_sizes(nodes: Iterable[Node], values: Arrays) -> dict[sp.Symbol, int]:
@@ -100,7 +104,7 @@ class Walker:
         """Windows and masks are whole numbers and exact: a disturbed one would put an index equation out of true."""
         for node, array in static_values(order, self.size, self.number).items():
             if node not in self.done:
-                self.done[node] = self.tape.var(array)
+                self.done[node] = self.tape.constant(array)
 
     def make(self, node: Node, args: list[Var]) -> Var:
         """One operation."""
@@ -111,9 +115,9 @@ class Walker:
                 self.leaves[name] = tape.var(self.values[name])
             return self.leaves[name]
         if node.op == kinds.CONST:
-            return tape.var(self.number(node.attr))
+            return tape.constant(self.number(node.attr))
         if node.op == kinds.POSITION:
-            return tape.var(np.arange(self.size(node.shape[0]), dtype=float))
+            return tape.constant(np.arange(self.size(node.shape[0]), dtype=float))
         if node.op == kinds.MATRIX:
             return tape.matrix(node.attr, args[0])
         if node.op == kinds.PARTIAL:
@@ -153,17 +157,17 @@ class Walker:
         for a, b in node.attr.deltas:
             (fixed, free) = (a, b) if a < 0 else (b, a)
             if fixed < 0:
-                looked.append(self.tape.var(np.arange(alls[free]) == ~fixed))
+                looked.append(self.tape.constant(np.arange(alls[free]) == ~fixed))
                 labels.append([free])
             else:
-                looked.append(self.tape.var(np.eye(alls[a], alls[b])))
+                looked.append(self.tape.constant(np.eye(alls[a], alls[b])))
                 labels.append([a, b])
         return self.tape.contract(self.number(node.attr.coef), looked, labels, alls, node.rank)
 
     def _partial(self, node: Node) -> Any:
-        """d args[0] / d args[1], a single operation: row by row on a tape of its own."""
+        """d args[0] / d args[1], a single operation: on a tape of its own."""
         outer, inner = node.args
-        walker = Walker(Tape(), self.values, self.sizes)
+        walker = Walker(Tape(lanes=self.tape.lanes), self.values, self.sizes)
         leaf = walker.tape.var(self.done[inner].value)
         known = {inner: leaf}
         for step in [outer] if inner in outer.args else between(outer, inner):
@@ -173,15 +177,33 @@ class Walker:
 
 
 def _rows(tape: Tape, out: Var, leaves: Sequence[Var]) -> list[Any]:
-    """The Jacobian by each leaf: out.shape + leaf.shape."""
-    rows: list[list[Any]] = [[] for _ in leaves]
-    for at in np.ndindex(*out.value.shape):
-        seed = np.zeros(out.value.shape)
-        seed[at] = 1.0
-        tape.backward(out, seed)
-        for row, leaf in zip(rows, leaves, strict=True):
-            row.append(np.zeros(leaf.value.shape) if leaf.grad is None else leaf.grad)
-    return [np.array(row).reshape((*out.value.shape, *leaf.value.shape)) for row, leaf in zip(rows, leaves, strict=True)]
+    """The Jacobian by each leaf: lanes, then out.shape + leaf.shape; some rows at a time."""
+    shape = tape.shape(out)
+    count = math.prod(shape)
+    block = max(1, ROWS // max(math.prod(v.value.shape) for v in (out, *leaves)))
+    found: list[list[Any]] = [[] for _ in leaves]
+    for first in range(0, count, block):
+        rows = np.arange(first, min(first + block, count))
+        seed = np.zeros((len(rows), count))
+        seed[np.arange(len(rows)), rows] = 1.0
+        tape.backward(out, seed.reshape((len(rows), *(1,) * tape.lead, *shape)))
+        for parts, leaf in zip(found, leaves, strict=True):
+            parts.append(_filled(tape, leaf, (len(rows),)))
+    return [_as_jacobian(tape, np.concatenate(parts) if parts else np.zeros((0, *leaf.value.shape)), shape) for parts, leaf in zip(found, leaves, strict=True)]
+
+
+def _filled(tape: Tape, leaf: Var, before: tuple[int, ...] = ()) -> Any:
+    """A leaf's gradient written out, lanes too; 0 where nothing flowed."""
+    grad = np.zeros(()) if leaf.grad is None else leaf.grad
+    lanes = () if tape.lanes is None else (len(tape.lanes),)
+    return np.array(np.broadcast_to(grad, (*before, *lanes, *tape.shape(leaf))))
+
+
+def _as_jacobian(tape: Tape, rows: Any, shape: tuple[int, ...]) -> Any:
+    """Rows to the axes of what was differentiated, behind the lanes."""
+    if tape.lead:
+        rows = np.moveaxis(rows, 0, 1)
+    return rows.reshape((*rows.shape[: tape.lead], *shape, *rows.shape[tape.lead + 1 :]))
 
 
 def evaluate(expr: Expr, values: Arrays, tape: Tape | None = None, beside: Sequence[Expr] = ()) -> Any:
@@ -225,7 +247,7 @@ def tape_gradient(loss: Expr, wrt: Sequence[Expr], values: Arrays, tape: Tape | 
         leaves = [walker.base(e.node) for e in wrt]
         if not out.value.shape:
             walker.tape.backward(out, 1.0)
-            grads = [np.zeros(v.value.shape) if v.grad is None else v.grad for v in leaves]
+            grads = [_filled(walker.tape, v) for v in leaves]
         else:
             grads = _rows(walker.tape, out, leaves)
     return out.value, {str(e.node.name): g for e, g in zip(wrt, grads, strict=True)}

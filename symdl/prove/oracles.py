@@ -11,25 +11,24 @@ the disturbance of PyTorch's computation is measured with the same form.
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from symdl.errors import NameError_, SymdlError
+from symdl.errors import SymdlError
 from symdl.expr.dims import show_shape
 from symdl.expr.structured import structure_of
 from symdl.expr.tensor import Expr
 from symdl.graph.walk import topological
-from symdl.prove.numeric import tape_gradient
-from symdl.prove.precise import MARGIN, NOISE, TOLERANCE, UNDERFLOW, formula_value, spread_of
+from symdl.prove.lanes import Question, Told, together
+from symdl.prove.precise import MARGIN, NOISE, TOLERANCE, UNDERFLOW, Formulas
 from symdl.prove.problem import dims_of
 from symdl.prove.samples import Sample, samples
+from symdl.prove.sources import DEFAULT, ORACLES, Source, chosen, installed
 from symdl.prove.structured import restricted, spread_restricted
-from symdl.prove.tape import Tape
 from symdl.steps.verdict import Check
 
 POINTS = 24
@@ -39,90 +38,10 @@ ENOUGH = 20
 MORE_NOISE = tuple(range(4, 20))
 #: A saturated function has the slope exactly 0 in PyTorch (1 - tanh(z)**2 = 0 from z = 19): its zeros say no more than this.
 FLUSHED = 1e-14
+#: A formula that rounding can change by more than this part of its value is evaluated with more bits, though its floats agree: they may agree by chance.
+HOPELESS = 1e-9
 #: For all points of one oracle.
 SECONDS = 60.0
-
-Oracle = Callable[[Expr, list[Expr], Mapping[str, Any], Sequence[int]], tuple[dict[str, Any], dict[str, Any]]]
-
-
-def tape_oracle(
-    loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int] = NOISE, from_output: bool = False
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Gradients by the tape, and what rounding can do to each entry."""
-    _, base = tape_gradient(loss, wrt, values, Tape(from_output=from_output))
-    runs = [tape_gradient(loss, wrt, values, Tape(seed, from_output))[1] for seed in noise]
-    return base, {name: spread_of(base[name], [run[name] for run in runs]) for name in base}
-
-
-def _framework(gradient: Callable[..., dict[str, Any]]) -> Oracle:
-    """A framework in float64: its rounding is measured on the tape, with the derivatives of sigmoid and tanh taken from their outputs as it takes them."""
-
-    def oracle(loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int] = NOISE) -> tuple[dict[str, Any], dict[str, Any]]:
-        found = gradient(loss, wrt, values)
-        return found, tape_oracle(loss, wrt, values, noise, from_output=True)[1]
-
-    return oracle
-
-
-def _torch(loss: Expr, wrt: list[Expr], values: Mapping[str, Any]) -> dict[str, Any]:
-    from symdl.prove.framework import torch_gradient
-
-    return torch_gradient(loss, wrt, values)
-
-
-def _jax(loss: Expr, wrt: list[Expr], values: Mapping[str, Any]) -> dict[str, Any]:
-    from symdl.prove.in_jax import jax_gradient
-
-    return jax_gradient(loss, wrt, values)
-
-
-def _complex(loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int] = NOISE) -> tuple[dict[str, Any], dict[str, Any]]:
-    from symdl.prove.complex_step import BLIND, complex_gradient
-
-    found = complex_gradient(loss, wrt, values)
-    return found, {name: spread + BLIND for name, spread in tape_oracle(loss, wrt, values, noise)[1].items()}
-
-
-def _differences(loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int] = NOISE) -> tuple[dict[str, Any], dict[str, Any]]:
-    from symdl.prove.differences import difference_gradient
-
-    return difference_gradient(loss, wrt, values)
-
-
-class Source(NamedTuple):
-    """An oracle: how it is called in reports, the package that it needs, and whether its saturated slopes are exactly 0."""
-
-    how: str
-    find: Oracle
-    needs: str | None = None
-    flushes: bool = False
-
-
-#: All oracles by the name that ``symdl verify --oracles`` knows them by, and those that are always asked.
-ORACLES: dict[str, Source] = {
-    "tape": Source("NumPy tape", tape_oracle),
-    "torch": Source("PyTorch", _framework(_torch), "torch", True),
-    "jax": Source("JAX", _framework(_jax), "jax", True),
-    "complex": Source("complex step", _complex),
-    "differences": Source("differences, 300 digits", _differences),
-}
-DEFAULT = ("tape", "torch")
-
-
-def chosen(names: Sequence[str] | str) -> tuple[str, ...]:
-    """Names of oracles; "all" is all of them.
-
-    Raises
-    ------
-    NameError_
-        For a name that is none.
-    """
-    listed = [names] if isinstance(names, str) else list(names)
-    listed = [part.strip() for name in listed for part in name.split(",") if part.strip()]
-    for name in listed:
-        if name not in ORACLES and name != "all":
-            raise NameError_(f"no oracle is called {name!r:.60}; there are: {', '.join(ORACLES)}, or all")
-    return tuple(ORACLES) if "all" in listed else tuple(dict.fromkeys(listed)) or DEFAULT
 
 
 def compare(
@@ -141,24 +60,14 @@ def compare(
     could be judged at no point.
     """
     names = chosen(oracles)
-    at = sample(loss, gradients, wrt, points)
-    said = [{name: formula_value(gradient, [loss, wrt[name]], s.values) for name, gradient in gradients.items()} for s in at]
-    kinds = {str(e.node.name): structure_of(e.node, structure) for e in wrt.values()}
+    comparison = Comparison(loss, gradients, wrt, points, structure)
     checks: list[Check] = []
     for source in (ORACLES[name] for name in names):
-        if source.needs is not None and not _installed(source.needs):
+        if source.needs is not None and not installed(source.needs):
             checks.append(Check(f"gradient by {', '.join(gradients)}", source.how, "skipped", note="not installed"))
         else:
-            checks += _against(source, loss, gradients, wrt, at, said, points, kinds)
+            checks += comparison.against(source)
     return checks
-
-
-def _installed(package: str) -> bool:
-    try:
-        importlib.import_module(package)
-    except ImportError:
-        return False
-    return True
 
 
 def sample(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int = POINTS) -> list[Sample]:
@@ -167,23 +76,14 @@ def sample(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], p
     nodes = topological([e.node for e in exprs])
     whole = list(wrt.values())
 
-    def defined(values: Mapping[str, Any]) -> bool:
-        try:
-            value, grads = tape_gradient(loss, whole, values)
-        except (SymdlError, np.linalg.LinAlgError, OverflowError):
-            return False
-        return bool(np.all(np.isfinite(value)) and all(np.all(np.isfinite(g)) for g in grads.values()))
+    def defined(points: Sequence[Mapping[Any, Any]]) -> list[bool]:
+        good = [False] * len(points)
+        for places in together(points, exprs):
+            for k, value in zip(places, Question(loss, whole, [points[k] for k in places]).values(), strict=True):
+                good[k] = all(np.all(np.isfinite(v)) for v in value)
+        return good
 
-    return samples(nodes, dims_of(exprs), points, defined)
-
-
-def _over(
-    source: Source, kinds: Mapping[str, str | None], loss: Expr, wrt: list[Expr], values: Mapping[str, Any], noise: Sequence[int]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The oracle's answer over the independent entries of structured matrices."""
-    base, spread = source.find(loss, wrt, values, noise)
-    at = loss.ndim
-    return {n: restricted(g, kinds.get(n), at) for n, g in base.items()}, {n: spread_restricted(s, kinds.get(n), at) for n, s in spread.items()}
+    return samples(nodes, dims_of(exprs), points, all_defined=defined)
 
 
 @dataclass
@@ -204,56 +104,81 @@ class _Tally:
             self.worst, self.where = error, kind
 
 
-def _against(
-    source: Source,
-    loss: Expr,
-    gradients: Mapping[str, Expr],
-    wrt: Mapping[str, Expr],
-    at: list[Sample],
-    said: list[dict[str, Any]],
-    points: int,
-    kinds: Mapping[str, str | None],
-) -> list[Check]:
-    tallies = {name: _Tally() for name in gradients}
-    end = time.monotonic() + SECONDS
-    for sampled, formulas in zip(at, said, strict=True):
-        if time.monotonic() > end:
-            break
-        try:
-            expected, spread = _over(source, kinds, loss, [wrt[name] for name in gradients], sampled.values, NOISE)
-        except np.linalg.LinAlgError:  # a disturbed matrix is singular: nothing can be said here
-            continue
-        except SymdlError as reason:  # a kink, or what the oracle cannot do
-            for tally in tallies.values():
-                tally.reason = tally.reason or str(reason)
-            continue
-        for name, gradient in gradients.items():
-            key = str(wrt[name].node.name)
-            (got, noise), right, room = formulas[name], expected[key], spread[key]
-            if not (np.all(np.isfinite(noise)) and np.all(np.isfinite(right)) and np.all(np.isfinite(room))):
-                continue  # the point tells nothing of this gradient
-            largest = max(np.max(np.abs(got), initial=0.0), np.max(np.abs(right), initial=0.0))
-            tallies[name].zeros += int(largest == 0)
-            if 0 < largest < UNDERFLOW:
-                tallies[name].tiny += 1  # nothing here has digits that could be compared
-                continue
-            if source.flushes:
-                room = np.where((right == 0) & (np.abs(got) <= FLUSHED), FLUSHED, room)
-            error = difference(got, noise, right, room)
-            if not error <= TOLERANCE:
-                error = _second_look(source, kinds, loss, gradient, wrt[name], sampled.values)
-            tallies[name].count(error, sampled.kind)
-    return [_line(name, source.how, tallies[name], points, _misfit(loss, wrt[name], gradient)) for name, gradient in gradients.items()]
+class Comparison:
+    """Gradients at inputs, and what the oracles say of them."""
 
+    def __init__(self, loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int, structure: Any) -> None:
+        self.loss, self.gradients, self.wrt, self.points = loss, gradients, wrt, points
+        self.at = sample(loss, gradients, wrt, points)
+        self.kinds = {str(e.node.name): structure_of(e.node, structure) for e in wrt.values()}
+        exprs = [loss, *wrt.values(), *gradients.values()]
+        groups = [places for places in together([s.values for s in self.at], exprs, 1 + len(NOISE))]
+        whole = [wrt[name] for name in gradients]
+        self.groups = [(places, Question(loss, whole, [self.at[k].values for k in places])) for places in groups]
+        self.formulas = Formulas(gradients, [loss, *wrt.values()], [s.values for s in self.at], groups)
 
-def _second_look(source: Source, kinds: Mapping[str, str | None], loss: Expr, gradient: Expr, wrt: Expr, values: Mapping[str, Any]) -> float:
-    """The difference with more bits for the formula and more disturbances for the oracle, before it is called wrong."""
-    expected, spread = _over(source, kinds, loss, [wrt], values, MORE_NOISE)
-    got, noise = formula_value(gradient, [loss, wrt], values, MORE_NOISE)
-    key = str(wrt.node.name)
-    right = expected[key]
-    room = np.where((right == 0) & (np.abs(got) <= FLUSHED), FLUSHED, spread[key]) if source.flushes else spread[key]
-    return difference(got, noise, right, room)
+    def against(self, source: Source) -> list[Check]:
+        tallies = {name: _Tally() for name in self.gradients}
+        end = time.monotonic() + SECONDS
+        for places, question in self.groups if source.at_once else self._alone():
+            if time.monotonic() > end:
+                break
+            for k, answer in zip(places, source.find(question, NOISE), strict=True):
+                if isinstance(answer, SymdlError):  # a kink, or what the oracle cannot do
+                    for tally in tallies.values():
+                        tally.reason = tally.reason or str(answer)
+                elif isinstance(answer, Told):  # else a disturbed matrix is singular: nothing can be said here
+                    for name, tally in tallies.items():
+                        self._judge(source, name, k, answer, tally)
+        found = []
+        for name, gradient in self.gradients.items():
+            found.append(_line(name, source.how, tallies[name], self.points, _misfit(self.loss, self.wrt[name], gradient)))
+        return found
+
+    def _alone(self) -> Iterator[tuple[list[int], Question]]:
+        """Point by point, with what the tape says of all at once."""
+        for places, question in self.groups:
+            for k, at in enumerate(places):
+                yield [at], question.only(k)
+
+    def _judge(self, source: Source, name: str, k: int, answer: Told, tally: _Tally) -> None:
+        right, room = self._entries(name, answer)
+        got, noise = self.formulas.floats(name, k)
+        error = self._error(source, got, np.zeros_like(noise), right, room)
+        if not error <= TOLERANCE or not np.all(np.isfinite(noise)) or np.any(MARGIN * noise > HOPELESS * np.abs(got)):
+            got, noise = self.formulas.value(name, k)
+            error = self._error(source, got, noise, right, room)
+        if not (np.all(np.isfinite(noise)) and np.all(np.isfinite(right)) and np.all(np.isfinite(room))):
+            return  # the point tells nothing of this gradient
+        largest = max(np.max(np.abs(got), initial=0.0), np.max(np.abs(right), initial=0.0))
+        tally.zeros += int(largest == 0)
+        if 0 < largest < UNDERFLOW:
+            tally.tiny += 1  # nothing here has digits that could be compared
+            return
+        if not error <= TOLERANCE:
+            error = self._second_look(source, name, k)
+        tally.count(error, self.at[k].kind)
+
+    def _entries(self, name: str, told: Told) -> tuple[Any, Any]:
+        """The oracle's answer over the independent entries of structured matrices."""
+        key = str(self.wrt[name].node.name)
+        kind, axis = self.kinds.get(key), self.loss.ndim
+        return restricted(told.gradients[key], kind, axis), spread_restricted(told.room[key], kind, axis)
+
+    def _error(self, source: Source, got: Any, noise: Any, right: Any, room: Any) -> float:
+        if source.flushes:
+            room = np.where((right == 0) & (np.abs(got) <= FLUSHED), FLUSHED, room)
+        return difference(got, noise, right, room)
+
+    def _second_look(self, source: Source, name: str, k: int) -> float:
+        """The difference with more bits for the formula and more disturbances for the oracle, before it is called wrong."""
+        question = Question(self.loss, [self.wrt[name]], [self.at[k].values])
+        (answer,) = source.find(question, MORE_NOISE)
+        if not isinstance(answer, Told):
+            return float("nan")
+        right, room = self._entries(name, answer)
+        got, noise = self.formulas.value(name, k, MORE_NOISE)
+        return self._error(source, got, noise, right, room)
 
 
 def _misfit(loss: Expr, wrt: Expr, gradient: Expr) -> str:

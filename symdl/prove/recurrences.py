@@ -95,9 +95,7 @@ def tape_part(walk: Any, node: Node, found: list[list[Any]]) -> Any:
     chosen = part(node, found)
     if not isinstance(chosen, list):
         return chosen
-    shape = tuple(walk.size(s) for s in node.attr.shapes[node.attr.state])
-    value = np.stack([v.value for v in chosen]) if chosen else np.zeros((0, *shape))
-    return walk.tape.var(value, [(v, lambda g, k=k: g[k]) for k, v in enumerate(chosen)])
+    return walk.tape.stack(chosen, [walk.size(s) for s in node.attr.shapes[node.attr.state]])
 
 
 # --- PyTorch ------------------------------------------------------------------------------------------------------
@@ -107,7 +105,7 @@ def in_torch(walk: Any, node: Node, args: Sequence[Any]) -> list[list[Any]]:
     """All states as PyTorch tensors; ``walk`` makes a walker of its own kind for every step."""
 
     def look(value: Any, entries: Sequence[int], shape: Sequence[Size]) -> Any:
-        return walk.look(value, entries, len(shape)).expand([walk.sizes.size(s) for s in shape])
+        return walk.look(value, entries, len(shape)).expand([-1, *(walk.sizes.size(s) for s in shape)])
 
     def body(values: Mapping[str, Any]) -> list[Any]:
         step = walk.beside(values)
@@ -121,4 +119,4 @@ def torch_part(walk: Any, node: Node, found: list[list[Any]]) -> Any:
     if not isinstance(chosen, list):
         return chosen
     shape = [walk.sizes.size(s) for s in node.attr.shapes[node.attr.state]]
-    return walk.torch.stack(chosen) if chosen else walk.torch.zeros((0, *shape), dtype=walk.torch.float64)
+    return walk.torch.stack(walk.torch.broadcast_tensors(*chosen), 1) if chosen else walk.torch.zeros((1, 0, *shape), dtype=walk.torch.float64)

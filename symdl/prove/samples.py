@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,14 @@ class Sample:
     values: dict[str, Any]
 
 
-def samples(nodes: list[Node], dims: list[sp.Symbol], count: int, defined: Callable[[Mapping[str, Any]], bool], seed: int = 0) -> list[Sample]:
+def samples(
+    nodes: list[Node],
+    dims: list[sp.Symbol],
+    count: int,
+    defined: Callable[[Mapping[str, Any]], bool] = lambda values: True,
+    seed: int = 0,
+    all_defined: Callable[[list[dict[str, Any]]], list[bool]] | None = None,
+) -> list[Sample]:
     """``count`` inputs at which everything is defined; fewer when these cannot be found.
 
     Parameters
@@ -37,20 +45,25 @@ def samples(nodes: list[Node], dims: list[sp.Symbol], count: int, defined: Calla
     defined : callable
         Values -> whether all results are finite there. Where they are not, positive inputs are tried, then shares between 0 and 1,
         then smaller ones, then large ones: arguments of logarithms and roots are found so.
+    all_defined : callable, optional
+        The same for many inputs at once.
     """
-    found: list[Sample] = []
     known = list(variables(nodes).values())
     choices = size_choices(dims, nodes, ())
-    for k in range(3 * count):
-        kind = KINDS[k % len(KINDS)]
-        sizes = choices[k % len(choices)]
-        for values in _attempts(known, sizes, kind, np.random.default_rng([seed, k])):
-            if defined(values):
-                found.append(Sample(kind, values))
-                break
-        if len(found) == count:
+    asked = all_defined or (lambda many: [defined(values) for values in many])
+    found: dict[int, Sample] = {}
+    places = iter(range(3 * count))
+    while len(found) < count:
+        tried = list(islice(places, count - len(found)))
+        if not tried:
             break
-    return found
+        waiting = {k: _attempts(known, choices[k % len(choices)], KINDS[k % len(KINDS)], np.random.default_rng([seed, k])) for k in tried}
+        while waiting:
+            drawn = {k: values for k, attempts in waiting.items() if (values := next(attempts, None)) is not None}
+            good = dict(zip(drawn, asked(list(drawn.values())), strict=True))
+            found |= {k: Sample(KINDS[k % len(KINDS)], drawn[k]) for k in drawn if good[k]}
+            waiting = {k: attempts for k, attempts in waiting.items() if k in drawn and not good[k]}
+    return [found[k] for k in sorted(found)]
 
 
 def probes(known: list[Variable], sizes: Mapping[Any, int]) -> Iterator[dict[str, Any]]:
