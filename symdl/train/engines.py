@@ -15,7 +15,7 @@ from symdl.train.batches import Batches
 from symdl.train.methods import Method
 
 #: Under backend="auto" a loop is compiled when NumPy would need so many seconds for all steps.
-WORTH = 1.0
+WORTH = 0.3
 
 #: With checkpoints the choice must not depend on how many epochs are asked for, or going on would not be the same as not having stopped.
 _EPOCHS_OF_CHECKPOINTS = 100
