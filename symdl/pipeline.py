@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from symdl.diff import derive as differentiator
-from symdl.diff.targets import Targets
+from symdl.diff.targets import Targets, inputs_among
 from symdl.errors import DataError, SymdlError
 from symdl.expr.in_kind import Kind
 from symdl.expr.tensor import Expr
@@ -110,14 +110,15 @@ def derive(loss: Any, wrt: Any, structure: Any = None) -> Derived:
     expr = scalar(loss, "the gradient")
     targeted = some(several(wrt) or list(wrt)) if isinstance(wrt, (list, tuple, sp.Tuple, sp.MatrixBase)) else [wrt]
     kind = Kind.of(loss, *targeted)
-    found = Targets(expr, kind.start)
-    targets: dict[str, Expr] = {}
     views: dict[str, tuple[str, Callable[[Expr], Expr]]] = {}
-    for one in targeted:
-        whole, name, look = found.find(one)
-        targets[name] = whole
-        if look is not None:
-            views[key_of(one)] = name, look
+    targets = inputs_among(loss, targeted) or {}
+    if not targets:
+        found = Targets(expr, kind.start)
+        for one in targeted:
+            whole, name, look = found.find(one)
+            targets[name] = whole
+            if look is not None:
+                views[key_of(one)] = name, look
     plain = differentiator.derivation(expr, targets, structure)
     derived = Derived(**{f: getattr(plain, f) for f in plain.__dataclass_fields__})
     derived.views = views
@@ -134,6 +135,8 @@ def grad(loss: Any, wrt: Any, structure: Any = None) -> Any:
     """
     derived = derive(loss, wrt, structure)
     if isinstance(wrt, (list, tuple, sp.Tuple)):
+        if isinstance(loss, Expr) and not derived.views:
+            return dict(derived.gradients)
         return {name: derived[name] for name in map(key_of, wrt)}
     if isinstance(wrt, sp.MatrixBase):
         return sp.ImmutableMatrix(*wrt.shape, [derived[one] for one in wrt])

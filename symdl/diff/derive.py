@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
+from itertools import repeat
 from typing import Any
 
 from symdl.diff import forward, reverse
@@ -11,13 +13,15 @@ from symdl.diff.naming import Names
 from symdl.diff.route import route
 from symdl.diff.shorten.finish import finished
 from symdl.diff.structured import restricted
+from symdl.diff.taped import gradient
 from symdl.errors import ShapeError
+from symdl.expr.later import Later, Source
 from symdl.expr.structured import FULL
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.graph.walk import topological
-from symdl.steps.step import Derivation, Rule
+from symdl.steps.step import Derivation, Rule, Told
 
 
 def derivation(loss: Expr, wrt: dict[str, Expr], structure: Any = FULL) -> Derivation:
@@ -34,6 +38,26 @@ def derivation(loss: Expr, wrt: dict[str, Expr], structure: Any = FULL) -> Deriv
     """
     if loss.shape or loss.open:
         raise ShapeError(f"{describe(loss)} is not a scalar: sum it first, or use sd.jacobian")
+    return (_in_a_table(loss, wrt) if structure is None or structure == FULL else None) or _written(loss, wrt, structure)
+
+
+def _in_a_table(loss: Expr, wrt: dict[str, Expr]) -> Derivation | None:
+    """The derivatives of a scalar made of scalars, as rows of a table; they are written as nodes when somebody looks. None for all else."""
+    found = None if loss.map else gradient(loss.node, [e.node for e in wrt.values()])
+    if found is None:
+        return None
+    written = cache(lambda: _written(loss, wrt, None))
+    rows = found.by.tolist()
+    by_row = cache(lambda: dict(zip(rows, written().gradients.values(), strict=True)))
+    source = Source(found.tape, lambda row: by_row()[row].node)
+    gradients: dict[str, Expr] = dict(zip(wrt, map(Later, repeat(source), rows), strict=True))
+    if min(rows) < 0:  # the loss does not depend on some
+        gradients |= {name: as_expr(0) for name, row in zip(wrt, rows, strict=True) if row < 0}
+    return Derivation(loss, wrt, gradients, lambda: written().told)
+
+
+def _written(loss: Expr, wrt: dict[str, Expr], structure: Any) -> Derivation:
+    """The gradients as nodes, shortened, with names and steps."""
     targets = [e.node for e in wrt.values()]
     way = route(loss.node, targets)
     order = way.order
@@ -47,16 +71,14 @@ def derivation(loss: Expr, wrt: dict[str, Expr], structure: Any = FULL) -> Deriv
     gradients = {name: gradient for name, (gradient, _) in over.items()}
     # Of scalars, all adjoints are reachable from the gradients, and there may be many.
     named = swept.adjoint_nodes() if way.scalar and not any(rewriting.values()) else topological([g.node for g in gradients.values()])
-    return Derivation(
-        loss,
+    told = Told(
         names.loss,
-        wrt,
         dict(names.of) | _adjoint_names(named),
         _forward(order, names, loss.node),
-        gradients,
         lambda: lines(swept, names, wrt, rewriting, {name: step for name, (_, step) in over.items()}),
-        names.labels,
+        lambda: names.labels,
     )
+    return Derivation(loss, wrt, gradients, lambda: told)
 
 
 def jacobian(out: Expr, by: Expr, structure: Any = FULL) -> Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -84,6 +84,14 @@ class Targets:
             return Target(whole, name)
         element = whole[tuple(i - self._start if i.is_number else i for i in one.indices)]
         return Target(whole, name, lambda gradient, before=0: look(gradient, element, before))
+
+
+def inputs_among(loss: Any, wrt: Sequence[Any]) -> dict[str, Expr] | None:
+    """Name -> tensor, when all of many targets of an expression are scalar inputs; None when each must be looked at by itself."""
+    if not isinstance(loss, Expr):
+        return None
+    found = {node.attr.name: one for one in wrt if type(one) is Expr and (node := one.node).op == INPUT and not node.shape}
+    return found if len(found) == len(wrt) else None
 
 
 def look(gradient: Expr, like: Expr, before: int = 0) -> Expr:

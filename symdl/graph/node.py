@@ -94,7 +94,7 @@ class InputInfo(NamedTuple):
 class Node:
     """One operation. Made by :func:`intern` only; compared by identity."""
 
-    __slots__ = ("__weakref__", "args", "attr", "maps", "op", "serial", "shape")
+    __slots__ = ("__weakref__", "args", "attr", "contents", "maps", "op", "serial", "shape")
 
     op: str
     args: tuple[Node, ...]
@@ -102,6 +102,7 @@ class Node:
     shape: tuple[Size, ...]
     attr: Any
     serial: int
+    contents: tuple[Any, ...]  # all of these but the serial number, in the order of ``intern``: for whoever reads very many nodes
 
     @property
     def rank(self) -> int:
@@ -165,7 +166,7 @@ def intern(
         if found is not None:
             return found
     node = _new(Node)
-    node.op, node.args, node.maps, node.shape, node.attr = key
+    node.op, node.args, node.maps, node.shape, node.attr = node.contents = key
     node.serial = next(_serials)
     reference = _Reference(node, _forget)
     reference.key = key

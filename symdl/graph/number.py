@@ -66,6 +66,12 @@ def to_sympy(value: Number) -> sp.Expr:
 
 
 def times(a: Number, b: Number) -> Number:
+    if type(a) is int and type(b) is int:
+        return a * b
+    if type(a) is int and a == 1:  # the other as it is: most equal fractions of a large graph are one object
+        return b
+    if type(b) is int and b == 1:
+        return a
     if isinstance(a, sp.Expr) or isinstance(b, sp.Expr):
         return number(to_sympy(a) * to_sympy(b))
     c = a * b
@@ -73,6 +79,8 @@ def times(a: Number, b: Number) -> Number:
 
 
 def plus(a: Number, b: Number) -> Number:
+    if type(a) is int and type(b) is int:
+        return a + b
     if isinstance(a, sp.Expr) or isinstance(b, sp.Expr):
         return number(to_sympy(a) + to_sympy(b))
     c = a + b

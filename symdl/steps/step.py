@@ -77,6 +77,31 @@ class Line:
     steps: tuple[Step, ...]
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a reader of a derivation is told besides the gradients.
+
+    Attributes
+    ----------
+    loss_name : str
+        What the loss is called: "C", or the name the user gave it.
+    names : dict
+        Node -> name, for named intermediate results (the user's, and those symdl chose) and named adjoints.
+    forward : tuple of Node
+        The named intermediate results in order of computation, the loss last.
+    make_lines : callable
+        Gives the lines of the backward pass. Called once, when somebody looks.
+    make_labels : callable
+        Gives node -> u1, u2, ..., how steps speak of nameless nodes.
+    """
+
+    loss_name: str
+    names: dict[Node, str]
+    forward: tuple[Node, ...]
+    make_lines: Callable[[], tuple[Line, ...]]
+    make_labels: Callable[[], dict[Node, str]]
+
+
 @dataclass
 class Derivation:
     """What the differentiator did.
@@ -85,35 +110,48 @@ class Derivation:
     ----------
     loss : Expr
         What was differentiated.
-    loss_name : str
-        What it is called: "C", or the name the user gave it.
     wrt : dict
         Name -> Expr, what it was differentiated by.
-    names : dict
-        Node -> name, for named intermediate results (the user's, and those symdl chose) and named adjoints.
-    forward : tuple of Node
-        The named intermediate results in order of computation, the loss last.
     gradients : dict
         Name -> Expr, each of its parameter's shape.
-    make_lines : callable
-        Gives the lines of the backward pass. Called once, when somebody looks.
-    labels : dict
-        Node -> u1, u2, ..., how steps speak of nameless nodes.
+    tell : callable
+        Gives all else, see :class:`Told`, when somebody looks.
     """
 
     loss: Expr
-    loss_name: str
     wrt: dict[str, Expr]
-    names: dict[Node, str]
-    forward: tuple[Node, ...]
     gradients: dict[str, Expr]
-    make_lines: Callable[[], tuple[Line, ...]] = field(repr=False)
-    labels: dict[Node, str] = field(default_factory=dict)
+    tell: Callable[[], Told] = field(repr=False)
+
+    @property
+    def loss_name(self) -> str:
+        """What the loss is called."""
+        return self.told.loss_name
+
+    @property
+    def names(self) -> dict[Node, str]:
+        """Node -> name, of intermediate results and adjoints."""
+        return self.told.names
+
+    @property
+    def forward(self) -> tuple[Node, ...]:
+        """The named intermediate results in order of computation, the loss last."""
+        return self.told.forward
+
+    @cached_property
+    def told(self) -> Told:
+        """Names, and how to get the lines."""
+        return self.tell()
+
+    @cached_property
+    def labels(self) -> dict[Node, str]:
+        """Node -> u1, u2, ..., of nameless nodes."""
+        return self.told.make_labels()
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
         """The backward pass, quantity by quantity, from the loss to the parameters."""
-        return self.make_lines()
+        return self.told.make_lines()
 
     @property
     def steps(self) -> tuple[Step, ...]:
