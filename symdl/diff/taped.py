@@ -14,7 +14,7 @@ import numpy as np
 from symdl.diff.recipes import Recipe, Source, Step, recipe
 from symdl.graph.node import Node
 from symdl.graph.number import plus
-from symdl.graph.tape import CALL, CONST, INPUT, LINEAR, NAMED, POWER, PRODUCT, Rows, Tape, ranges, taped
+from symdl.graph.tape import CALL, CONST, LINEAR, NAMED, POWER, PRODUCT, Rows, Tape, ranges, taped
 
 #: After so many rounds rows are looked at one by one.
 _ROUNDS = 4
