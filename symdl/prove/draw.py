@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from symdl.prove.bound import VARIABLE
@@ -18,7 +20,7 @@ def draw(algebra: Functions, variable: Variable, shape: tuple[int, ...]) -> Valu
     """A random tensor; with a random direction of derivative during a discovery."""
     facts = variable.facts
     if variable.fixed is not None:
-        return Value(algebra.ring.integers(np.asarray(variable.fixed)))
+        return Value(_numbers(algebra, np.asarray(variable.fixed)))
     if "onehot" in facts and placements(shape) <= MAX_PLACEMENTS:
         return _one_hot(algebra, shape)
     if "simplex" in facts and shape:
@@ -38,6 +40,16 @@ def draw(algebra: Functions, variable: Variable, shape: tuple[int, ...]) -> Valu
     if "unit" in facts:
         return _between(algebra, shape)
     return _free(algebra, shape, "positive" in facts)
+
+
+def _numbers(algebra: Functions, array: Any) -> Any:
+    """Whole numbers, or fractions among them, with an axis of points."""
+    if array.dtype != object:
+        return algebra.ring.integers(array)
+    out = algebra.ring.zeros(array.shape)
+    for at in np.ndindex(*array.shape):
+        out[at] = algebra.ring.number(array[at])
+    return out
 
 
 def placements(shape: tuple[int, ...]) -> int:

@@ -7,6 +7,7 @@ taken with guard bits and moved outwards, enclose them.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -47,16 +48,28 @@ class Intervals:
     mixed : bool
         Some are next to 0, some next to 1.
     lenient : bool
-        What cannot be told from zero has the sign of zero (relu(sin(x)**2 + cos(x)**2 - 1)); such a point is marked, and refutes nothing.
+        What cannot be told from zero has the sign of zero (relu(sin(x)**2 + cos(x)**2 - 1)); such a point is noted as a boundary, and refutes nothing.
+    marks : sequence of Fraction
+        Numbers near which some inputs are to be.
     """
 
     discovering = False
     dtype = object
     any_root = True
 
-    def __init__(self, bits: int, seed: int = 0, spread: Fraction = Fraction(1), positive: bool = False, mixed: bool = False, lenient: bool = False) -> None:
+    def __init__(
+        self,
+        bits: int,
+        seed: int = 0,
+        spread: Fraction = Fraction(1),
+        positive: bool = False,
+        mixed: bool = False,
+        lenient: bool = False,
+        marks: Sequence[Fraction] = (),
+    ) -> None:
         self._rng = random.Random(f"symdl witness {seed}")
         self._spread, self._positive, self._mixed, self._lenient = spread, positive, mixed, lenient
+        self._marks = list(marks)
         self.first = seed
         self.context = MPIntervalContext()
         self.context.prec = bits
@@ -121,9 +134,17 @@ class Intervals:
         return self.array(out)
 
     def _moved(self, drawn: Fraction) -> Fraction:
-        """Next to 0 or to 1, where some are to be there."""
+        """Next to 0 or to 1, or to a mark, where some are to be there."""
+        if self._marks and (len(self._marks) == 1 or self._rng.randrange(4)):
+            mark = self._rng.choice(self._marks)
+            off = Fraction(0) if len(self._marks) == 1 else self._rng.choice((Fraction(0), drawn / 2**40, drawn / 64))
+            return self._binary(abs(mark + off) if self._positive else mark + off)
         near = self._rng.randrange(4) if self._mixed else 3
         return (drawn * NEAR, 1 - drawn * NEAR, 1 - drawn / 2**12, drawn)[near]
+
+    def _binary(self, q: Fraction) -> Fraction:
+        """A number that has no more than 120 binary places, and is that near."""
+        return Fraction(round(q * 2**120), 2**120)
 
     def inverse(self, a: Any) -> Any:
         return self._each(self._inverse, a)
@@ -161,8 +182,10 @@ class Intervals:
         return self._each(self._exp, x.val), ONE
 
     def _exp(self, x: Any) -> Any:
-        if x.b > 2**40 or x.a < -(2**40):
+        if x.b > 2**40:
             raise BadPoint("exp of a huge number")
+        if x.a < -(2**40):
+            return self.context.mpf([0, self.context.exp(self.context.mpf(max(x.b, -(2**40)))).b])
         return self.context.exp(x)
 
     def log(self, x: Value) -> tuple[Any, Bound]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from symdl.errors import SymdlError
+from symdl.prove.beyond import disagreement, further
 from symdl.prove.samples import probes
 from symdl.prove.sizes import size_choices
 from symdl.prove.stop import Clock, Stop
-from symdl.prove.whole import assignments
+from symdl.prove.whole import assignments, equations
 from symdl.prove.witness import Found, agrees_somewhere, refute
 from symdl.prove.zerotest import Outcome, concrete, decide
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
@@ -42,9 +44,33 @@ def settle(problem: Any, clock: Clock) -> Verdict:
         if not seen:
             return Verdict(UNKNOWN, f"exact zero test{shown} finds no difference; no real point was found at which both sides are defined")
         done.append(outcome)
+    try:
+        looked = _beyond(problem, clock)
+    except Stop as reason:
+        return Verdict(UNKNOWN, f"exact zero test at sizes {_and(choices)} finds no difference; larger sizes: {reason}")
+    if isinstance(looked, Verdict):
+        return looked
     counted = sorted(name for name, v in problem.variables.items() if v.whole is not None)
     note = [f"for {'all' if every else 'some'} whole numbers {', '.join(counted)}"] if counted else []
-    return Verdict(PROVED, ", ".join([_method(done, choices), *note]))
+    return Verdict(PROVED, ", ".join([_method(done, choices, looked), *note]))
+
+
+def _beyond(problem: Any, clock: Clock) -> list[dict[sp.Symbol, int]] | Verdict:
+    """The larger sizes at which the sides agree in floats, or what became of one at which they do not."""
+    looked = []
+    for sizes in further(problem):
+        differ = disagreement(problem, sizes, clock)
+        if not isinstance(differ, bool):
+            counted = {name: v for name, v in problem.variables.items() if v.whole is not None}
+            problem.variables.update({name: replace(v, fixed=_exactly(differ[name])) for name, v in counted.items()})
+            return _without_proof(problem, sizes, clock, f"the sides differ in floats{_show_sizes(sizes)}, though not at smaller sizes")
+        if differ:
+            looked.append(sizes)
+    return looked
+
+
+def _exactly(array: Any) -> Any:
+    return np.vectorize(Fraction, otypes=[object])(array)
 
 
 def _cases(problem: Any, choices: list[dict[sp.Symbol, int]]) -> Iterator[tuple[dict[sp.Symbol, int], bool]]:
@@ -59,7 +85,7 @@ def _cases(problem: Any, choices: list[dict[sp.Symbol, int]]) -> Iterator[tuple[
         if not all(w.only for w in whole.values()):
             yield sizes, False
         shapes = {name: concrete(known[name].shape, sizes) for name in whole}
-        assigned, every = assignments(whole, shapes, sizes)
+        assigned, every = assignments(whole, shapes, sizes, equations(problem.nodes))
         for values in assigned:
             problem.variables.update({name: replace(known[name], fixed=value) for name, value in values.items()})
             yield sizes, every
@@ -85,13 +111,15 @@ def for_every_size(problem: Any) -> str:
     return "normal form, for every size" + (" that has the positions named" if fixed else "")
 
 
-def _method(done: list[Outcome], choices: list[dict[sp.Symbol, int]]) -> str:
+def _method(done: list[Outcome], choices: list[dict[sp.Symbol, int]], looked: list[dict[sp.Symbol, int]]) -> str:
     cases = max(o.cases for o in done)
     parts = ["exact zero test modulo random primes, error < 1e-30"]
     if cases > 1:
         parts.append(f"all {cases} cases of signs, boundaries excluded")
     if choices[0]:
-        parts.append("at sizes " + "; ".join(_sizes(c) for c in choices))
+        parts.append("at sizes " + _and(choices))
+    if looked:
+        parts.append("agreement in floats at " + _and(looked))
     return ", ".join(parts)
 
 
@@ -124,6 +152,10 @@ def _refuted(found: Found, sizes: Mapping[Any, int]) -> Verdict:
     if sizes:
         where.append(f"sizes {_sizes(sizes)}")
     return Verdict(REFUTED, "interval arithmetic", found.values, found.sides, ", ".join(where))
+
+
+def _and(choices: list[dict[sp.Symbol, int]]) -> str:
+    return "; ".join(_sizes(c) for c in choices)
 
 
 def _sizes(sizes: Mapping[Any, int]) -> str:

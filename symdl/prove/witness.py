@@ -13,6 +13,7 @@ import numpy as np
 from symdl.prove.draw import draw
 from symdl.prove.functions import Functions
 from symdl.prove.intervals import BadPoint, Blurred, Intervals
+from symdl.prove.landmarks import landmarks
 from symdl.prove.stop import Clock
 from symdl.prove.zerotest import concrete
 
@@ -38,6 +39,8 @@ PLACES: tuple[tuple[int | Fraction, bool], ...] = (
 )
 #: After these, places at which every number is ordinary, next to 0 or next to 1: a clamped probability differs there only.
 MIXED = 16
+#: And these at which numbers are near those that stand in the formulas, after one place at each of those.
+MARKED = 8
 PRECISIONS = (96, 320, 1400)
 
 
@@ -76,10 +79,14 @@ def _points(
     problem: Any, sizes: Mapping[Any, int], clock: Clock, entry: tuple[int, ...] | None, precisions: tuple[int, ...] = PRECISIONS, lenient: bool = False
 ) -> Iterator[bool | Found]:
     """At each place: a witness, or True (both sides defined, no difference seen)."""
-    for seed, (spread, positive) in enumerate(PLACES + ((1, True),) * MIXED):
+    marks = landmarks(problem.nodes)
+    places = PLACES + ((1, True),) * MIXED + ((1, False),) * (len(marks) + MARKED if marks else 0)
+    for seed, (spread, positive) in enumerate(places):
         for bits in precisions:
             clock.look()
-            ring = Intervals(bits, seed, Fraction(spread), positive, mixed=seed >= len(PLACES), lenient=lenient)
+            at = seed - len(PLACES) - MIXED
+            marked = [] if at < 0 else marks[at : at + 1] or marks
+            ring = Intervals(bits, seed, Fraction(spread), positive, mixed=seed >= len(PLACES), lenient=lenient, marks=marked)
             algebra = Functions(ring)
             try:
                 inputs = {v.name: draw(algebra, v, concrete(v.shape, sizes)) for v in problem.variables.values()}
