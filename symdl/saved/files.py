@@ -21,6 +21,9 @@ from symdl.steps.step import Derivation
 
 FORMAT = 1
 
+#: Fixed positions lie before this one.
+MOST_POSITIONS = 2**31
+
 
 def to_json(what: Any) -> str:
     """An expression, a mapping or list of expressions, a derivation or a network as JSON text.
@@ -92,8 +95,11 @@ def _seen(look: dict[str, Any], terms: list[Term]) -> Expr:
     letters = {indices(check_name(name, "index")): read_size(size) for name, size in look["open"]}
     entries = [indices(check_name(e["letter"], "index")) if isinstance(e, dict) else e for e in look["map"]]
     place = look["node"]
-    if not 0 <= place < len(terms) or any(isinstance(e, int) and e >= len(shape) for e in entries):
+    if type(place) is not int or not 0 <= place < len(terms):
         raise DataError("a stored expression looks at a node that is not there")
+    # A text here would be read by SymPy, which evaluates: nothing but axes, fixed positions and the letters above gets past.
+    if any(e not in letters if isinstance(e, sp.Symbol) else type(e) is not int or not -MOST_POSITIONS <= e < len(shape) for e in entries):
+        raise DataError("an index of a stored expression is neither one of its axes nor one of its letters")
     term = placed(terms[place], entries)
     for entry, size in zip(term.map, term.node.shape, strict=True):
         wanted = shape[entry] if type(entry) is int and entry >= 0 else letters.get(entry, size)
