@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from itertools import repeat
 from typing import Any
 
 from symdl.diff import forward, reverse
@@ -15,7 +14,7 @@ from symdl.diff.shorten.finish import finished
 from symdl.diff.structured import restricted
 from symdl.diff.taped import gradient
 from symdl.errors import ShapeError
-from symdl.expr.later import Later, Source
+from symdl.expr.later import Named, Source
 from symdl.expr.structured import FULL
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.graph import node as kinds
@@ -47,13 +46,9 @@ def _in_a_table(loss: Expr, wrt: dict[str, Expr]) -> Derivation | None:
     if found is None:
         return None
     written = cache(lambda: _written(loss, wrt, None))
-    rows = found.by.tolist()
-    by_row = cache(lambda: dict(zip(rows, written().gradients.values(), strict=True)))
+    by_row = cache(lambda: dict(zip(found.by.tolist(), written().gradients.values(), strict=True)))
     source = Source(found.tape, lambda row: by_row()[row].node)
-    gradients: dict[str, Expr] = dict(zip(wrt, map(Later, repeat(source), rows), strict=True))
-    if min(rows) < 0:  # the loss does not depend on some
-        gradients |= {name: as_expr(0) for name, row in zip(wrt, rows, strict=True) if row < 0}
-    return Derivation(loss, wrt, gradients, lambda: written().told)
+    return Derivation(loss, wrt, Named(source, wrt, found.by), lambda: written().told)
 
 
 def _written(loss: Expr, wrt: dict[str, Expr], structure: Any) -> Derivation:

@@ -52,7 +52,7 @@ def gradient(root: Node, targets: Sequence[Node]) -> Gradient | None:
     rows = tape.rows
     products = rows.counts()[rows.code == PRODUCT]
     places = tape.places(targets)
-    if any([targets[k].shape for k in np.flatnonzero(places < 0).tolist()]):
+    if any([targets[k].shape for k in (places < 0).nonzero()[0].tolist()]):
         return None
     edges = _edges(rows, _live(rows, places))
     partials = _Partials(tape, edges)
@@ -81,7 +81,7 @@ class _Edges:
 
 
 def _edges(rows: Rows, live: np.ndarray) -> _Edges:
-    place = np.flatnonzero(live[rows.args])
+    place = live[rows.args].nonzero()[0]
     place = place[np.argsort(-rows.args[place], kind="stable")]
     user = np.repeat(np.arange(len(rows), dtype=np.int32), rows.counts())[place]
     code = rows.code[user]
@@ -98,13 +98,13 @@ def _live(rows: Rows, targets: np.ndarray) -> np.ndarray:
     for _ in range(_ROUNDS):
         lost = np.zeros(len(rows.args) + 1, np.int32)
         np.cumsum(gone[rows.args], out=lost[1:])
-        more = inner & ~live & ~gone & (np.diff(lost[rows.start]) == rows.counts())
+        more = inner & ~live & ~gone & ((lost[rows.start[1:]] - lost[rows.start[:-1]]) == rows.counts())
         if not more.any():
             return ~gone
         gone |= more
     found = live.tolist()
     start, args = rows.start.tolist(), rows.args.tolist()
-    for k in np.flatnonzero(inner).tolist():
+    for k in inner.nonzero()[0].tolist():
         for p in range(start[k], start[k + 1]):
             if found[args[p]]:
                 found[k] = True
@@ -146,13 +146,14 @@ class _Partials:
         """False when there is a function whose derivative has no recipe."""
         edges, rows = self._edges, self._rows
         code = rows.code[edges.user]
-        products = np.flatnonzero(code == PRODUCT)
+        products = (code == PRODUCT).nonzero()[0]
         self.coef[products] = rows.attr[edges.user[products]]
         self.counts[products] = rows.counts()[edges.user[products]] - 1
         blocks: list[tuple[np.ndarray, list[np.ndarray]]] = []
-        for at in _grouped(np.flatnonzero(code == POWER), rows.attr[edges.user]):
-            blocks.append((at, [self._power(at)]))
-        calls = np.flatnonzero(code == CALL)
+        powers = (code == POWER).nonzero()[0]
+        if len(powers):
+            blocks.append((powers, [self._powers(powers)]))
+        calls = (code == CALL).nonzero()[0]
         for at in _grouped(calls, rows.attr[edges.user] * np.int64(8) + edges.position):
             name = self._tape.functions.listed()[rows.attr[edges.user[at[0]]]]
             slope = recipe(name, int(edges.position[at[0]]))
@@ -169,10 +170,8 @@ class _Partials:
         self._others(products, start)
         return True
 
-    def _lay(self, code: int, attr: int, args: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    def _lay(self, code: int, attr: int | np.ndarray, args: np.ndarray, weights: int | np.ndarray = 0) -> np.ndarray:
         """Rows of one kind, with as many operands each; their numbers."""
-        if weights is None:
-            weights = np.full(args.shape[1], self._tape.numbers.of(1), np.int32)
         self.made.append(Rows.alike(code, attr, args, weights))
         self.next += len(args)
         return np.arange(self.next - len(args), self.next, dtype=np.int32)
@@ -185,14 +184,19 @@ class _Partials:
         first = np.repeat(self._rows.start[self._edges.user[at]], counts)
         self.factors[ranges(start[at], counts)] = self._rows.args[first + local + (local >= own)]
 
-    def _power(self, at: np.ndarray) -> np.ndarray:
+    def _powers(self, at: np.ndarray) -> np.ndarray:
         """k*x**(k - 1)."""
         numbers = self._tape.numbers
-        number = self._rows.attr[self._edges.user[at[0]]]
-        self.coef[at] = number
-        exponent = numbers.listed()[number]
-        base = self._edges.arg[at]
-        return base if exponent == 2 else self._lay(POWER, numbers.of(plus(exponent, -1)), base[:, None])
+        exponent = self._rows.attr[self._edges.user[at]]
+        self.coef[at] = exponent
+        listed = numbers.listed()
+        lowered = np.zeros(len(listed), np.int32)
+        for number in np.bincount(exponent).nonzero()[0].tolist():
+            lowered[number] = numbers.of(plus(listed[number], -1))
+        found = self._edges.arg[at]
+        rest = (lowered[exponent] != numbers.of(1)).nonzero()[0]  # of squares the base itself
+        found[rest] = self._lay(POWER, lowered[exponent[rest]], found[rest, None])
+        return found
 
     def _function(self, slope: Recipe, at: np.ndarray) -> list[np.ndarray]:
         user = self._edges.user[at]
@@ -214,14 +218,14 @@ class _Partials:
         attr = self._tape.functions.of(step.attr) if step.code == CALL else numbers.of(step.attr)
         if not args:
             return np.repeat(self._lay(step.code, attr, np.zeros((1, 0), np.int32)), count)
-        weights = np.array([numbers.of(w) for w in step.weights], np.int32) if step.weights else None
-        return self._lay(step.code, attr, np.stack(args, 1), weights)
+        weights = np.array([numbers.of(w) for w in step.weights], np.int32) if step.weights else 0
+        return self._lay(step.code, attr, np.array(args, np.int32).T, weights)
 
 
 def _grouped(at: np.ndarray, keys: np.ndarray) -> list[np.ndarray]:
     """The places with equal keys together."""
     some = keys[at]
-    return [at[some == key] for key in np.unique(some).tolist()]
+    return [at[some == key] for key in sorted(set(some.tolist()))]
 
 
 # --- adjoints -------------------------------------------------------------------------------------------------------
@@ -239,7 +243,7 @@ class _Adjoints:
         self._weight = np.where(edges.linear, tape.rows.weights[edges.place], one)
         self._terms = terms = np.bincount(edges.arg, minlength=count)
         self._begin = _after(terms)
-        first = np.flatnonzero(terms == 1)
+        first = (terms == 1).nonzero()[0]
         only = self._begin[first]  # the edge into a row that has a single use
         handed_on = edges.linear[only] & (self._weight[only] == one)
         self._summed = terms > 1
@@ -248,7 +252,7 @@ class _Adjoints:
         into = np.bincount(edges.arg[products], minlength=count)
         sums = _after(self._summed)
         self.first = partials.next
-        self._product = self.first + np.cumsum(products) - products + sums[edges.arg]
+        self._product = self.first + products.cumsum() - products + sums[edges.arg]
         self._sum = self.first + into + _after(into) + sums
         own = np.where(self._summed, self._sum, -1)
         own[first[products[only]]] = self._product[only[products[only]]]
@@ -260,7 +264,7 @@ class _Adjoints:
     def rows(self) -> Rows:
         """The rows of products and sums."""
         edges, partials, numbers = self._edges, self._partials, self._tape.numbers
-        products = np.flatnonzero(~edges.linear)
+        products = (~edges.linear).nonzero()[0]
         at, sums = self._product[products] - self.first, self._sum[self._summed] - self.first
         counts = np.zeros(len(at) + len(sums), np.int32)
         counts[at], counts[sums] = 1 + partials.counts[products], self._terms[self._summed]
@@ -270,7 +274,7 @@ class _Adjoints:
         above = self.of[edges.user]
         made.args[made.start[at]] = above[products]
         made.args[ranges(made.start[at] + 1, partials.counts[products])] = partials.factors
-        added = np.flatnonzero(self._summed[edges.arg])
+        added = self._summed[edges.arg].nonzero()[0]
         into = edges.arg[added]
         place = made.start[self._sum[into] - self.first] + added - self._begin[into]
         made.args[place] = np.where(edges.linear, above, self._product)[added]
@@ -280,7 +284,7 @@ class _Adjoints:
 
 def _after(counts: np.ndarray) -> np.ndarray:
     """For every row what the later rows have together."""
-    return np.cumsum(counts[::-1])[::-1] - counts
+    return counts[::-1].cumsum()[::-1] - counts
 
 
 def _followed(to: np.ndarray) -> np.ndarray:

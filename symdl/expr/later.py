@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, ItemsView, Iterator, Mapping, ValuesView
+from functools import cached_property
 from typing import Any
 
-from symdl.expr.tensor import Expr
+import numpy as np
+
+from symdl.expr.tensor import Expr, as_expr
 from symdl.graph.node import Node, Size
 from symdl.graph.tape import Tape
 
@@ -25,6 +28,42 @@ class Source:
     def __init__(self, tape: Tape, write: Callable[[int], Node]) -> None:
         self.tape = tape
         self.write = write
+
+
+class Named(Mapping[str, Expr]):
+    """Rows of a table by name, as expressions. A row of -1 is the number 0.
+
+    Parameters
+    ----------
+    source : Source
+    names : iterable of str
+    rows : array
+        Their rows, in the order of the names.
+    """
+
+    def __init__(self, source: Source, names: Collection[str], rows: np.ndarray) -> None:
+        self._source, self._names, self._rows = source, names, rows
+
+    @cached_property
+    def _found(self) -> dict[str, Expr]:
+        zero = as_expr(0)
+        rows = self._rows.tolist()
+        return {name: zero if row < 0 else Later(self._source, row) for name, row in zip(self._names, rows, strict=True)}
+
+    def __getitem__(self, name: str) -> Expr:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def values(self) -> ValuesView[Expr]:
+        return self._found.values()
+
+    def items(self) -> ItemsView[str, Expr]:
+        return self._found.items()
 
 
 class Later(Expr):

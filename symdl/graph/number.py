@@ -65,6 +65,21 @@ def to_sympy(value: Number) -> sp.Expr:
     return value
 
 
+#: Fractions that came up in calculations. A large graph has the same few in thousands of places: kept once, they are told apart by identity.
+_met: dict[tuple[int, int], Fraction] = {}
+_MOST_MET = 10_000
+
+
+def _kept(value: Any) -> Number:
+    """An int or a Fraction, in lowest terms and as it was met before."""
+    if type(value) is int:
+        return value
+    key = value.numerator, value.denominator
+    if key[1] == 1:
+        return key[0]
+    return _met.setdefault(key, value) if len(_met) < _MOST_MET else _met.get(key, value)
+
+
 def times(a: Number, b: Number) -> Number:
     if type(a) is int and type(b) is int:
         return a * b
@@ -74,8 +89,7 @@ def times(a: Number, b: Number) -> Number:
         return a
     if isinstance(a, sp.Expr) or isinstance(b, sp.Expr):
         return number(to_sympy(a) * to_sympy(b))
-    c = a * b
-    return c if type(c) is int or c.denominator != 1 else c.numerator
+    return _kept(a * b)
 
 
 def plus(a: Number, b: Number) -> Number:
@@ -83,8 +97,7 @@ def plus(a: Number, b: Number) -> Number:
         return a + b
     if isinstance(a, sp.Expr) or isinstance(b, sp.Expr):
         return number(to_sympy(a) + to_sympy(b))
-    c = a + b
-    return c if type(c) is int or c.denominator != 1 else c.numerator
+    return _kept(a + b)
 
 
 #: Exact powers with more digits than this stay unevaluated errors rather than fill the memory.

@@ -55,9 +55,12 @@ class Numbers(dict[Any, int]):
 
     def all_of(self, values: Sequence[Any]) -> np.ndarray:
         """The numbers of many."""
-        places = list(map(id, values))  # fractions are slow to compare, and most are the same object
-        numbers = {place: self.of(value) for place, value in dict(zip(places, values, strict=True)).items()}
-        return np.fromiter(map(numbers.__getitem__, places), np.int32, len(values))
+        # Fractions are slow to compare, and most that are equal are one object.
+        objects = np.fromiter(map(id, values), np.int64, len(values))
+        if not len(values) or (objects == objects[0]).all():
+            return np.full(len(values), self.of(values[0]) if values else 0, np.int32)
+        _, first, which = np.unique(objects, return_index=True, return_inverse=True)
+        return np.array([self.of(values[k]) for k in first.tolist()], np.int32)[which]
 
 
 @dataclass
@@ -85,22 +88,25 @@ class Rows:
 
     def counts(self) -> np.ndarray:
         """Operands of each row."""
-        return np.diff(self.start)
+        return self.start[1:] - self.start[:-1]
 
     @classmethod
     def empty(cls, counts: np.ndarray, weight: int) -> Rows:
         """Rows to be filled in, of so many operands each; ``weight``: the number of the number 1."""
         start = np.zeros(len(counts) + 1, np.int32)
-        np.cumsum(counts, out=start[1:])
+        counts.cumsum(out=start[1:])
         total = int(start[-1])
         return cls(np.zeros(len(counts), np.uint8), np.zeros(len(counts), np.int32), start, np.zeros(total, np.int32), np.full(total, weight, np.int32))
 
     @classmethod
-    def alike(cls, code: int, attr: int, args: np.ndarray, weights: np.ndarray) -> Rows:
+    def alike(cls, code: int, attr: int | np.ndarray, args: np.ndarray, weights: int | np.ndarray) -> Rows:
         """Rows of one kind: for each row of ``args`` one, with the same weights."""
         count, width = args.shape
-        start = np.arange(count + 1, dtype=np.int32) * np.int32(width)
-        return cls(np.full(count, code, np.uint8), np.full(count, attr, np.int32), start, args.ravel(), np.tile(weights, count))
+        made = cls(np.empty(count, np.uint8), np.empty(count, np.int32), np.arange(count + 1, dtype=np.int32), args.ravel(), np.empty(args.shape, np.int32))
+        made.start *= width
+        made.code[:], made.attr[:], made.weights[:] = code, attr, weights
+        made.weights = made.weights.ravel()
+        return made
 
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
@@ -188,8 +194,8 @@ def _filled(tape: Tape, attrs: Sequence[Any]) -> bool:
     rows, numbers = tape.rows, tape.numbers
     one, zero = numbers.of(1), numbers.of(0)
     rows.weights[:] = one
-    for code in np.unique(rows.code).tolist():
-        at = np.flatnonzero(rows.code == code)
+    for code in np.bincount(rows.code).nonzero()[0].tolist():
+        at = (rows.code == code).nonzero()[0]
         held = [attrs[k] for k in at.tolist()]
         if code == INPUT:
             rows.attr[at] = np.arange(len(at))
@@ -213,6 +219,5 @@ def _filled(tape: Tape, attrs: Sequence[Any]) -> bool:
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """start, start + 1, ..., start + count - 1 for every pair, one after the other."""
-    total = int(counts.sum())
-    before = np.cumsum(counts) - counts
-    return np.arange(total) + np.repeat(starts - before, counts)
+    ends = counts.cumsum()
+    return np.arange(ends[-1] if len(ends) else 0) + (starts - ends + counts).repeat(counts)

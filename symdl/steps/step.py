@@ -112,7 +112,7 @@ class Derivation:
         What was differentiated.
     wrt : dict
         Name -> Expr, what it was differentiated by.
-    gradients : dict
+    gradients : mapping
         Name -> Expr, each of its parameter's shape.
     tell : callable
         Gives all else, see :class:`Told`, when somebody looks.
@@ -120,7 +120,7 @@ class Derivation:
 
     loss: Expr
     wrt: dict[str, Expr]
-    gradients: dict[str, Expr]
+    gradients: Mapping[str, Expr]
     tell: Callable[[], Told] = field(repr=False)
 
     @property
