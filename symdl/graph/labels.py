@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from symdl.errors import DataError
 from symdl.graph.node import Node, Size
 
 Label = Hashable
@@ -37,6 +38,19 @@ def fresh() -> Label:
 def is_fixed(entry: Any) -> bool:
     """True for ``~c``, a fixed position."""
     return type(entry) is int and entry < 0
+
+
+def check_fixed(entries: Sequence[int], shape: Sequence[int]) -> None:
+    """Fixed positions lie on their axes: while sizes are symbols nobody can know, and memory behind an array is nobody's to read.
+
+    Raises
+    ------
+    DataError
+        When one does not.
+    """
+    for entry, size in zip(entries, shape, strict=True):
+        if entry < 0 and ~entry >= size:
+            raise DataError(f"position {~entry} of an axis that has {size}: the expression asks for larger arrays")
 
 
 def rename(term: Term, labels: Mapping[Any, Any]) -> Term:

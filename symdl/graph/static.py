@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from symdl.graph import node as kinds
+from symdl.graph.labels import check_fixed
 from symdl.graph.node import Node, Size
 
 #: Functions that take whole numbers to whole numbers.
@@ -144,6 +145,7 @@ def _grid(entry: int, alls: Sequence[int]) -> Any:
 
 def _spread(value: np.ndarray, entries: Sequence[int], rank: int) -> np.ndarray:
     """An argument on all indices of its user."""
+    check_fixed(entries, value.shape)
     labels = sorted({e for e in entries if e >= 0})
     index = []
     for n, e in zip(value.shape, entries, strict=True):

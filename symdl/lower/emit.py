@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from symdl.graph.labels import check_fixed
 from symdl.lower.contract import Factor
-from symdl.lower.program import Instruction, Operand, Ref
+from symdl.lower.program import Instruction, Operand, Ref, Table
 
 _COMMUTATIVE = frozenset(["add", "multiply", "maximum", "inner"])
 
@@ -37,6 +38,10 @@ class Emitter:
         step = self.code[value] if isinstance(value, Ref) else None
         return step.attr.array if step is not None and step.op == "table" else None
 
+    def numbers(self, array: Any, axes: Sequence[int]) -> Factor:
+        """Numbers that are known now; a single one is no table."""
+        return Factor(self.emit("table", (), Table(array), array.shape), tuple(axes)) if axes else Factor(float(array), ())
+
     def ones(self, size: int) -> Ref:
         """A vector of ones."""
         return self.emit("ones", (), None, (size,))
@@ -64,6 +69,7 @@ class Emitter:
         if len(set(factor.axes)) == len(factor.axes) and all(i >= 0 for i in factor.axes):
             return factor
         old = self.shape(factor.value)
+        check_fixed(factor.axes, old)
         kept = tuple(dict.fromkeys(i for i in factor.axes if i >= 0))
         shape = tuple(old[factor.axes.index(i)] for i in kept)
         return Factor(self.emit("select", (factor.value,), factor.axes, shape), kept)

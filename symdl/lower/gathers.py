@@ -179,7 +179,7 @@ def _taken(out: Emitter, factors: Sequence[Factor], solution: _Solution, sizes: 
         done.append(_take(out, factor, own, solution, None if masked else ~solution.exists, sizes))
         masked = True
     if not masked:
-        done.append(Factor(out.emit("table", (), Table(solution.exists.astype(float)), solution.exists.shape), solution.axes))
+        done.append(out.numbers(solution.exists.astype(float), solution.axes))
     return done
 
 

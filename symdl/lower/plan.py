@@ -135,7 +135,7 @@ class _Planner:
         order = topological([node])
         found = static_values(order, self._values.size, self._values.real)
         if node in found:
-            return Factor(self.out.emit("table", (), Table(found[node].astype(float)), shape), tuple(range(node.rank)))
+            return self.out.numbers(found[node].astype(float), range(node.rank))
         for inner in order:  # numbers that are not whole: computed as anything else
             if inner not in self._of:
                 self._of[inner] = self._position(inner) if inner.op == kinds.POSITION else _RULES[inner.op](self, inner)
@@ -208,7 +208,7 @@ class _Planner:
         terms = [t for t in terms if t[0] != 0.0]
         known = self.out.table(terms[0][1].value) if len(terms) == 1 else None
         if known is not None:
-            return Factor(self.out.emit("table", (), Table(terms[0][0] * known + offset), known.shape), terms[0][1].axes)
+            return self.out.numbers(terms[0][0] * known + offset, terms[0][1].axes)
         return self.out.total(terms, offset, self._index_sizes(node))
 
     def _pow(self, node: Node) -> Factor:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdl.errors import DataError, UnsupportedError
+from symdl.errors import DataError, DomainError, UnsupportedError
 from symdl.expr.dims import show_shape
 from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
+from symdl.graph.labels import check_fixed
 from symdl.graph.node import Node, Size
 from symdl.graph.number import to_sympy
 from symdl.graph.static import static_values
@@ -66,11 +67,17 @@ class Walker:
         if isinstance(size, int):
             return size
         if size not in self._sizes:
-            self._sizes[size] = int(self.number(size))
+            value = self.number(size)
+            if value < 0 or value != int(value):
+                raise DataError(f"the size {size} is {value:g} at these values: sizes are whole numbers")
+            self._sizes[size] = int(value)
         return self._sizes[size]
 
     def number(self, value: Any) -> float:
-        return float(self.exact(value))
+        try:
+            return float(self.exact(value))
+        except TypeError:  # a complex number, or n/(n - 1) at n = 1
+            raise DomainError(f"the coefficient {str(value)[:60]} is no real number at these sizes") from None
 
     def exact(self, value: Any) -> Any:
         """A coefficient with the sizes put in: int, Fraction, float or a SymPy number."""
@@ -87,6 +94,7 @@ class Walker:
         letters = sorted(expr.open, key=str)
         place = {s: k for k, s in enumerate(letters)}
         entries = [e if type(e) is int and e < 0 else place[e] if e in place else len(letters) + e for e in expr.map]
+        check_fixed(entries, self.tape.shape(base))
         shape = [self.size(expr.open[s]) for s in letters] + [self.size(s) for s in expr.shape]
         return self.tape.fill(self.tape.look(base, entries, len(shape)), shape)
 
@@ -125,6 +133,8 @@ class Walker:
         if node.op == kinds.RECUR:
             return tape_part(self, node, self._recurrences.positions(node, lambda: on_tape(self, node, args)))
         alls = [self.size(s) for s in node.sizes()]
+        for arg, entries in zip(args, node.maps, strict=True):
+            check_fixed(entries, tape.shape(arg))
         if node.op == kinds.MUL:
             return self._product(node, args, alls)
         if node.op == kinds.REDUCE:
