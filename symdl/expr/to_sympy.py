@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import sympy as sp
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symdl.expr.dims import indices
 from symdl.expr.recur_view import At, place_in, whole_of
@@ -20,6 +21,8 @@ from symdl.graph.number import to_sympy as number_to_sympy
 from symdl.graph.walk import topological
 
 _LETTERS = "ijklmnpqrstuv"
+#: Elements of inverses of larger matrices are left as such.
+WRITTEN_OUT = 3
 
 
 def letters(avoid: set[str]) -> Iterator[sp.Symbol]:
@@ -172,6 +175,8 @@ def _matrix_element(node: Node, at: tuple[Any, ...]) -> sp.Expr:
     name = inner.name or str(Expr(build.Term(inner, (0, 1)), inner.shape))
     symbol = sp.MatrixSymbol(name, *inner.shape)
     if node.attr == "inv":
-        return sp.Inverse(symbol)[at]
+        # SymPy writes out elements of inverses of given sizes by elimination with symbols: for hours from 5 x 5.
+        large = isinstance(inner.shape[0], int) and inner.shape[0] > WRITTEN_OUT
+        return MatrixElement(sp.Inverse(symbol), *map(sp.sympify, at)) if large else sp.Inverse(symbol)[at]
     determinant = sp.Determinant(symbol)
     return determinant if node.attr == "det" else sp.log(determinant)

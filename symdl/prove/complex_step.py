@@ -16,7 +16,8 @@ import numpy as np
 from symdl.expr.tensor import Expr, of_node
 from symdl.graph import node as kinds
 from symdl.graph.walk import topological
-from symdl.prove.arrays import Carrier
+from symdl.prove.arrays import ByEntry, Carrier
+from symdl.prove.lanes import lanes_that_fit
 from symdl.prove.numeric import Walker, bind_sizes
 from symdl.prove.tape import Tape
 
@@ -66,7 +67,7 @@ def _flag(holds: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda z: np.where(holds(z.real), 1.0, 0.0).astype(complex)
 
 
-class Complex:
+class Complex(ByEntry):
     """Complex numbers in NumPy's arrays."""
 
     xp = np
@@ -129,7 +130,7 @@ class Complex:
             return np.asarray(np.linalg.det(a))
         det = np.linalg.slogdet(a)
         # log det of a real matrix with a positive determinant, moved by a tiny imaginary part: the phase carries the derivative.
-        return np.asarray(det.logabsdet + 1j * np.angle(det.sign) if det.sign.real > 0 else np.nan, dtype=complex)
+        return np.where(det.sign.real > 0, det.logabsdet + 1j * np.angle(det.sign), np.nan)
 
 
 def _whole_power(a: Any, exponent: int) -> Any:
@@ -143,20 +144,27 @@ def _whole_power(a: Any, exponent: int) -> Any:
 
 
 def complex_gradient(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Gradients by name, one evaluation for every entry of what is differentiated by."""
+    """Gradients by name: a lane for every entry of what is differentiated by, some at a time."""
     sizes = Walker(Tape(), values, bind_sizes(topological([loss.node, *(e.node for e in wrt)]), values))
     field = Complex()
+    block = lanes_that_fit([loss], sizes)
     found = {}
     with np.errstate(all="ignore"):
         for one in wrt:
-            base = Carrier(field, values, sizes).value(of_node(one.node))
+            base = Carrier(field, values, sizes).value(of_node(one.node))[0, ...]
             columns = []
-            for at in np.ndindex(*base.shape):
-                moved = np.array(base)
-                moved[at] += 1j * STEP
-                given = {str(one.node.name): moved} if one.node.op == kinds.INPUT else {}
-                walk = Carrier(field, values, sizes, {} if given else {one.node: moved}, given)
-                columns.append(np.imag(walk.value(loss)) / STEP)
-            out = np.moveaxis(np.array(columns), 0, -1) if columns else np.zeros((0,))
+            for first in range(0, base.size, block):
+                places = np.arange(first, min(first + block, base.size))
+                moved = np.repeat(base.reshape((1, -1)), len(places), axis=0)
+                moved[np.arange(len(places)), places] += 1j * STEP
+                out = _carried(field, values, sizes, one, moved.reshape((-1, *base.shape)), loss)
+                columns.append(np.broadcast_to(np.imag(out) / STEP, (len(places), *out.shape[1:])))
+            out = np.moveaxis(np.concatenate(columns), 0, -1) if columns else np.zeros((0,))
             found[str(one.node.name)] = out.reshape((*out.shape[:-1], *base.shape))
     return found
+
+
+def _carried(field: Complex, values: Mapping[str, Any], sizes: Walker, one: Expr, moved: Any, loss: Expr) -> Any:
+    """The loss with an input or a named result moved."""
+    given = {str(one.node.name): moved} if one.node.op == kinds.INPUT else {}
+    return Carrier(field, values, sizes, {} if given else {one.node: moved}, given).value(loss)

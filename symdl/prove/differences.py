@@ -16,11 +16,14 @@ import numpy as np
 import sympy as sp
 
 from symdl.errors import UnsupportedError
-from symdl.expr.tensor import Expr
+from symdl.expr.tensor import Expr, of_node
 from symdl.graph import node as kinds
 from symdl.graph.walk import topological
-from symdl.prove.arrays import Carrier
+from symdl.prove.arrays import ByEntry, Carrier
+from symdl.prove.ball_field import OnBalls
+from symdl.prove.lanes import lanes_that_fit
 from symdl.prove.numeric import Walker, bind_sizes
+from symdl.prove.stop import Stop
 from symdl.prove.tape import Tape
 
 DIGITS = 300
@@ -29,6 +32,10 @@ STEP = 100
 SMOOTH, FLAT = mpmath.mpf(10) ** -40, mpmath.mpf(10) ** -50
 #: What is smaller, relative to the loss, is lost in the differences.
 BLIND = 1e-150
+#: In binary: 1400 bits are 420 digits behind the point, the step is 2**-332.
+BITS, SHIFT = 1400, 332
+#: A whole number of so many digits takes the room of this many floats.
+OBJECTS = 40
 
 
 def _each(function: Callable[..., Any], count: int = 1) -> Callable[..., Any]:
@@ -40,7 +47,7 @@ def _log(z: Any) -> Any:
     return mpmath.log(z) if z > 0 else mpmath.nan
 
 
-class Digits:
+class Digits(ByEntry):
     """mpmath's numbers in NumPy's object arrays."""
 
     xp = np
@@ -104,10 +111,11 @@ class Digits:
         return np.asarray(np.squeeze(self.functions["log"](total) + top, axis=axes), dtype=object)
 
     def matrix(self, kind: str, a: Any) -> Any:
-        inverse, det = eliminated(a)
+        found = [eliminated(lane) for lane in a]
         if kind == "inv":
-            return inverse
-        return self.number(det) if kind == "det" else self.functions["log"](self.number(det))
+            return np.stack([inverse for inverse, _ in found])
+        dets = np.stack([self.number(det) for _, det in found])
+        return dets if kind == "det" else self.functions["log"](dets)
 
 
 def _exact(value: Any) -> Any:
@@ -165,19 +173,17 @@ class Differences:
         """The value; with ``moved``, an input or a named result, plus ``by``. Within :func:`mpmath.workdps`."""
         walk = Carrier(self.field, self.values, self.sizes)
         if moved is None:
-            return walk.value(expr)
-        at = self.base(moved) + by
+            return walk.value(expr)[0, ...]
+        at = np.asarray(self.base(moved) + by, dtype=object)
         if moved.node.op == kinds.INPUT:
-            walk.leaves[moved.node.attr.name] = at
+            walk.leaves[moved.node.attr.name] = at[None]
         else:
-            walk.done[moved.node] = at
-        return walk.value(expr)
+            walk.done[moved.node] = at[None]
+        return walk.value(expr)[0, ...]
 
     def base(self, wrt: Expr) -> Any:
         """The whole input or named result as it stands."""
-        from symdl.expr.tensor import of_node
-
-        return Carrier(self.field, self.values, self.sizes).value(of_node(wrt.node))
+        return Carrier(self.field, self.values, self.sizes).value(of_node(wrt.node))[0, ...]
 
     def along(self, loss: Expr, wrt: Expr, direction: Any) -> Any:
         """The derivative along a direction of wrt's shape, an array of loss's shape.
@@ -206,6 +212,54 @@ def difference_gradient(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, An
     UnsupportedError
         At a kink, or for what has no value there.
     """
+    try:
+        return _by_balls(loss, wrt, values)
+    except (Stop, OverflowError):  # numbers too large for these, or a sign that is not certain
+        return _by_digits(loss, wrt, values)
+
+
+def _by_balls(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """In ball arithmetic: a lane for every entry and side, so that what does not depend on the entry is computed once; the error is known."""
+    sizes = Walker(Tape(), values, bind_sizes(topological([loss.node, *(e.node for e in wrt)]), values))
+    field = OnBalls(BITS)
+    block = max(1, lanes_that_fit([loss], sizes) // OBJECTS)
+    still = Carrier(field, values, sizes)
+    found, room = {}, {}
+    with np.errstate(all="ignore"):
+        here = still.value(loss)
+        for one in wrt:
+            base = still.value(of_node(one.node))
+            slopes, errors = [], []
+            for first in range(0, base.mid.size, block):
+                places = np.arange(first, min(first + block, base.mid.size))
+                ends = []
+                for way in (-1, 1):
+                    moved = np.repeat(base.mid.reshape((1, -1)), len(places), axis=0)
+                    moved[np.arange(len(places)), places] += way << (BITS - SHIFT)
+                    at = base.like(moved.reshape((-1, *base.shape[1:])), base.rad)
+                    given = {str(one.node.name): at} if one.node.op == kinds.INPUT else {}
+                    ends.append(Carrier(field, values, sizes, {} if given else {one.node: at}, given).value(loss))
+                left, right = (here - ends[0]).scaled(1 << SHIFT), (ends[1] - here).scaled(1 << SHIFT)
+                if np.any((right - left).size > float(SMOOTH) * (left.size + right.size) + float(FLAT) * (1 + here.size)):
+                    raise UnsupportedError("a kink, or a jump, at the point")
+                middle = (left + right).scaled(1, 2)
+                full = (len(places), *middle.shape[1:])
+                slopes.append(np.broadcast_to(middle.floats(), full))
+                errors.append(np.broadcast_to(middle.radius(), full))
+            name = str(one.node.name)
+            found[name], error = (_on_axes(columns, here.shape[1:], base.shape[1:]) for columns in (slopes, errors))
+            room[name] = error + BLIND * max(1.0, float(np.max(here.size, initial=0.0)))
+    return found, room
+
+
+def _on_axes(columns: list[Any], of: tuple[int, ...], by: tuple[int, ...]) -> Any:
+    """A column for every entry to the axes of the loss, then those of what it is differentiated by."""
+    out = np.moveaxis(np.concatenate(columns), 0, -1) if columns else np.zeros((*of, 0))
+    return out.reshape((*of, *by))
+
+
+def _by_digits(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """With mpmath's numbers, which may be as large as they like."""
     found, room = {}, {}
     with mpmath.workdps(DIGITS):
         near = Differences([loss, *wrt], values)

@@ -12,12 +12,13 @@ from symdl.errors import UnsupportedError
 from symdl.expr.tensor import Expr, of_node
 from symdl.graph import node as kinds
 from symdl.graph.walk import topological
-from symdl.prove.arrays import Carrier
+from symdl.prove.arrays import ByEntry, Carrier
+from symdl.prove.lanes import stacked
 from symdl.prove.numeric import Walker, bind_sizes
 from symdl.prove.tape import Tape
 
 
-class InJax:
+class InJax(ByEntry):
     """Arrays of JAX."""
 
     def __init__(self) -> None:
@@ -79,18 +80,23 @@ def jax_function(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -> 
     """The loss as a function of arrays of JAX, one for each of ``wrt``, and these at the point."""
     field = InJax()
     sizes = Walker(Tape(), values, bind_sizes(topological([loss.node, *(e.node for e in wrt)]), values))
-    at = [Carrier(field, values, sizes).value(of_node(e.node)) for e in wrt]
+    at = [Carrier(field, values, sizes).value(of_node(e.node))[0] for e in wrt]
 
     def value(*given: Any) -> Any:
-        known = {e.node: a for e, a in zip(wrt, given, strict=True) if e.node.op != kinds.INPUT}
-        leaves = {str(e.node.name): a for e, a in zip(wrt, given, strict=True) if e.node.op == kinds.INPUT}
-        return Carrier(field, values, sizes, known, leaves).value(loss)
+        return _carried(field, loss, wrt, [a[None] for a in given], values, {}, sizes)[0]
 
     return value, at
 
 
-def jax_gradient(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Gradients (Jacobians of tensors) by name, by JAX's reverse mode, a row at a time.
+def _carried(field: InJax, loss: Expr, wrt: Sequence[Expr], given: Sequence[Any], values: Mapping[str, Any], leaves: Mapping[str, Any], sizes: Walker) -> Any:
+    """The loss, lanes first, with inputs and named results given."""
+    known = {e.node: a for e, a in zip(wrt, given, strict=True) if e.node.op != kinds.INPUT}
+    own = {str(e.node.name): a for e, a in zip(wrt, given, strict=True) if e.node.op == kinds.INPUT}
+    return Carrier(field, values, sizes, known, {**leaves, **own}).value(loss)
+
+
+def jax_gradients(loss: Expr, wrt: Sequence[Expr], points: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
+    """Gradients (Jacobians of tensors) by name, by JAX's reverse mode, a row at a time: at several points of one size, a lane each.
 
     Raises
     ------
@@ -98,15 +104,25 @@ def jax_gradient(loss: Expr, wrt: Sequence[Expr], values: Mapping[str, Any]) -> 
         For what JAX cannot trace.
     """
     import jax
+    import jax.numpy as jnp
 
-    found = {}
+    sizes = Walker(Tape(), {}, bind_sizes(topological([loss.node, *(e.node for e in wrt)]), points[0]))
+    found: list[dict[str, Any]] = [{} for _ in points]
     with double_precision():
+        field = InJax()
+        leaves = {name: jnp.asarray(v) for name, v in stacked(points).items() if isinstance(name, str)}
         try:
             for one in wrt:  # each by itself: by a named result and what it is made of at once, the second would be hidden by the first
-                value, at = jax_function(loss, [one], values)
-                out, back = jax.vjp(value, *at)
-                rows = [np.asarray(back(_unit(out.shape, place))[0]) for place in np.ndindex(*out.shape)]
-                found[str(one.node.name)] = np.array(rows).reshape((*out.shape, *at[0].shape))
+                at = Carrier(field, {}, sizes, leaves=leaves).value(of_node(one.node))
+                at = jnp.broadcast_to(at, (len(points), *at.shape[1:]))
+
+                def value(a: Any, given: Mapping[str, Any], one: Expr = one) -> Any:
+                    return _carried(field, loss, [one], [a], {}, given, sizes)
+
+                jacobian = np.moveaxis(_rows(value, at, leaves), 0, 1)
+                letters = [loss.open[s] for s in sorted(loss.open, key=str)]
+                for k, told in enumerate(found):
+                    told[str(one.node.name)] = jacobian[k].reshape((*map(sizes.size, (*letters, *loss.shape)), *at.shape[1:]))
         except (TypeError, ValueError, NotImplementedError, jax.errors.JAXTypeError) as error:
             raise UnsupportedError(f"JAX: {str(error).splitlines()[0]:.200}") from error
     return found
@@ -123,10 +139,24 @@ def double_precision() -> Any:
     return enable_x64(True)
 
 
-def _unit(shape: tuple[int, ...], place: tuple[int, ...]) -> Any:
-    """1 at a place, 0 elsewhere."""
-    import jax.numpy
+def _rows(function: Callable[[Any, Any], Any], at: Any, leaves: Mapping[str, Any]) -> Any:
+    """All rows of the Jacobian in every lane: (row, lane, axes of ``at``)."""
+    import jax
+    import jax.numpy as jnp
 
-    unit = np.zeros(shape)
-    unit[place] = 1.0
-    return jax.numpy.asarray(unit)
+    def pulled(at: Any, leaves: Mapping[str, Any]) -> Any:
+        out, back = jax.vjp(lambda a: function(a, leaves), at)
+        return jnp.stack([back(jnp.asarray(_unit(out.shape, place)))[0] for place in np.ndindex(*out.shape[1:])])
+
+    try:  # compiled as a whole, without the optimizer: operation by operation every shape would be compiled by itself
+        compiled = jax.jit(pulled).lower(at, leaves).compile(compiler_options={"xla_backend_optimization_level": 0})
+        return np.asarray(compiled(at, leaves))
+    except (TypeError, ValueError, NotImplementedError, RuntimeError, jax.errors.JAXTypeError):  # what depends on values (cases) cannot be traced
+        return np.asarray(pulled(at, leaves))
+
+
+def _unit(shape: tuple[int, ...], place: Any) -> Any:
+    """1 at a place in every lane, 0 elsewhere."""
+    unit: Any = np.zeros(shape)
+    unit[(slice(None), *place)] = 1.0
+    return unit

@@ -151,11 +151,16 @@ def together(points: Sequence[Values], exprs: Sequence[Expr], runs: int = 1) -> 
         groups.setdefault(shapes, []).append(k)
     for group in groups.values():
         try:
-            step = max(1, ENTRIES // max(1, runs * _weight(nodes, Walker(Tape(), {}, bind_sizes(nodes, points[group[0]])))))
+            step = max(1, lanes_that_fit(exprs, Walker(Tape(), {}, bind_sizes(nodes, points[group[0]]))) // runs)
         except SymdlError:  # sizes that do not fit: whoever walks there says so
             step = 1
         for first in range(0, len(group), step):
             yield group[first : first + step]
+
+
+def lanes_that_fit(exprs: Sequence[Expr], sizes: Walker) -> int:
+    """How many lanes a walk over expressions may have."""
+    return max(1, ENTRIES // max(1, _weight(topological([e.node for e in exprs]), sizes)))
 
 
 def _weight(nodes: Sequence[Node], sizes: Walker) -> int:

@@ -9,15 +9,19 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from symdl.errors import UnsupportedError
 from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
 from symdl.graph.walk import topological
+from symdl.prove.arrays import Carrier
+from symdl.prove.ball_field import OnBalls
 from symdl.prove.evaluate import Evaluator
 from symdl.prove.functions import Functions
 from symdl.prove.intervals import Blurred, Intervals
 from symdl.prove.lanes import base_and_spread, each_apart, lane_walker
-from symdl.prove.numeric import bind_sizes
+from symdl.prove.numeric import Walker, bind_sizes
 from symdl.prove.stop import Clock, OutOfTime, Stop, TooLarge, Unreadable
+from symdl.prove.tape import Tape
 from symdl.prove.value import Value
 
 TOLERANCE = 1e-12
@@ -29,6 +33,8 @@ MARGIN = 32.0
 UNDERFLOW = 1e-290
 #: Bits for formulas that floats cannot evaluate well.
 BITS = (200, 1400, 2600)
+#: Bits for balls: the first are enough for most, the second down to the smallest numbers that floats can hold.
+BALLS = (256, 1400)
 #: For an evaluation with more bits.
 SECONDS = 5.0
 
@@ -115,7 +121,8 @@ def evaluate_precisely(expr: Expr, values: Mapping[str, Any], beside: Sequence[E
 
 
 class Enclosures:
-    """Values of expressions at one point, enclosed by intervals; what expressions share is computed once.
+    """Values of expressions at one point, enclosed; what expressions share is computed once. By balls (``balls.py``), which are fast; where numbers are too
+    large for these, by intervals.
 
     Parameters
     ----------
@@ -127,8 +134,9 @@ class Enclosures:
 
     def __init__(self, values: Mapping[Any, Any], beside: Sequence[Expr]) -> None:
         nodes = topological([e.node for e in beside])
-        self._sizes = bind_sizes(nodes, values)
-        self._inputs = {n.attr.name: _fractions(values[n.attr.name]) for n in nodes if n.op == kinds.INPUT}
+        self._values, self._sizes = values, bind_sizes(nodes, values)
+        self._inputs = [n.attr.name for n in nodes if n.op == kinds.INPUT]
+        self._balls: dict[int, Carrier] = {}
         self._walks: dict[int, Evaluator] = {}
 
     def value(self, expr: Expr, clock: Clock) -> Any:
@@ -138,6 +146,15 @@ class Enclosures:
         ------
         Stop
         """
+        for bits in BALLS:
+            try:
+                low, high = self._by_balls(expr, bits, clock)
+            except OutOfTime:
+                raise
+            except (Stop, UnsupportedError, OverflowError):
+                continue
+            if np.all(np.isfinite(low)) and _narrow(low, high):
+                return low
         for bits in BITS:
             try:
                 found = self._enclosed(expr, bits, clock)
@@ -145,20 +162,36 @@ class Enclosures:
                 continue
             with np.errstate(all="ignore"):  # numbers larger than floats become infinite
                 low, high = (np.vectorize(lambda x, end=end: float(mpmath.mpf(getattr(x, end))), otypes=[float])(found) for end in ("a", "b"))
-                if np.all(high - low <= 1e-15 * np.abs(low) + UNDERFLOW):
-                    return low
+            if _narrow(low, high):
+                return low
         return None
+
+    def _by_balls(self, expr: Expr, bits: int, clock: Clock) -> tuple[Any, Any]:
+        if bits not in self._balls:
+            self._balls[bits] = Carrier(OnBalls(bits), self._values, Walker(Tape(), {}, self._sizes))
+        walk = self._balls[bits]
+        walk.look = clock.look
+        with np.errstate(all="ignore"):
+            found = walk.value(expr)
+            middle, error = found.floats()[0], found.radius()[0]
+            return middle - error, middle + error
 
     def _enclosed(self, expr: Expr, bits: int, clock: Clock) -> Any:
         if bits not in self._walks:
             ring = Intervals(bits)
-            self._walks[bits] = Evaluator(Functions(ring), {name: Value(ring.array(q)) for name, q in self._inputs.items()}, self._sizes, clock)
+            inputs = {name: Value(ring.array(_fractions(self._values[name]))) for name in self._inputs}
+            self._walks[bits] = Evaluator(Functions(ring), inputs, self._sizes, clock)
         walk = self._walks[bits]
         walk.clock = clock
         letters = sorted(expr.open, key=str)
         found = walk.expr(expr, letters)
         shape = [walk.size(expr.open[s]) for s in letters] + [walk.size(s) for s in expr.shape]
         return np.broadcast_to(found.val[..., 0], shape)
+
+
+def _narrow(low: Any, high: Any) -> bool:
+    with np.errstate(all="ignore"):
+        return bool(np.all(high - low <= 1e-15 * np.abs(low) + UNDERFLOW))
 
 
 def _fractions(value: Any) -> Any:

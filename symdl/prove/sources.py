@@ -44,10 +44,9 @@ def _torch(*asked: Any) -> list[dict[str, Any]]:
 
 
 def _jax(*asked: Any) -> list[dict[str, Any]]:
-    from symdl.prove.in_jax import jax_gradient
+    from symdl.prove.in_jax import jax_gradients
 
-    loss, wrt, points = asked
-    return [jax_gradient(loss, wrt, point) for point in points]
+    return jax_gradients(*asked)
 
 
 def _complex(question: Question, seeds: Sequence[int]) -> list[Answer]:
@@ -77,7 +76,7 @@ class Source(NamedTuple):
 ORACLES: dict[str, Source] = {
     "tape": Source("NumPy tape", _by_tape, at_once=True),
     "torch": Source("PyTorch", _framework(_torch), "torch", True, True),
-    "jax": Source("JAX", _framework(_jax), "jax", True),
+    "jax": Source("JAX", _framework(_jax), "jax", True, True),
     "complex": Source("complex step", _complex),
     "differences": Source("differences, 300 digits", _differences),
 }
