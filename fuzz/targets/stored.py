@@ -20,7 +20,11 @@ def one(data: bytes) -> None:
         _read(draws.text())
         return
     expr = graphs.expression(draws, 6)
-    text = sd.to_json(expr)
+    try:
+        text = sd.to_json(expr)
+    except sd.DataError as error:  # a letter of which nobody knows how far it runs
+        assert "how far the index" in str(error), error
+        return
     again = sd.from_json(text)
     assert again == expr and hash(again) == hash(expr), text
     assert sd.to_json(again) == text or sd.from_json(sd.to_json(again)) == expr

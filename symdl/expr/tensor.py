@@ -102,9 +102,19 @@ class Expr:
         return self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash((self.node, self.shape, frozenset(self.open.items())))
+        now = self._now()
+        return hash((now.node, now.shape, frozenset(now.open.items())))
+
+    def _now(self) -> Expr:
+        """With what has become known meanwhile of how far its letters run."""
+        if not self.open:
+            return self
+        from symdl.expr.pending import current
+
+        return current(self)
 
     def _key(self) -> tuple[Any, ...]:
+        self = self._now()
         settled = build.settle(self.term)
         # A symmetric node has several maps that mean the same. (A formal product may settle into another node; it is compared as it stands.)
         entries = settled.map if settled.node is self.node else self.map

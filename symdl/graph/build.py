@@ -18,7 +18,7 @@ from symdl.graph.canonical import Renumber, canonical, finish, pair
 from symdl.graph.digits import moves_only
 from symdl.graph.labels import Delta, Label, Term, axis_sizes, fresh, inner_deltas, inner_terms, is_fixed, rename, rename_delta
 from symdl.graph.node import Definition, InputInfo, Node, Product, Reduction, Size, intern
-from symdl.graph.number import Number, is_negative, number, plus, power, times, to_sympy
+from symdl.graph.number import Number, number, plus, power, times, to_sympy
 from symdl.graph.scalars import FLATTEN_LIMIT, INDICATORS, INVERSE, nested
 
 
@@ -153,12 +153,11 @@ def _flattened(coef: Number, factors: list[Term], kept: list[Delta], sums: dict[
 
 def _equation(equation: windows.Affine) -> Term:
     """iszero of an affine function of positions, the sign chosen."""
-    terms = [position(equation.sizes[k], k) for k in equation.coefs]
-    whole = add([*equation.coefs.values(), equation.offset], [*terms, constant(1)])
-    first = whole.node.attr[0] if whole.node.op == kinds.ADD else whole.node.attr.coef if whole.node.op == kinds.MUL else 1
-    # i - j + 1 = 0 over equal sizes has a first coefficient of -1 either way: there the number decides.
-    deciding = equation.offset if windows.looks_the_same_negated(equation) else first
-    return _unary(kinds.FN, add([-1], [whole]) if is_negative(deciding) else whole, "iszero")
+    terms = {k: position(equation.sizes[k], k) for k in equation.coefs}
+    whole = add([*equation.coefs.values(), equation.offset], [*terms.values(), constant(1)])
+    order = sorted(terms, key=lambda k: terms[k].node.serial)
+    turned = windows.leads_with_minus([(terms[k].node, equation.coefs[k]) for k in order], equation.offset)
+    return _unary(kinds.FN, add([-1], [whole]) if turned else whole, "iszero")
 
 
 def _product_of(coef: Number, factors: list[Term], kept: list[Delta], sums: dict[Label, Size]) -> Term:

@@ -9,6 +9,7 @@ Rules, each an identity for all sizes:
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
@@ -20,7 +21,7 @@ import sympy as sp
 from symdl.graph import node as kinds
 from symdl.graph.labels import Delta, Label, Term, is_fixed, rename
 from symdl.graph.node import Size
-from symdl.graph.number import Number, plus, times
+from symdl.graph.number import Number, is_negative, plus, times
 
 
 class Affine(NamedTuple):
@@ -119,10 +120,27 @@ def settled(factors: Sequence[Term], sums: dict[Label, Size]) -> Settled | None:
     return Settled([*rest, *opaque], deltas, kept)
 
 
-def looks_the_same_negated(equation: Affine) -> bool:
-    """Whether the coefficients with their sizes are those of the negated equation."""
-    pairs = [(c, equation.sizes[k]) for k, c in equation.coefs.items()]
-    return Counter(pairs) == Counter((times(-1, c), n) for c, n in pairs)
+def leads_with_minus(terms: Sequence[tuple[Any, Number]], offset: Number) -> bool:
+    """Which of f = 0 and -f = 0 an index equation is written as: True for exactly one of the two, whatever its letters are called.
+
+    Positions of one axis length are alike, so no single coefficient of theirs can decide (of i - 2*j = 0, either may stand first); what decides is
+    whether there are more c than -c among them: for the first c for which these are not as many. Where none decides, the number does.
+
+    Parameters
+    ----------
+    terms : sequence of (key, coefficient)
+        Equal keys for positions that are alike, next to each other.
+    offset : Number
+    """
+    for _, group in itertools.groupby(terms, key=lambda pair: pair[0]):
+        more: Counter[Any] = Counter()
+        for _, coef in group:
+            minus = is_negative(coef)
+            more[times(-1, coef) if minus else coef] += -1 if minus else 1
+        deciding = min(((str(c), count) for c, count in more.items() if count), default=None)
+        if deciding is not None:
+            return deciding[1] < 0
+    return is_negative(offset)
 
 
 def _delta(equation: Affine) -> Delta | bool | None:

@@ -11,6 +11,7 @@ import sympy as sp
 
 from symdl.errors import DataError, SymdlError
 from symdl.expr.dims import check_name, indices
+from symdl.expr.pending import current
 from symdl.expr.tensor import Expr, as_expr
 from symdl.graph.build import Term
 from symdl.graph.rebuild import placed
@@ -50,11 +51,11 @@ def _parts(what: Any) -> tuple[str, dict[str, Expr], dict[str, Any]]:
         layers = {f"activation {k}": e for k, e in enumerate(what.activations)}
         return "network", {"output": what.output, "input": what.input, **params, **layers}, {"params": list(what.params)}
     if isinstance(what, Mapping):
-        return "expressions", {str(name): as_expr(e) for name, e in what.items()}, {}
+        return "expressions", {str(name): current(as_expr(e)) for name, e in what.items()}, {}
     if isinstance(what, (list, tuple)):
-        return "list", {str(k): as_expr(e) for k, e in enumerate(what)}, {}
+        return "list", {str(k): current(as_expr(e)) for k, e in enumerate(what)}, {}
     if isinstance(what, (Expr, sp.Expr)):
-        return "expression", {"": as_expr(what)}, {}
+        return "expression", {"": current(as_expr(what))}, {}
     raise DataError(f"{type(what).__name__} cannot be saved as JSON: expressions, mappings and lists of them, derivations and networks can")
 
 

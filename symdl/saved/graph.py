@@ -196,7 +196,7 @@ def _read_mul(record: dict[str, Any], terms: list[Term], shape: tuple[Any, ...],
 
 def _read_fn(record: dict[str, Any], terms: list[Term], shape: tuple[Any, ...], summed: list[Any]) -> Term:
     name = record["function"]
-    if name not in TABLE or TABLE[name].nargs + len(TABLE[name].parameters) < len(terms) or not terms:
+    if name not in TABLE or TABLE[name].nargs != len(terms):
         raise DataError(f"{str(name)[:40]!r} is not a function of the table with {len(terms)} arguments")
     return build.fn(name, terms)
 
@@ -234,13 +234,15 @@ def _recurrence(record: dict[str, Any], args: list[Term], done: list[Term], shap
         tuple(check_name(n, "result") for n in record["names"]),
         read_size(record["length"]),
         record["down"],
-        int(record["batch"]),
+        record["batch"],
         tuple(tuple(read_size(s) for s in one) for one in record["shapes"]),
         tuple(bodies),
         tuple(summed),
         record["state"],
         record["part"],
     )
+    if type(attr.batch) is not int or not 0 <= attr.batch <= min(map(len, attr.shapes), default=0):
+        raise DataError("a stored recurrence has more leading axes in common than its states have axes")
     if not len(attr.names) == len(attr.shapes) == len(bodies) <= len(args):
         raise DataError("a stored recurrence has not one name, one shape and one step for every state")
     node = intern(kinds.RECUR, tuple(t.node for t in args), tuple(t.map for t in args), shape, attr)

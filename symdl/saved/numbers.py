@@ -10,6 +10,8 @@ import sympy as sp
 
 from symdl.errors import DataError
 from symdl.expr.dims import check_name, dims
+from symdl.expr.pending import Pending
+from symdl.functions import TABLE
 from symdl.graph.number import Number, number
 
 #: Operation -> SymPy's class.
@@ -27,6 +29,8 @@ _OPERATIONS: dict[str, Callable[..., sp.Expr]] = {
     "cos": sp.cos,
 }
 _NAMES = {cls: name for name, cls in _OPERATIONS.items()}
+#: Functions of the table at numbers, such as gelu(1), are numbers too.
+_TABLED = "function "
 _CONSTANTS = {"pi": sp.pi, "e": sp.E, "infinity": sp.oo, "-infinity": -sp.oo}
 _CONSTANT_NAMES = {value: name for name, value in _CONSTANTS.items()}
 
@@ -54,12 +58,26 @@ def written(value: Any) -> Any:
         return int(value)
     if isinstance(value, sp.Rational):
         return f"{value.p}/{value.q}"
+    if isinstance(value, Pending):
+        raise DataError(f"how far the index {value.name.removeprefix('size_of_')} runs is not known yet: say it with sd.indices(name, size), or sum over it")
     if isinstance(value, sp.Symbol):
         return {"size": value.name}
-    name = next((n for cls, n in _NAMES.items() if type(value) is cls), None)
+    name = next((n for cls, n in _NAMES.items() if type(value) is cls), None) or _tabled(value)
     if name is None:
         raise DataError(f"the number {value} cannot be saved: it holds {type(value).__name__}")
     return {"do": name, "of": [written(a) for a in value.args]}
+
+
+def _tabled(value: Any) -> str | None:
+    return next((f"{_TABLED}{name}" for name, entry in TABLE.items() if entry.sympy is type(value)), None)
+
+
+def _operation(word: Any, count: int) -> Callable[..., sp.Expr] | None:
+    """What is done to so many parts; None for a word that is none."""
+    if isinstance(word, str) and word.startswith(_TABLED):
+        entry = TABLE.get(word.removeprefix(_TABLED))
+        return entry.sympy if entry is not None and count == entry.nargs else None
+    return _OPERATIONS.get(word)
 
 
 def read_number(stored: Any, depth: int = 0) -> Number:
@@ -93,11 +111,11 @@ def _read(stored: Any, depth: int) -> Any:
         return dims(check_name(stored["size"], "size"))
     if isinstance(stored, dict) and set(stored) == {"constant"} and stored["constant"] in _CONSTANTS:
         return _CONSTANTS[stored["constant"]]
-    if isinstance(stored, dict) and set(stored) == {"do", "of"} and stored["do"] in _OPERATIONS and isinstance(stored["of"], list):
+    if isinstance(stored, dict) and set(stored) == {"do", "of"} and isinstance(stored["of"], list) and _operation(stored["do"], len(stored["of"])):
         parts = [_read(part, depth + 1) for part in stored["of"]]
         if stored["do"] == "^" and (len(parts) != 2 or (parts[1].is_number and abs(parts[1]) > 4096)):
             raise DataError("a stored power is too high")
         if len(parts) > 1000 or not parts:
             raise DataError("a stored number has too many parts")
-        return _OPERATIONS[stored["do"]](*parts)
+        return _operation(stored["do"], len(parts))(*parts)  # type: ignore[misc]
     raise DataError(f"{str(stored)[:60]!r} is not a stored number")
