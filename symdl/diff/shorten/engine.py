@@ -14,7 +14,7 @@ from symdl.diff.shorten.pieces import own
 from symdl.diff.shorten.quiet import Quiet
 from symdl.graph import build
 from symdl.graph.build import Term
-from symdl.graph.node import MATRIX, MUL, Node
+from symdl.graph.node import ADD, FN, MATRIX, MUL, REDUCE, Node
 from symdl.graph.rebuild import placed, rebuild
 from symdl.graph.walk import topological
 from symdl.steps.step import Rule
@@ -41,6 +41,13 @@ class Rewrite:
     slack: int = -1
 
 
+def is_tie(node: Node) -> bool:
+    """Whether the node asks who reaches a maximum, positive(max(z) - z): the two sides are one formula, and have to round alike."""
+    if node.op != FN or node.attr != "positive" or node.args[0].op != ADD:
+        return False
+    return any(a.op == REDUCE and a.attr.kind == "max" for a in node.args[0].args)
+
+
 class Shortener:
     """Applies a table of rewrites.
 
@@ -57,7 +64,7 @@ class Shortener:
     MAX_STEPS = 60
 
     def __init__(self, rewrites: Sequence[Rewrite], closed: Callable[[Node], bool] = lambda node: False, then: Shortener | None = None) -> None:
-        self._closed = closed
+        self._closed = lambda node: closed(node) or is_tie(node)
         self._then = then
         self._by_op: dict[str, list[Rewrite]] = {}
         for rewrite in rewrites:
