@@ -121,3 +121,48 @@ def test_powers_of_states_that_are_products() -> None:
     for step in (*before[:1], *through(sd.sum(states[1:] ** 2), [U])):
         verdict = sd.prove(step.before, step.after)
         assert verdict.verdict == "PROVED", str(verdict)
+
+
+def whole_losses() -> dict[str, tuple[sd.Expr, list[sd.Expr]]]:
+    s = sd.recur("s", x, lambda prev, t: sd.tanh(U @ prev + X[t] @ V), T)
+    out = s[1:]
+    second = sd.recur("q", x, lambda prev, t: sd.tanh(W[0] @ prev + out[t]), T)
+    decoder = sd.recur("d", s[-1], lambda prev, k: sd.sigmoid(W[k] @ prev + b[k]), L)
+    N = sd.dims("N")
+    xs, start, cell = sd.tensor("xs", T, N, p), sd.tensor("start", N, h), sd.tensor("cell", N, h)
+    Wx, Wh = sd.tensor("Wx", 4 * h, p), sd.tensor("Wh", 4 * h, h)
+    lstm = sd.lstm(xs, (start, cell), Wx, Wh)[0]
+    return rnn_losses() | {
+        "cross-entropy at every step": (-sd.sum(Y * sd.log_softmax(out, axis=1)), [U, V, X, x]),
+        "all states, inside a function": (sd.sum(sd.tanh(network())), [W, b, x]),
+        "two layers": (sd.sum((second[1:] - Y) ** 2), [U, V, W, x]),
+        "two layers, final": (sd.sum((second[-1] - y) ** 2), [U, V, x]),
+        "one starts where the other ends": (sd.sum((decoder[-1] - y) ** 2), [U, V, W, b, x]),
+        "lstm": (sd.mse_loss(lstm, sd.tensor("target", T, N, h)), [Wx, Wh]),
+    }
+
+
+@pytest.mark.parametrize("name", whole_losses())
+def test_a_gradient_through_recurrences_is_proved_as_a_whole(name: str) -> None:
+    loss, wrt = whole_losses()[name]
+    for by, gradient in zip(wrt, (sd.derive(loss, wrt)[v] for v in wrt), strict=True):
+        verdict = sd.check(loss, by, gradient)
+        assert verdict.verdict == "PROVED" and verdict.method.startswith("induction over the steps, for every number of them"), (by, str(verdict))
+        assert "at sizes" not in verdict.method
+
+
+@pytest.mark.parametrize("name", ["after", "all", "two layers", "one starts where the other ends"])
+def test_a_wrong_gradient_through_recurrences_is_refuted(name: str) -> None:
+    loss, wrt = whole_losses()[name]
+    for by in wrt[:2]:
+        right = sd.derive(loss, by)[by]
+        for wrong in (2 * right, -right, right + 1e-9 * by, right * (1 + 1e-12)):
+            assert sd.check(loss, by, wrong).verdict == "REFUTED"
+
+
+@pytest.mark.parametrize("slip", ["sign", "start", "shifted"])
+def test_a_slip_in_the_error_terms_is_refuted_as_a_whole(slip: str) -> None:
+    a = network()
+    e = error_terms(-1 if slip == "sign" else 1, y - a[-1] if slip == "start" else a[-1] - y)
+    claim = (e[:-1] if slip == "shifted" else e[1:]) * a[1:] * (1 - a[1:])
+    assert sd.check(sd.sum((a[-1] - y) ** 2) / 2, b, claim).verdict == "REFUTED"

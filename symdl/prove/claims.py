@@ -12,15 +12,16 @@ from symdl.expr.in_kind import Kind
 from symdl.expr.structured import structure_of
 from symdl.expr.tensor import Expr, as_expr, describe, join_letters, of_node
 from symdl.expr.tex.reading import looks_like_latex
-from symdl.graph.node import INPUT, LET
+from symdl.graph.node import INPUT, LET, RECUR
 from symdl.graph.walk import topological
+from symdl.prove.backward import gradient_by_induction
 from symdl.prove.equal import TIME_BUDGET, prove
 from symdl.prove.everysize.same import is_derivative
 from symdl.prove.lines import check_lines
 from symdl.prove.plain import ready
 from symdl.prove.problem import Gradient
 from symdl.prove.settle import confirmed, for_every_size, settle
-from symdl.prove.stop import Clock
+from symdl.prove.stop import Clock, Stop
 from symdl.steps.verdict import PROVED, UNKNOWN, Verdict
 
 
@@ -87,7 +88,28 @@ def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock, structure: An
     problem = Gradient(expr, target, claimed, kind)
     if kind is None and is_derivative(expr, target, claimed, problem.targets, Clock(clock.seconds / 4)) and confirmed(problem, clock):
         return Verdict(PROVED, for_every_size(problem))
+    found = _by_induction(expr, target, claimed, clock) if kind is None else None
+    if found is not None and confirmed(problem, clock):
+        return found
     return settle(problem, clock)
+
+
+def _by_induction(expr: Expr, target: Expr, claimed: Expr, clock: Clock) -> Verdict | None:
+    """A gradient through recurrences, over their steps."""
+    if not any(n.op == RECUR for n in topological([expr.node])):
+        return None
+    own = Clock(clock.left() * 0.75)
+    try:
+        return gradient_by_induction(
+            expr,
+            target,
+            claimed,
+            own,
+            lambda total, wrt, side: _decide(total, wrt, side, Clock(max(own.left(), 0.1))),
+            lambda a, b: prove(a, b, time_budget=max(own.left(), 0.1)),
+        )
+    except Stop:
+        return None
 
 
 def named_parts(expr: Expr) -> dict[str, Expr]:

@@ -69,12 +69,12 @@ def _closed(expr: Expr, letters: dict[Any, Size]) -> Expr:
     return Expr(build.rename(expr.term, labels), (*(letters[s] for s in order), *expr.shape))
 
 
-def _systems(roots: Iterable[Node]) -> list[System]:
+def systems_of(roots: Iterable[Node]) -> list[System]:
     """The recurrences under some nodes, what others need first."""
     return list(dict.fromkeys(system_of(n) for n in topological(roots) if n.op == kinds.RECUR))
 
 
-def _proved(parts: Sequence[tuple[str, Verdict]]) -> Verdict | None:
+def proved_together(parts: Sequence[tuple[str, Verdict]]) -> Verdict | None:
     if not all(v.proved for _, v in parts):
         return None
     told = "; ".join(f"{what}: {v.method}" for what, v in parts)
@@ -85,10 +85,12 @@ def _proved(parts: Sequence[tuple[str, Verdict]]) -> Verdict | None:
 
 
 class Held:
-    """Parts of recurrences, each held fast as a tensor of which nothing is known; the state after a step is what the step makes of the state before it."""
+    """Parts of recurrences (of those in ``only``), each held fast as a tensor of which nothing is known; the state after a step of a recurrence that is
+    ``followed`` is what the step makes of the state before it."""
 
-    def __init__(self, followed: Iterable[System] = (), same: dict[System, System] | None = None) -> None:
+    def __init__(self, followed: Iterable[System] = (), same: dict[System, System] | None = None, only: Iterable[System] | None = None) -> None:
         self._followed = set(followed)
+        self._only = None if only is None else set(only)
         self._same = same or {}
         self._known: dict[tuple[System, int, str], Node] = {}
         self._shifts: dict[tuple[System, int], Term] = {}
@@ -115,10 +117,10 @@ class Held:
     def terms(self, terms: Sequence[Term]) -> list[Term]:
         """The terms with tensors in the places of recurrences."""
         place: dict[Node, Term] = {}
-        for node in topological([t.node for t in terms], stop=lambda n: n.op == kinds.RECUR):
+        for node in topological([t.node for t in terms], stop=self._held):
             if node.op == kinds.PARTIAL:
                 place[node] = _partial(node, place)
-            if node.op != kinds.RECUR:
+            if not self._held(node):
                 continue
             system, state, part = system_of(node), node.attr.state, node.attr.part
             if part == "after" and self._same.get(system, system) in self._followed:
@@ -130,6 +132,9 @@ class Held:
             else:
                 place[node] = Term(self.tensor(system, state, part), tuple(range(node.rank)))
         return graft(terms, place)
+
+    def _held(self, node: Node) -> bool:
+        return node.op == kinds.RECUR and (self._only is None or system_of(node) in self._only)
 
     def expr(self, expr: Expr) -> Expr:
         (term,) = self.terms([expr.term])
@@ -170,8 +175,8 @@ def _partial(node: Node, place: dict[Node, Term]) -> Term:
 
 def _equal(lhs: Expr, rhs: Expr, clock: Clock, prove: Prove) -> Verdict | None:
     """Recurrences of one side are found again on the other; then the sides are compared with these held fast."""
-    left = _systems([lhs.node])
-    right = [s for s in _systems([rhs.node]) if s not in left]
+    left = systems_of([lhs.node])
+    right = [s for s in systems_of([rhs.node]) if s not in left]
     same: dict[System, System] = {}
     told: list[tuple[str, Verdict]] = []
     for system in right:
@@ -186,7 +191,7 @@ def _equal(lhs: Expr, rhs: Expr, clock: Clock, prove: Prove) -> Verdict | None:
     rest = prove(held.expr(lhs), held.expr(rhs))
     if not same:
         return rest if rest.proved else None  # true whatever the states are
-    return _proved([*told, ("conclusion", rest)])
+    return proved_together([*told, ("conclusion", rest)])
 
 
 def _alike(a: System, b: System) -> bool:
@@ -197,14 +202,14 @@ def _same_steps(a: System, b: System, same: dict[System, System], prove: Prove) 
     """Base and step for two recurrences, those in ``same`` being equal already."""
     told = []
     names = ", ".join(a.attr.names)
-    for x, y in zip(_inits(a), _inits(b), strict=True):
+    for x, y in zip(inits_of(a), inits_of(b), strict=True):
         held = Held((), same)
         told.append((f"base {names}", prove(held.expr(x), held.expr(y))))
         if not told[-1][1].proved:
             return None
     held = Held((), same | {b: a})
     for state, (one, other) in enumerate(zip(held.step(a, "step"), _other_step(held, a, b), strict=True)):
-        told.append((f"step {names}", prove(_by_step(one, a, state), _by_step(other, a, state))))
+        told.append((f"step {names}", prove(by_step(one, a, state), by_step(other, a, state))))
         if not told[-1][1].proved:
             return None
     return told
@@ -216,13 +221,13 @@ def _other_step(held: Held, a: System, b: System) -> list[Term]:
     return held.step(b, "step", seeds)
 
 
-def _by_step(term: Term, system: System, state: int) -> Expr:
+def by_step(term: Term, system: System, state: int) -> Expr:
     shape = system.attr.shapes[state]
     labels = {"step": 0} | {("axis", k): k + 1 for k in range(len(shape))}
     return Expr(build.rename(term, labels), (system.attr.length, *shape))
 
 
-def _inits(system: System) -> list[Expr]:
+def inits_of(system: System) -> list[Expr]:
     node = system.node()
     own = own_axes(node)
     return [Expr(build.rename(Term(node.args[s], node.maps[s]), {e: k for k, e in enumerate(own[s])}), shape) for s, shape in enumerate(node.attr.shapes)]
@@ -254,9 +259,9 @@ def _through(lhs: Expr, rhs: Expr, clock: Clock, prove: Prove) -> Verdict | None
         return None
     after = Expr(build.add([1] * len(right), right), rhs.shape)
     outer_sizes = tuple(lhs.shape[k] for k in read.outer)
-    for system in _systems([after.node]):
+    for system in systems_of([after.node]):
         clock.look()
-        if _runs_back(system, read.system, outer_sizes):
+        if runs_back(system, read.system, outer_sizes):
             found = _telescoped(read, system, after, outer_sizes, prove)
             if found is not None:
                 return found
@@ -269,7 +274,7 @@ def _addends(expr: Expr) -> list[Term]:
     return [expr.term]
 
 
-def _runs_back(back: System, forward: System, outer: tuple[Size, ...]) -> bool:
+def runs_back(back: System, forward: System, outer: tuple[Size, ...]) -> bool:
     a, b = back.attr, forward.attr
     return a.length == b.length and a.down != b.down and a.shapes == tuple((*outer, *shape) for shape in b.shapes)
 
@@ -317,7 +322,7 @@ def _telescoped(read: Through, back: System, after: Expr, outer: tuple[Size, ...
         return None
     told = []
     axes = [{("o", k): k for k in range(count)} | {("axis", k): count + k for k in range(len(s))} for s in read.system.attr.shapes]
-    for start, source, numbers in zip(_inits(back), sources["final"], axes, strict=True):
+    for start, source, numbers in zip(inits_of(back), sources["final"], axes, strict=True):
         wanted = Expr(build.rename(source, numbers), start.shape)
         told.append(("base", prove(held.expr(start), held.expr(wanted))))
     for state, numbers in enumerate(axes):
@@ -336,8 +341,8 @@ def _telescoped(read: Through, back: System, after: Expr, outer: tuple[Size, ...
     if read.v.op == kinds.RECUR:
         wrt = of_node(held.tensor(system_of(read.v), read.v.attr.state, read.v.attr.part))
     if wrt is None:
-        return _proved([*told, ("conclusion", _at_another(read, held, total, after, check))])
-    return _proved([*told, ("conclusion", check(total, wrt, held.expr(after)))])
+        return proved_together([*told, ("conclusion", _at_another(read, held, total, after, check))])
+    return proved_together([*told, ("conclusion", check(total, wrt, held.expr(after)))])
 
 
 def _at_another(read: Through, held: Held, total: Expr, after: Expr, check: Any) -> Verdict:
@@ -378,7 +383,7 @@ def _held_total(read: Through, back: System, held: Held, outer: tuple[Size, ...]
     count = len(outer)
     axes = [("o", k) for k in range(count)]
     parts: list[Term] = []
-    inits = _inits(read.system)
+    inits = inits_of(read.system)
     for state, (shape, made) in enumerate(zip(read.system.attr.shapes, held.step(read.system, "step"), strict=True)):
         own = [("axis", k) for k in range(len(shape))]
         summed: dict[Any, Size] = dict(zip(own, shape, strict=True))
