@@ -18,7 +18,7 @@ import sympy as sp
 
 from symdl.diff.derive import jacobian
 from symdl.edits import Edit, dropped, everywhere, indices, numbers, own, put, shown, signs, swapped, term_text, transposes
-from symdl.errors import SymdlError
+from symdl.errors import SymdlError, UnsupportedError
 from symdl.expr.tensor import Expr
 from symdl.graph import build
 from symdl.graph import node as kinds
@@ -41,10 +41,24 @@ SECONDS, MOST_NODES = 3.0, 400
 
 
 def check(loss: Any, wrt: Any, claim: Any, **options: Any) -> Verdict:
-    return claims.check(loss, wrt, claim, explain=mended, **options)
+    return claims.check(loss, wrt, claim, explain=mended, differentiate=differentiated, **options)
 
 
 check.__doc__ = claims.check.__doc__
+
+
+def differentiated(of: Expr, by: Expr) -> Expr:
+    """The derivative of something by something, derived and proved: what a derivative means that stands within a claim.
+
+    Raises
+    ------
+    UnsupportedError
+        When it could not be proved.
+    """
+    made = _derivative(of, by)
+    if claims.check(of, by, made).verdict != PROVED:
+        raise UnsupportedError(f"the derivative of {str(of):.60} by {by.node.name} could not be proved")
+    return made
 
 
 def mended(verdict: Verdict, loss: Expr, wrt: Expr, before: Expr | None, claim: Expr) -> Verdict:

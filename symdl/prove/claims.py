@@ -17,15 +17,18 @@ from symdl.graph.walk import topological
 from symdl.prove.backward import gradient_by_induction
 from symdl.prove.equal import TIME_BUDGET, prove
 from symdl.prove.everysize.same import is_derivative
-from symdl.prove.lines import check_lines
+from symdl.prove.lines import Differentiate, check_lines
 from symdl.prove.plain import ready
 from symdl.prove.problem import Gradient
+from symdl.prove.question import Question
 from symdl.prove.settle import confirmed, for_every_size, settle
 from symdl.prove.stop import Clock, Stop
 from symdl.steps.verdict import PROVED, UNKNOWN, Verdict
 
 
-def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET, structure: Any = None, explain: Any = None) -> Verdict:
+def check(
+    loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET, structure: Any = None, explain: Any = None, differentiate: Differentiate | None = None
+) -> Verdict:
     """Decide whether ``claim`` is d loss / d wrt.
 
     The derivative is computed forwards, on exact values with derivatives, function by function from the definitions; see ``sd.prove`` for how the
@@ -44,8 +47,10 @@ def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET, 
     structure : "symmetric", "diagonal" or "full", optional
         Over which entries of a matrix is differentiated, as for ``sd.grad``; when nothing is given, as ``wrt`` is declared.
     explain : callable, optional
-        (verdict, loss, target, the line before or None, claim) -> Verdict: what is said of a claim that is not proved; ``sd.check`` looks for the
-        single edit that mends it.
+        (verdict, what is differentiated, target, the line before or None, claim) -> Verdict: what is said of a claim that is not proved; ``sd.check``
+        looks for the single edit that mends it.
+    differentiate : callable, optional
+        (of, by) -> the derivative: for derivatives that stand on the right of an equation in LaTeX.
 
     Returns
     -------
@@ -63,16 +68,17 @@ def check(loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET, 
         expr = ready(loss)
         target = _target(expr, wrt, Kind.of(loss).start)
 
-        def said(verdict: Verdict, at: Expr, before: Expr | None, side: Expr) -> Verdict:
-            known = explain is None or (before is None and structure_of(target.node, structure) is not None)
-            return verdict if known else explain(verdict, expr, at, before, side)
+        def said(verdict: Verdict, of: Expr, at: Expr, before: Expr | None, side: Expr) -> Verdict:
+            known = explain is None or (before is None and structure_of(at.node, structure) is not None)
+            return verdict if known else explain(verdict, of, at, before, side)
 
         if isinstance(claim, str) and looks_like_latex(claim):
-            return check_lines(claim, expr, target, named_parts(expr), lambda at, side: _decide(expr, at, side, clock, structure), prove, said)
+            question = Question(expr, target)
+            return check_lines(claim, question, named_parts(expr), lambda of, at, side: _decide(of, at, side, clock, structure), prove, said, differentiate)
         claimed = _read(claim, expr) if isinstance(claim, str) else ready(claim, loss)
     except UnsupportedError as error:
         return Verdict(UNKNOWN, "reading the expression", detail=str(error))
-    return said(_decide(expr, target, claimed, clock, structure), target, None, claimed)
+    return said(_decide(expr, target, claimed, clock, structure), expr, target, None, claimed)
 
 
 def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock, structure: Any = None) -> Verdict:

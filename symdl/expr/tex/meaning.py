@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sympy as sp
 
 from symdl.errors import ParseError, SymdlError
-from symdl.expr import ops
-from symdl.expr.dims import dims, indices
-from symdl.expr.language import function
-from symdl.expr.parse import _check_fast, _too_long
-from symdl.expr.tensor import Expr, as_expr, elementwise
+from symdl.expr import matrices, ops
+from symdl.expr.parse import _too_long
+from symdl.expr.tensor import Expr, as_expr
 from symdl.expr.tex import oriented
-from symdl.expr.tex.letters import index_keys
+from symdl.expr.tex.calls import Calls
 from symdl.expr.tex.oriented import Value
-from symdl.expr.tex.tokens import Token, failure
 from symdl.expr.tex.tree import Tex
-from symdl.functions import TABLE
+from symdl.expr.windows import stack
+from symdl.graph.node import LET
 from symdl.graph.number import to_sympy as number_to_sympy
-from symdl.graph.template import instantiate, placeholders
+
+_LONGEST_MATRIX = 64
 
 
-class Meaning:
+class Meaning(Calls):
     """What a formula means, given the tensors that it speaks of and the index of a first element."""
-
-    def __init__(self, text: str, tensors: Mapping[str, Expr], start: int) -> None:
-        self.text, self.tensors, self.start = text, tensors, start
-        self.sizes = {str(s) for e in tensors.values() for size in (*e.shape, *e.open.values()) for s in sp.sympify(size).free_symbols}
-
-    def fail(self, tree: Tex, message: str) -> ParseError:
-        return failure(self.text, tree.position, message)
 
     def value(self, tree: Tex) -> Value:
         made = getattr(self, "_" + tree.what.replace("-", "_"), None)
@@ -64,83 +56,24 @@ class Meaning:
 
     def _symbol(self, tree: Tex) -> Value:
         name = tree.parts[0]
-        found = self._named(name)
-        if found is not None:
-            return Value(found)
-        if name in self.sizes:
-            return Value(as_expr(dims(name)))
+        if name not in self.bound or self._is_axis(name):
+            found = self.named(name)
+            if found is not None:
+                return found
+        if name in self.bound or name in self.free or name in self.fixed:
+            return Value(self.place(self.letter(name)))
+        if (size := self.size_named(name)) is not None:
+            return Value(size)
         if name == "pi":
             return Value(as_expr(sp.pi))
         if name == "I":
-            raise self.fail(tree, "the size of the identity matrix is not known here: write what it multiplies")
-        known = ", ".join(self.tensors)
-        raise self.fail(tree, f"{name} is not declared; known are {known or 'no names'}")
+            return Value(as_expr(1), eye=True)
+        if name == "e":
+            return Value(as_expr(sp.E))
+        raise self.undeclared(tree, name)
 
-    def _named(self, name: str) -> Expr | None:
-        for spelled in (name, name.replace("_", ""), {"varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta"}.get(name, name)):
-            if spelled in self.tensors:
-                return self.tensors[spelled]
-        return None
-
-    def _layer(self, tree: Tex) -> Value:
-        """W^{(1)}: the tensor W1."""
-        base, layer = tree.parts
-        if base.what == "symbol":
-            for spelled in (f"{base.parts[0]}{layer}", f"{base.parts[0]}_{layer}"):
-                if spelled in self.tensors:
-                    return Value(self.tensors[spelled])
-        if layer.isdigit():
-            return oriented.power(self.value(base), as_expr(int(layer)))
-        raise self.fail(tree, f"the superscript ({layer}) names no tensor")
-
-    # --- indices ---------------------------------------------------------------------------------------------
-
-    def _index(self, tree: Tex) -> Value:
-        """W_1 where that is a tensor's name, else an element."""
-        base, tokens = tree.parts
-        words = "".join(t.text for t in tokens)
-        if base.what == "symbol":
-            for spelled in (base.parts[0] + words, f"{base.parts[0]}_{words}"):
-                if spelled in self.tensors:
-                    return Value(self.tensors[spelled])
-        if base.what == "norm":
-            return self._norm_of(base, words, tree)
-        whole = self.value(base).expr
-        return Value(whole[tuple(self._keys(tokens, whole.ndim, tree))])
-
-    def _keys(self, tokens: Sequence[Token], count: int, tree: Tex) -> list[Any]:
-        return index_keys(tokens, count, self.start, self.sizes, lambda message: self.fail(tree, message))
-
-    def _total(self, tree: Tex) -> Value:
-        """Sum over letters; without letters, of all elements."""
-        lower, _, body = tree.parts
-        inside = self.value(body).expr
-        names = [t for t in lower if t.kind == "letter"]
-        if "=" in [t.kind for t in lower]:
-            names = names[:1]
-        if not names:
-            return Value(ops.sum_(inside))
-        letters = [indices(t.text) for t in names]
-        for letter in letters:
-            if letter not in inside.open:
-                raise self.fail(tree, f"the sum runs over {letter}, which does not occur in it")
-        self._check_bounds(tree, inside, letters)
-        return Value(ops.sum_(inside, *letters))
-
-    def _check_bounds(self, tree: Tex, inside: Expr, letters: Sequence[sp.Symbol]) -> None:
-        """A sum's bounds must be those of the axis that the letter stands on."""
-        lower, upper, _ = tree.parts
-        numbers = [t.text for t in lower if t.kind == "number"]
-        if "=" in [t.kind for t in lower] and numbers and numbers[-1] != str(self.start):
-            raise self.fail(tree, f"the sum starts at {numbers[-1]}; sums over whole axes are read, which start at {self.start}")
-        if upper is None:
-            return
-        end = self.value(upper).expr
-        if end.node.op != "const":
-            raise self.fail(tree, "the upper bound of a sum is a size or a number")
-        size = sp.sympify(inside.open[letters[0]])
-        if sp.expand(number_to_sympy(end.node.attr) - (size + self.start - 1)) != 0:
-            raise self.fail(tree, f"the sum over {letters[0]} ends at {end}, but its axis has {size} elements")
+    def _is_axis(self, name: str) -> bool:
+        return False
 
     # --- operations ------------------------------------------------------------------------------------------
 
@@ -153,60 +86,83 @@ class Meaning:
 
     def _negative(self, tree: Tex) -> Value:
         inner = self.value(tree.parts[0])
-        return Value(-inner.expr, inner.row)
+        return inner._replace(expr=-inner.expr)
 
     def _product(self, tree: Tex) -> Value:
-        factors = self._with_sigma(tree.parts)
-        made = [f if isinstance(f, Value) else self.value(f) for f in factors]
-        total = made[0]
-        # Numbers first, then from the left: 2 x^T y is 2 (x^T y).
-        for value in made[1:]:
-            total = oriented.product(total, value)
+        total: Value | None = None
+        # From the left: 2 x^T y is (2 x^T) y.
+        for value, dotted in self._factors(list(tree.parts)):
+            total = value if total is None else oriented.product(total, value, dotted)
+        assert total is not None
         return total
 
-    def _with_sigma(self, factors: Sequence[Tex]) -> list[Any]:
-        """sigma(z), and names of functions that are no tensors, applied to the bracket behind them."""
-        out: list[Any] = []
-        waiting = list(factors)
+    def _factors(self, waiting: list[Tex]) -> list[tuple[Value, bool]]:
+        """The factors of a product: sigma(z), h(x) and dW are one each, though they are typed as two."""
+        out: list[tuple[Value, bool]] = []
         while waiting:
             first = waiting.pop(0)
-            applied = self._function_name(first)
-            if applied is None or not waiting:
-                out.append(first)
-                continue
-            argument = waiting.pop(0)
-            scripts: list[Tex] = []
-            while argument.what in ("index", "power", "transpose", "layer"):
-                scripts.append(argument)
-                argument = argument.parts[0]
-            name, primes, power = applied
-            value = self._apply(name, primes, self.value(argument), first)
-            if power is not None:
-                value = Value(value.expr ** self.value(power).expr, value.row)
-            for script in reversed(scripts):
-                value = self._scripted(value, script)
-            out.append(value)
+            dotted = first.what == "dotted"
+            first = first.parts[0] if dotted else first
+            following = waiting[0] if waiting and waiting[0].what != "dotted" else None
+            value = None if following is None else self._joint(first, following)
+            if value is not None:
+                waiting.pop(0)
+            else:
+                value = self.value(first)
+            out.append((value, dotted))
         return out
 
-    def _function_name(self, tree: Tex) -> tuple[str, int, Tex | None] | None:
-        """A symbol that is a function here: sigma, f with primes, exp in letters."""
-        primes, power = 0, None
-        while tree.what in ("prime", "power"):
-            if tree.what == "prime":
-                primes += 1
-            else:
-                power = tree.parts[1]
-            tree = tree.parts[0]
-        if tree.what != "symbol" or self._named(tree.parts[0]) is not None:
+    def _joint(self, first: Tex, following: Tex) -> Value | None:
+        """What two factors are together, when they are one thing."""
+        scripts: list[Tex] = []
+        inner = following
+        while inner.what in ("index", "power", "transpose", "layer") and inner.parts[0].what in ("group", "index", "power", "transpose", "layer"):
+            scripts.append(inner)
+            inner = inner.parts[0]
+        made = self._applied(first, inner, following)
+        if made is None:
             return None
-        name = {"sigma": "sigmoid", "phi": ""}.get(tree.parts[0], tree.parts[0])
-        return (name, primes, power) if name and function(name) is not None else None
+        whole, value = made
+        if whole:
+            return value
+        for script in reversed(scripts):
+            value = self._scripted(value, script)
+        return value
+
+    def _applied(self, first: Tex, bracket: Tex, following: Tex) -> tuple[bool, Value] | None:
+        """(whether the scripts behind the bracket are done with, value)."""
+        if first.what == "symbol" and first.parts[0] == "d" and not self.is_known("d") and "d" not in self.bound:
+            base = following
+            while base.what in ("index", "layer", "power", "transpose"):
+                base = base.parts[0]
+            if base.what == "symbol":
+                return True, self.value(Tex("partial", (None, (following,), 1), first.position))
+        if self._is_indicator(first) and bracket.what == "group" and bracket.parts[0].what in ("relation",):
+            return False, self._relation(bracket.parts[0])
+        applied = self.function_name(first)
+        if applied is not None and bracket.what != "symbol":
+            name, primes, power = applied
+            value = self._apply(name, primes, self.value(bracket), first)
+            return False, (value if power is None else Value(value.expr ** self.value(power).expr, value.row))
+        if applied is not None:
+            name, primes, power = applied
+            value = self._apply(name, primes, self.value(following), first)
+            return True, (value if power is None else Value(value.expr ** self.value(power).expr, value.row))
+        found = self.result_with_arguments(first, bracket)
+        return None if found is None else (False, found)
+
+    def _is_indicator(self, tree: Tex) -> bool:
+        if tree.what == "ones" or (tree.what == "number" and tree.parts[0] == 1):
+            return True
+        return tree.what == "symbol" and tree.parts[0] == "I" and not self.is_known("I")
 
     def _scripted(self, value: Value, script: Tex) -> Value:
         if script.what == "transpose":
             return oriented.transposed(value)
         if script.what == "power":
             return oriented.power(value, self.value(script.parts[1]).expr)
+        if script.what == "layer":
+            raise self.fail(script, f"the superscript ({script.parts[1]}) names no tensor")
         return Value(value.expr[tuple(self._keys(script.parts[1], value.expr.ndim, script))])
 
     def _hadamard(self, tree: Tex) -> Value:
@@ -217,22 +173,50 @@ class Meaning:
         left, right = (self.value(p) for p in tree.parts)
         return oriented.elementwise(left, right, divide=True)
 
+    def _outer(self, tree: Tex) -> Value:
+        """Of two vectors the outer product, of matrices the Kronecker product."""
+        left, right = (oriented.sized(self.value(p)).expr for p in tree.parts)
+        return Value(ops.outer(left, right) if left.ndim == right.ndim == 1 else matrices.kron(left, right))
+
+    def _inner(self, tree: Tex) -> Value:
+        return oriented.inner(*(oriented.sized(self.value(p)) for p in tree.parts))
+
     def _quotient(self, tree: Tex) -> Value:
         return oriented.quotient(*(self.value(p) for p in tree.parts))
 
     def _transpose(self, tree: Tex) -> Value:
         return oriented.transposed(self.value(tree.parts[0]))
 
+    def _prime(self, tree: Tex) -> Value:
+        """X' is the transpose of X, as statisticians write it."""
+        inner = tree.parts[0]
+        if inner.what != "symbol" or self.is_known(inner.parts[0]):
+            value = self.value(inner)
+            if value.expr.ndim or value.loose:
+                return oriented.transposed(value)
+        raise self.fail(tree, "a prime belongs to a function, as in \\sigma'(z), or to a matrix")
+
     def _power(self, tree: Tex) -> Value:
         base, exponent = tree.parts
-        if base.what == "symbol" and base.parts[0] == "e" and self._named("e") is None:
+        if base.what == "symbol" and base.parts[0] == "e" and not self.is_known("e"):
             return self._apply("exp", 0, self.value(exponent), tree)
-        if base.what == "norm":
-            return Value(self._norm_of(base, "", tree).expr ** self.value(exponent).expr)
+        name = self.base_name(tree)
+        if name is not None and base.what == "symbol" and not self.is_known(base.parts[0]):
+            found = self.named(name)
+            if found is not None:
+                return found
+        if base.what == "index" and base.parts[0].what == "symbol" and not self.is_known(base.parts[0].parts[0]):
+            layered = Tex("power", (base.parts[0], exponent), tree.position)
+            if self.base_name(layered) is not None:
+                return self._index(Tex("index", (layered, base.parts[1]), tree.position))
+        if (inverse := self.powered_call(base, exponent)) is not None:
+            return inverse
         raised = self.value(exponent).expr
         value = self.value(base)
         if value.expr.node.op == "const" or raised.node.op == "const":
             self._check_small(raised, tree)
+        if raised.ndim:
+            raise self.fail(tree, "an exponent is a number; \\odot marks powers by elements")
         return oriented.power(value, raised)
 
     def _elementwise_power(self, tree: Tex) -> Value:
@@ -248,65 +232,64 @@ class Meaning:
         ):
             raise self.fail(tree, "the exponent is too large to be written down")
 
-    def _call(self, tree: Tex) -> Value:
-        name, primes, argument = tree.parts
-        return self._apply(name, primes, self.value(argument), tree)
+    # --- matrices of entries, lists ---------------------------------------------------------------------------
 
-    def _apply(self, name: str, primes: int, argument: Value, tree: Tex) -> Value:
-        if name == "sqrt":
-            return Value(ops.sqrt(argument.expr), argument.row)
-        if primes:
-            return Value(_slope(name, primes, argument.expr, lambda m: self.fail(tree, m)), argument.row)
-        made = function(name)
-        if made is None:
-            raise self.fail(tree, f"{name} is not a function of this language")
-        if argument.expr.node.op == "const":
-            from symdl.expr.grammar import Do
-            from symdl.expr.tokens import Token as TextToken
+    def _list(self, tree: Tex) -> Value:
+        """(a, b, c): a vector; a row, as it is typed."""
+        return self._stacked([self.value(p) for p in tree.parts], tree)._replace(row=True)
 
-            _check_fast([argument.expr], Do("call", name, TextToken("name", name, tree.position)), self.text)
-        result = made.build(argument.expr)
-        return Value(result, argument.row and result.ndim == 1)
+    def _matrix(self, tree: Tex) -> Value:
+        rows = [[self.value(cell) for cell in row] for row in tree.parts]
+        if not rows or len({len(row) for row in rows}) != 1:
+            raise self.fail(tree, "the rows of the matrix have different lengths")
+        if len(rows[0]) == 1:
+            return self._stacked([row[0] for row in rows], tree)
+        made = [self._stacked(row, tree) for row in rows]
+        return made[0]._replace(row=True) if len(made) == 1 else Value(stack([m.expr for m in made]))
 
-    def _abs(self, tree: Tex) -> Value:
-        """|A| of a square matrix is its determinant."""
-        inner = self.value(tree.parts[0])
-        if inner.expr.ndim == 2 and inner.expr.shape[0] == inner.expr.shape[1]:
-            return Value(_build("det", inner.expr))
-        return Value(elementwise("abs", inner.expr), inner.row)
+    def _stacked(self, values: Sequence[Value], tree: Tex) -> Value:
+        if any(v.expr.ndim or v.loose for v in values) or len(values) > _LONGEST_MATRIX:
+            raise self.fail(tree, f"the entries of a vector or matrix are numbers, at most {_LONGEST_MATRIX}")
+        return Value(stack([v.expr for v in values]))
 
-    def _norm(self, tree: Tex) -> Value:
-        return self._norm_of(tree, "", tree)
-
-    def _norm_of(self, tree: Tex, which: str, at: Tex) -> Value:
-        inner = self.value(tree.parts[0]).expr
-        if which in ("", "2", "F"):
-            if which == "2" and inner.ndim == 2:
-                raise self.fail(at, r"the 2-norm of a matrix is not read; \|A\|_F is the Frobenius norm")
-            return Value(_build("norm", inner))
-        if which == "1" and inner.ndim == 1:
-            return Value(ops.sum_(elementwise("abs", inner)))
-        raise self.fail(at, f"the norm {which} is not read: 1, 2 and F are")
-
-    def _prime(self, tree: Tex) -> Value:
-        raise self.fail(tree, "a prime belongs to a function, as in \\sigma'(z)")
+    # --- derivatives on the right -------------------------------------------------------------------------------
 
     def _partial(self, tree: Tex) -> Value:
-        raise self.fail(tree, "a derivative can stand alone on the left of an equation only: write on the right what it is")
+        """A derivative within a formula: what it is, when somebody here can differentiate."""
+        if self.derivative is None:
+            raise self.fail(tree, "a derivative can stand alone on the left of an equation only: write on the right what it is")
+        of, by, _ = tree.parts
+        function = None if of is None else self.differentiated(of)
+        targets = tuple(self.target(b) for b in by)
+        if not targets:
+            raise self.fail(tree, "a derivative on the right needs what it is taken by: \\nabla_w")
+        return Value(self.derivative(function, targets))
+
+    def differentiated(self, tree: Tex) -> Expr | None:
+        """What is differentiated; None for the loss, by whatever name."""
+        try:
+            return self.value(tree).expr
+        except SymdlError:
+            if loss_name(tree):
+                return None
+            raise
+
+    def target(self, tree: Tex) -> Expr:
+        """What a derivative is taken by: a look at an input or a named result."""
+        while tree.what == "transpose":
+            tree = tree.parts[0]
+        found = self.value(tree)
+        if found.expr.node.op not in ("input", LET):
+            raise self.fail(tree, "a derivative is taken by a tensor or a named result")
+        return found.expr
 
 
-def _slope(name: str, order: int, argument: Expr, fail: Any) -> Expr:
-    """f'(z), from the function table."""
-    entry = TABLE.get(name)
-    if entry is None or entry.nargs != 1:
-        raise fail(f"{name} has no derivative with a prime")
-    (z,) = placeholders(1)
-    slope = sp.diff(entry.sympy(z), z, order)
-    return Expr(instantiate(slope, [argument.term]), argument.shape, argument.open)
+#: What losses are called.
+_LOSSES = frozenset("C J L E F f Q R S g k p loss cost ell RSS MSE NLL SSE CE obj mathcalL Loss Cost KL H V U G P".split())
 
 
-def _build(name: str, *args: Expr) -> Expr:
-    """A function of the text language."""
-    made = function(name)
-    assert made is not None
-    return made.build(*args)
+def loss_name(tree: Tex) -> bool:
+    """Whether a name that is not declared may be the loss's."""
+    while tree.what in ("index", "layer", "power", "product", "group", "prime", "call", "negative"):
+        tree = tree.parts[2] if tree.what == "call" else tree.parts[0]
+    return tree.what == "symbol" and tree.parts[0] in _LOSSES

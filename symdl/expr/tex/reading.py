@@ -1,32 +1,56 @@
-"""From a text in LaTeX to the lines of what it says."""
+"""From a text in LaTeX to what it says: chains of sides that are equal, derivatives on their left, definitions of abbreviations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import sympy as sp
-
-from symdl.errors import ParseError
-from symdl.expr.dims import indices
+from symdl.errors import ParseError, ShapeError, SymdlError
 from symdl.expr.tensor import Expr
+from symdl.expr.tex.left import Left, left_of
 from symdl.expr.tex.meaning import Meaning
-from symdl.expr.tex.tree import Tex, trees
+from symdl.expr.tex.oriented import Value, sized
+from symdl.expr.tex.parser import Parser
+from symdl.expr.tex.scope import Definition, Derivative
+from symdl.expr.tex.statements import Equation, equations
+from symdl.expr.tex.tokens import Token
+from symdl.expr.tex.tree import Tex
+
+__all__ = ["Chain", "Reader", "Side", "looks_like_latex", "parse_latex"]
 
 
 @dataclass
-class Line:
-    """One line of a formula: the sides of its equations in order; ``by``: what a derivative on the left is taken by, at which letters."""
+class Side:
+    """One side of an equation: its tree, the row on which it stands, how it is typed; what it means, or why it has no meaning."""
 
-    sides: list[Expr] = field(default_factory=list)
-    by: str = ""
-    letters: tuple[sp.Symbol, ...] = ()
+    row: int
+    text: str
+    tree: Tex | None = None
+    value: Value | None = None
+    problem: SymdlError | None = None
+
+    @property
+    def expr(self) -> Expr | None:
+        return None if self.value is None else self.value.expr
+
+
+@dataclass
+class Chain:
+    """Sides that are said to be equal. ``left``: the derivative or the new name that they are."""
+
+    sides: list[Side] = field(default_factory=list)
+    left: Left | None = None
+    row: int = 0
 
 
 def looks_like_latex(text: str) -> bool:
-    """Whether a text is a formula in LaTeX and not one in the language of ``sd.parse``."""
-    return "\\" in text or "_{" in text or "^" in text or "$" in text
+    """Whether a text is a formula in LaTeX, or in the characters of formulas, and not one in the language of ``sd.parse``."""
+    return "\\" in text or "_{" in text or "^" in text or "$" in text or any(ord(c) > 127 for c in text) or _ends_in_prime(text)
+
+
+def _ends_in_prime(text: str) -> bool:
+    return "'" in text and text.count("'") % 2 == 1 or ("')" in text or "'(" in text) and '"' not in text
 
 
 def parse_latex(text: str, /, **tensors: Any) -> Expr:
@@ -36,8 +60,8 @@ def parse_latex(text: str, /, **tensors: Any) -> Expr:
     ----------
     text : str
         Products without a sign are matrix products (vectors are columns, ``x^\\top`` is a row); ``\\odot`` is elementwise;
-        ``W_{ij}`` is an element, counted from 1, with ``\\sum_{i=1}^{n}`` over it; ``\\sigma``, ``\\exp``, ``\\operatorname{tr}``, ``\\frac``, ``\\|x\\|``,
-        ``A^{-1}``, ``\\mathbf``, Greek letters. Of an equation the right side is read.
+        ``W_{ij}`` is an element, counted from 1, with ``\\sum_{i=1}^{n}`` over it; ``x_i`` and ``x^{(i)}`` are rows of a matrix X; ``\\sigma``, ``\\exp``,
+        ``\\operatorname{tr}``, ``\\frac``, ``\\|x\\|``, ``A^{-1}``, ``\\mathbf``, Greek letters, cases, indicators. Of an equation the right side is read.
     **tensors
         Name -> expression, or sizes as for ``sd.parse``: ``X="n,p"``.
 
@@ -52,46 +76,131 @@ def parse_latex(text: str, /, **tensors: Any) -> Expr:
 
     sizes: set[str] = set()
     known = {name: _declared(name, shape, sizes) for name, shape in tensors.items()}
-    return read(text, known)[-1].sides[-1]
-
-
-def read(text: str, tensors: Mapping[str, Expr]) -> list[Line]:
-    """The lines of a formula, each with its sides; derivatives on the left are noted, not computed."""
-    lines = trees(text)
-    reader = Meaning(text, tensors, _start(text))
-    found: list[Line] = []
-    for line in lines:
-        made = Line()
-        for (side,) in line:
-            if side.what == "partial":
-                made.by, made.letters = _by(side, tensors)
-            else:
-                made.sides.append(reader.value(side).expr)
-        if made.sides or made.by:
-            found.append(made)
-    if not any(line.sides for line in found):
+    chains = Reader(text, known).read()
+    sides = [s for chain in chains if chain.left is None for s in chain.sides] or [s for chain in chains for s in chain.sides]
+    if not sides:
         raise ParseError("the formula has a derivative on its left and nothing on its right")
-    return found
+    last = sides[-1]
+    if last.value is None:
+        raise last.problem or ParseError("the formula is empty")
+    return sized(last.value).expr
+
+
+class Reader:
+    """Reads a text, once with x_i of a matrix X as a row and, where that does not fit, once more with it as a column."""
+
+    def __init__(self, text: str, tensors: Mapping[str, Expr], derivative: Derivative | None = None) -> None:
+        self.text, self.tensors, self.derivative = text, dict(tensors), derivative
+        self.scope = Meaning(text, self.tensors, _start(text), derivative)
+
+    def read(self) -> list[Chain]:
+        """The chains of the text, every side with its meaning or with what keeps it from having one.
+
+        Raises
+        ------
+        ParseError
+            When the text as a whole is no formula.
+        """
+        chains = self._attempt(columns=False)
+        if any(isinstance(s.problem, ShapeError) for c in chains for s in c.sides):
+            first = self.scope
+            again = self._attempt(columns=True)
+            if _failures(again) < _failures(chains):
+                return again
+            self.scope = first
+        return chains
+
+    def _attempt(self, columns: bool) -> list[Chain]:
+        self.scope = Meaning(self.text, self.tensors, _start(self.text), self.derivative)
+        self.scope.columns = columns
+        chains = self._chains()
+        if not chains:
+            raise ParseError("the formula is empty")
+        for chain in chains:
+            self._define(chain)
+        for chain in chains:
+            self._evaluate(chain)
+        return chains
+
+    # --- trees -----------------------------------------------------------------------------------------------
+
+    def _chains(self) -> list[Chain]:
+        found: list[Chain] = []
+        for equation in equations(self.text, self.tensors):
+            sides = [self._side(tokens, equation) for tokens in equation.sides]
+            if equation.continues and found:
+                found[-1].sides += sides
+            else:
+                found.append(Chain(sides, row=equation.row))
+        return found
+
+    def _side(self, tokens: Sequence[Token], equation: Equation) -> Side:
+        begin, end = tokens[0].position, tokens[-1].position + len(tokens[-1].text) + (tokens[-1].kind == "command")
+        made = Side(equation.row, " ".join(self.text[begin:end].split()))
+        try:
+            if equation.relation:
+                raise ParseError(f"{equation.relation} is no equality: {made.text[:60]!r}")
+            made.tree = self._tree(tokens, end)
+        except SymdlError as error:
+            made.problem = error
+        return made
+
+    def _tree(self, tokens: Sequence[Token], end: int) -> Tex:
+        parser = Parser(self.text, [*tokens, Token("end", "", min(end, len(self.text)))], self.tensors)
+        tree = parser.listed()
+        if parser.token.kind != "end" or parser.token.text:
+            raise parser.fail(f"{parser.token.text!r} cannot stand here")
+        return tree
+
+    # --- what stands on the left -----------------------------------------------------------------------------
+
+    def _define(self, chain: Chain) -> None:
+        """Take what is defined or differentiated off the beginning of a chain."""
+        first = chain.sides[0].tree
+        if first is None or (len(chain.sides) == 1 and first.what != "partial"):
+            return
+        chain.left = left_of(first, self.scope, [s.tree for s in chain.sides[1:] if s.tree is not None])
+        if chain.left is None:
+            return
+        chain.sides = chain.sides[1:]
+        following = chain.sides[0].tree if chain.sides else None
+        if chain.left.name:
+            again = None if following is None else left_of(following, self.scope, [])
+            if again is not None and again.by is not None:  # H = \nabla^2 f = ...
+                again.name, again.letters = chain.left.name, chain.left.letters
+                chain.left, chain.sides = again, chain.sides[1:]
+            trees = [s.tree for s in chain.sides if s.tree is not None]
+            if chain.left.derivative is not None:
+                trees = [chain.left.derivative, *trees] if self.derivative is not None else trees
+            self.scope.define(Definition(chain.left.name, trees, tuple(chain.left.letters), chain.left.params))
+
+    # --- values ----------------------------------------------------------------------------------------------
+
+    def _evaluate(self, chain: Chain) -> None:
+        scope = self.scope
+        left = chain.left
+        if left is not None and left.params and left.by is None:
+            for side in chain.sides:
+                side.problem = side.problem or ParseError("a function that the text defines")
+            return
+        if left is not None and left.by is not None:
+            left.resolve(scope)
+        scope.free = () if left is None else left.index_names()
+        for side in chain.sides:
+            if side.tree is None:
+                continue
+            try:
+                side.value = scope.value(side.tree)
+            except SymdlError as error:
+                side.problem = error
+        scope.free = ()
+
+
+def _failures(chains: Sequence[Chain]) -> int:
+    return sum(s.value is None for c in chains for s in c.sides)
 
 
 def _start(text: str) -> int:
     """Where indices start: at 0 where a sum says so, else at 1."""
     compact = "".join(text.split())
     return 0 if any(f"sum_{{{c}=0}}" in compact for c in "ijklmnpqrstuv") else 1
-
-
-def _by(tree: Tex, tensors: Mapping[str, Expr]) -> tuple[str, tuple[sp.Symbol, ...]]:
-    """What a derivative is taken by: a tensor's name, and the letters of an element."""
-    _, below = tree.parts
-    tokens = [t for t in below if not (t.kind == "command" and t.text in ("partial", "mathbf", "boldsymbol", "bm", "mathrm")) and t.text != "d"]
-    base, rest = (tokens[0].text, [t for t in tokens[1:] if t.kind not in ("_", "^")]) if tokens else ("", [])
-    if rest and rest[-1].text in ("T", "top"):
-        rest = rest[:-1]
-    for size in range(len(rest), -1, -1):
-        name = base + "".join(t.text for t in rest[:size])
-        found = name if name in tensors else f"{base}_{name[len(base) :]}"
-        if found in tensors:
-            letters = [t for t in rest[size:] if t.kind != ","]
-            if all(t.kind == "letter" for t in letters):
-                return found, tuple(indices(t.text) for t in letters)
-    return base, ()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 from symdl.errors import ParseError
+from symdl.expr.tex.characters import GREEK, LOWERED, RAISED, SIGNS, accented, is_prose
 from symdl.expr.tokens import MAX_LENGTH
 
 
 class Token(NamedTuple):
-    """``kind``: "number", "letter", "command", "newline", "end", or the symbol itself; ``text``: a command without its backslash."""
+    """``kind``: "number", "letter", "command", "word" (a name of several letters), "ones", "prose", "newline", "end", or the symbol itself; ``text``: a
+    command without its backslash."""
 
     kind: str
     text: str
@@ -18,45 +21,39 @@ class Token(NamedTuple):
 
 
 _TOKEN = re.compile(
-    r"(?P<blank>\s+|~|%[^\n]*)"
-    r"|(?P<newline>\\\\(?:\[[^\]]*\])?)"
+    r"(?P<blank>\s+|~)"
+    r"|(?P<newline>\\\\(?:\*?\[[^\]=^_]{0,12}(?:pt|em|ex|mm|cm|in|baselineskip)\])?|\\cr\b)"
+    r"|(?P<prose>\\(?:text|mbox|textrm|textit|textnormal|textsf|intertext|shortintertext)\s*\{(?P<said>[^{}]*)\})"
     r"|(?P<command>\\(?:[A-Za-z]+\*?|.))"
     r"|(?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
+    r"|(?P<run>[A-Za-z][A-Za-z0-9]{1,40})"
     r"|(?P<letter>[^\W\d_])"
-    r"|(?P<symbol>[{}_^+\-*/=()\[\]|,'&.:!<>])",
+    r"|(?P<symbol>[{}_^+\-*/=()\[\]|,;'&.:!<>])",
     re.DOTALL,
 )
 
 #: Commands that say how something looks and not what it is.
-_SPACING = ", ; : ! / quad qquad hspace thinspace medspace thickspace negthinspace notag nonumber displaystyle textstyle limits nolimits"
-_SIZING = "left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr"
-_LOOKS = frozenset([*_SPACING.split(), *_SIZING.split(), " "])
-
-#: Characters that are commands when typed in LaTeX.
-_UNICODE = {
-    "−": ("-", "-"),
-    "–": ("-", "-"),
-    "′": ("'", "'"),
-    "·": ("command", "cdot"),
-    "×": ("command", "times"),
-    "⊙": ("command", "odot"),
-    "∘": ("command", "circ"),
-    "⊤": ("command", "top"),
-    "∂": ("command", "partial"),
-    "∇": ("command", "nabla"),
-    "∑": ("command", "sum"),
-}
-
-_GREEK_LETTERS = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ"
-_GREEK_NAMES = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
+_SPACING = (
+    ", ; : ! > / hspace thinspace medspace thickspace negthinspace notag nonumber displaystyle textstyle limits nolimits hfill hline mathstrut allowbreak"
 )
-_GREEK = dict(zip(_GREEK_LETTERS, _GREEK_NAMES.split(), strict=True))
+_SIZING = "left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm"
+_LOOKS = frozenset([*_SPACING.split(), *_SIZING.split(), " ", "\n"])
+
+#: Words between formulas, also where they are typed without \text.
+_BARE = frozenset("where with and let hence thus therefore then since otherwise".split())
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*\Z")
+_PROSE = _BARE | frozenset("if for so by else that is using chain rule given when because as we get have or".split())
 
 
-def tokenize(text: str) -> list[Token]:
-    """The tokens of a formula, without spaces, sizes of brackets and dollar signs.
+def tokenize(text: str, known: Collection[str] = (), functions: Collection[str] = ()) -> list[Token]:
+    """The tokens of a formula, without spaces, sizes of brackets, comments and dollar signs.
+
+    Parameters
+    ----------
+    known : collection of str
+        Declared names: several letters that are one are a word.
+    functions : collection of str
+        Names of functions that are read without a backslash too.
 
     Raises
     ------
@@ -65,53 +62,127 @@ def tokenize(text: str) -> list[Token]:
     """
     if len(text) > MAX_LENGTH:
         raise ParseError(f"the formula has {len(text)} characters: at most {MAX_LENGTH} are read")
-    found: list[Token] = []
-    at = 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            found += _other(text, at)
+    return _without_empty_delimiters(_Scanner(text, known, functions).tokens())
+
+
+class _Scanner:
+    def __init__(self, text: str, known: Collection[str], functions: Collection[str]) -> None:
+        self.text, self.known, self.functions = text, known, functions
+        self.found: list[Token] = []
+
+    def tokens(self) -> list[Token]:
+        at = 0
+        while at < len(self.text):
+            at = self._special(at) or self._ordinary(at)
+        return [*self.found, Token("end", "", len(self.text))]
+
+    def add(self, kind: str, piece: str, at: int) -> None:
+        self.found.append(Token(kind, piece, at))
+
+    def _special(self, at: int) -> int | None:
+        """Comments, and characters beyond ASCII; where they end."""
+        character = self.text[at]
+        if character == "%":
+            return (self.text.find("\n", at) + 1) or len(self.text)
+        if character in RAISED or character in LOWERED:
+            return self._script(at, RAISED if character in RAISED else LOWERED)
+        if character in GREEK:
+            name = GREEK[character]
+            total = {"Sigma": "sum", "Pi": "prod"}.get(name) if name not in self.known else None
+            self.add("command", total or name, at)
+            return at + 1
+        if character in SIGNS:
+            self.add(*SIGNS[character], at)
+            return at + 1
+        if is_prose(character):
+            self.add("prose", character, at)
+            return at + 1
+        if not (found := accented(self.text, at)):
+            return None
+        accent, letter, length = found
+        self.add("command", accent, at)
+        self.add("letter", letter, at)
+        return at + length
+
+    def _script(self, at: int, table: dict[str, str]) -> int:
+        """Raised or lowered characters, as a script in braces."""
+        begin = at
+        self.add("^" if table is RAISED else "_", "^" if table is RAISED else "_", at)
+        self.add("{", "{", at)
+        while at < len(self.text) and self.text[at] in table:
+            meant = table[self.text[at]]
+            self.add("number" if meant.isdigit() else "letter" if meant.isalpha() else meant, meant, at)
             at += 1
-            continue
+        self.add("}", "}", begin)
+        return at
+
+    def _ordinary(self, at: int) -> int:
+        match = _TOKEN.match(self.text, at)
+        if match is None:
+            if self.text[at] != "$":
+                raise failure(self.text, at, f"{self.text[at]!r} is not part of a formula")
+            self.add("$", "$", at)
+            return at + 1
         kind, piece = str(match.lastgroup), match.group()
-        if kind == "command":
-            found += _command(piece[1:], at, text)
-        elif kind == "letter" and piece in _GREEK:
-            found.append(Token("command", _GREEK[piece], at))
+        if kind == "said":
+            kind = "prose"
+        if kind == "prose":
+            self._said(match, at)
+        elif kind == "run":
+            return self._run(piece, at)
+        elif kind == "command":
+            self._command(piece[1:], at)
         elif kind == "symbol":
-            found.append(Token(piece, piece, at))
+            self.add(piece, piece, at)
         elif kind != "blank":
-            found.append(Token(kind, piece, at))
-        at = match.end()
-    found.append(Token("end", "", len(text)))
-    return _without_empty_delimiters(found)
+            self.add(kind, piece, at)
+        return match.end()
 
+    def _said(self, match: re.Match[str], at: int) -> None:
+        """What stands in a \\text: a name, or words around formulas, with formulas between dollar signs in them."""
+        said = match.group("said")
+        word = said.strip()
+        if _WORD.match(word) and word.lower() not in _PROSE and not match.group().startswith(("\\inter", "\\short")):
+            self.add("word" if len(word) > 1 else "letter", word, at)
+            return
+        for number, piece in enumerate(said.split("$")):
+            if number % 2:
+                inner = _Scanner(piece, self.known, self.functions).tokens()[:-1]
+                self.found += [t._replace(position=at) for t in inner]
+            elif piece.strip():
+                self.add("prose", piece.strip(), at)
 
-def _command(name: str, at: int, text: str) -> list[Token]:
-    if name in _LOOKS:
-        # \left. has no bracket: the dot goes with it.
-        return [Token("look", name, at)] if name in ("left", "right") else []
-    if name in ("{", "}"):
-        return [Token("(" if name == "{" else ")", name, at)]
-    if name in ("[", "]", "(", ")"):
-        return []
-    if name == "|" or name in ("Vert", "lVert", "rVert"):
-        return [Token("norm", name, at)]
-    if name in ("vert", "lvert", "rvert"):
-        return [Token("|", name, at)]
-    if name in ("prime",):
-        return [Token("'", "'", at)]
-    return [Token("command", name.rstrip("*"), at)]
+    def _run(self, piece: str, at: int) -> int:
+        """Letters typed together: one name, a function, a word of prose, or letters each on its own."""
+        for end in range(len(piece), 1, -1):
+            part = piece[:end]
+            whole = end == len(piece)
+            if part in self.known or (whole and part in self.functions):
+                self.add("word", part, at)
+                return at + end
+            if whole and part.lower() in _BARE:
+                self.add("prose", part, at)
+                return at + end
+        self.add("letter", piece[0], at)
+        return at + 1
 
-
-def _other(text: str, at: int) -> list[Token]:
-    character = text[at]
-    if character == "$":
-        return []
-    if character in _UNICODE:
-        kind, word = _UNICODE[character]
-        return [Token(kind, word, at)]
-    raise failure(text, at, f"{character!r} is not part of a formula")
+    def _command(self, name: str, at: int) -> None:
+        if name in ("left", "right"):  # \left. has no bracket: the dot goes with it
+            self.add("look", name, at)
+        elif name in ("quad", "qquad"):
+            self.add("quad", name, at)
+        elif name in ("{", "}"):
+            self.add("(" if name == "{" else ")", name, at)
+        elif name in ("[", "]", "(", ")"):
+            self.add("$", name, at)
+        elif name in ("|", "Vert", "lVert", "rVert"):
+            self.add("norm", name, at)
+        elif name in ("vert", "lvert", "rvert"):
+            self.add("|", name, at)
+        elif name == "prime":
+            self.add("'", "'", at)
+        elif name not in _LOOKS:
+            self.add("command", name.rstrip("*"), at)
 
 
 def _without_empty_delimiters(tokens: list[Token]) -> list[Token]:
