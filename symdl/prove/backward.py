@@ -1,14 +1,16 @@
 """Gradients through recurrences as a whole, by induction over the steps: for every number of steps and every size.
 
-Let L be a loss of the states of s[l+1] = f(s[l], x[l]); the states before the steps are B[l] = s[l], the final one is F = s[T], and where L mentions states after
-a step, f(B[l], x[l]) is put for them. Let the claim mention a recurrence D that runs the other way. If, for B, F and D of which nothing is known,
+Let L be a loss of the states of s[l+1] = f(s[l], x[l]). The states before the steps are B[l] = s[l], the final one is F = s[T]; where L mentions
+states after a step, f(B[l], x[l]) is put for them. Let the claim mention a recurrence D that runs the other way. If, for B, F and D of which
+nothing is known,
 
 - (base) D starts as dL/dF,
 - (step) D[l] = d/dB[l] of L + Sum over l of <D[l+1], f(B[l], x[l])>,
 
-then dL/dv along the recurrence is d/dv of L + <D[0], s[0]> + Sum over l of <D[l+1], f(B[l], x[l])> with B, F and D held fast: by the chain rule, since
-D[l] s'[l] = (dL/dB[l]) s'[l] + <D[l+1], df/ds s'[l]> telescopes. That is compared with the claim (conclusion), in which that recurrence does not occur any more;
-others, on which it was built, are taken one after the other in the same way. The method is that of Lagrange multipliers (LeCun 1988).
+then dL/dv along the recurrence is d/dv of L + <D[0], s[0]> + Sum over l of <D[l+1], f(B[l], x[l])> with B, F and D held fast: by the chain
+rule, since D[l] s'[l] = (dL/dB[l]) s'[l] + <D[l+1], df/ds s'[l]> telescopes. That is compared with the claim (conclusion), in which that
+recurrence does not occur any more; others, on which it was built, are taken one after the other in the same way. The method is that of
+Lagrange multipliers (LeCun 1988).
 
 Nothing here differentiates: base, step and conclusion are claims of derivatives, decided by ``symdl.prove.claims``.
 """
