@@ -29,9 +29,13 @@ class Renumber:
 
     def see(self, entries: Iterable[Any]) -> None:
         for entry in entries:
-            if not is_fixed(entry) and entry not in self._seen:
+            if entry not in self._seen and not is_fixed(entry):
                 self._seen.add(entry)
                 (self.summed if entry in self._all_summed else self.free).append(entry)
+
+    def places(self) -> dict[Label, int]:
+        """Label -> its number."""
+        return {label: k for k, label in enumerate((*self.free, *self.summed))}
 
     def index(self, entry: Any) -> int:
         if is_fixed(entry):
@@ -104,7 +108,8 @@ def finish(
         sizes.setdefault(delta.a, delta.size)
         sizes.setdefault(delta.b, delta.size)
     shape = tuple(sizes[label] for label in renumber.free)
-    maps = tuple(_upright(t.node, tuple(renumber.index(e) for e in t.map)) for t in terms)
+    place = renumber.places()
+    maps = tuple([_upright(t.node, tuple([e if type(e) is int and e < 0 else place[e] for e in t.map])) for t in terms])
     return Term(intern(op, tuple(t.node for t in terms), maps, shape, attr), tuple(renumber.free))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from symdl.diff.shorten.alike import merged
 from symdl.diff.shorten.engine import Rewrite
@@ -130,21 +132,62 @@ def simple_apart(node: Node) -> Term | None:
 
 
 def _apart(node: Node, depth: int, only_simple: bool) -> Term | None:
-    product = pieces(own(node))
-    for k, total in enumerate(product.factors):
-        over = {e for e in total.map if not is_fixed(e) and e in product.summed}
-        if total.node.op != kinds.ADD or not over or len(total.node.args) > MAX_TERMS:
-            continue
-        parts = [(c, t, _summed(product, k, c, t, depth)) for c, t in addends(total)]
-        simple = [s for _, _, s in parts if _simple(s, product)]
-        if not simple and only_simple:
-            continue
-        if not simple:
-            found = merged((1, s) for _, _, s in parts)
-            return build.add([c for c, _ in found], [s for _, s in found])
-        rest = build.add(*zip(*[(c, t) for c, t, s in parts if not _simple(s, product)], strict=True)) if len(simple) < len(parts) else build.constant(0)
-        return build.add([1] * (len(simple) + 1), [*simple, _summed(product, k, 1, rest, 0)])
-    return None
+    if not node.attr.summed or not any(a.op == kinds.ADD for a in node.args):
+        return None
+    if node not in _known:
+        _known[node] = _Opened(pieces(own(node)))
+    return _known[node].apart(depth, only_simple)
+
+
+class _Part(NamedTuple):
+    """A term of a sum, and what it is when the sum over the indices is taken of it alone."""
+
+    coef: Number
+    term: Term
+    summed: Term
+
+
+class _Opened:
+    """A sum over indices of a product of sums; what was found out about it is kept, since it comes back as a part of others and behind names."""
+
+    def __init__(self, product: Pieces) -> None:
+        self._product = product
+        self._parts: dict[tuple[int, int], list[_Part]] = {}
+        self._apart: dict[tuple[int, bool], Term | None] = {}
+
+    def apart(self, depth: int, only_simple: bool) -> Term | None:
+        key = depth, only_simple
+        if key not in self._apart:
+            self._apart[key] = self._make(depth, only_simple)
+        return self._apart[key]
+
+    def _make(self, depth: int, only_simple: bool) -> Term | None:
+        product = self._product
+        for k, total in enumerate(product.factors):
+            over = {e for e in total.map if not is_fixed(e) and e in product.summed}
+            if total.node.op != kinds.ADD or not over or len(total.node.args) > MAX_TERMS:
+                continue
+            parts = self._of(k, depth)
+            simple = [p.summed for p in parts if _simple(p.summed, product)]
+            if not simple and only_simple:
+                continue
+            if not simple:
+                found = merged((1, p.summed) for p in parts)
+                return build.add([c for c, _ in found], [s for _, s in found])
+            left = [p for p in parts if not _simple(p.summed, product)]
+            rest = build.add([p.coef for p in left], [p.term for p in left]) if left else build.constant(0)
+            return build.add([1] * (len(simple) + 1), [*simple, _summed(product, k, 1, rest, 0)])
+        return None
+
+    def _of(self, position: int, depth: int) -> list[_Part]:
+        key = position, depth
+        if key not in self._parts:
+            product = self._product
+            self._parts[key] = [_Part(c, t, _summed(product, position, c, t, depth)) for c, t in addends(product.factors[position])]
+        return self._parts[key]
+
+
+_known: weakref.WeakKeyDictionary[Node, _Opened] = weakref.WeakKeyDictionary()
 
 
 def _summed(product: Pieces, position: int, coef: Number, term: Term, depth: int) -> Term:

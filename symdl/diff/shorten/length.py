@@ -7,6 +7,7 @@ Names, transposes, diagonals and broadcasts cost nothing; a minus in front costs
 from __future__ import annotations
 
 import weakref
+from functools import lru_cache
 
 import sympy as sp
 
@@ -86,8 +87,13 @@ def _coefficient(coef: Number) -> int:
     if coef in (1, -1):
         return minus
     if isinstance(coef, sp.Expr):
-        return minus + OPERATION * (1 + int(sp.count_ops(coef)))
+        return minus + OPERATION * (1 + _operations(coef))
     return minus + OPERATION * (1 + (type(coef) is not int and abs(coef.numerator) != 1))
+
+
+@lru_cache(maxsize=1000)
+def _operations(coef: sp.Expr) -> int:
+    return int(sp.count_ops(coef))
 
 
 def _addition(node: Node) -> int:
