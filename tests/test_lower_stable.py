@@ -109,7 +109,8 @@ def test_the_rewrites_are_identities(identity):
     else:
         import reference
 
-        values = {"x": np.array([0.3, -1.2, 2.0]), "t": np.array([0.2, 1.0, -0.4])}
+        values = {"x": np.array([0.3, -1.2, 2.0]), "t": np.array([0.2, 1.0, -0.4]), "y": np.array([1.5, 0.1, -0.7]), "q": np.array([0.4, 2.0, 0.6])}
+        values |= {"r": 1.7, "m": -0.3}
         a, b = (reference.evaluate(e, values, {n: 3}) for e in (lhs, rhs))
         assert np.allclose(a, b, rtol=1e-13)
 

@@ -14,7 +14,7 @@ from symdl.graph.labels import Term
 from symdl.graph.node import Node, intern
 from symdl.graph.rebuild import placed, rebuild
 from symdl.graph.walk import consumers, topological
-from symdl.lower import stable_constants, stable_logistic, stable_sums
+from symdl.lower import stable_constants, stable_differences, stable_exponents, stable_logarithms, stable_logistic, stable_products, stable_sums
 from symdl.lower.behind import applied, inside
 from symdl.lower.machine import COSIGMOID, MACHINE
 from symdl.lower.stable_identities import Identity, identities
@@ -24,6 +24,8 @@ from symdl.lower.stable_softmax import Complements
 def stabilised(roots: Sequence[Term]) -> list[Term]:
     """The same values, written so that they survive floating point: exponentials and logarithms, then what is made of softmaxes and sigmoids."""
     first = _walked(roots, lambda node, term: _rewritten(term))
+    if any(node.op == kinds.MUL and len(node.args) > 1 for node in topological(t.node for t in first)):
+        first = _walked(first, lambda node, term: stable_products.late(term) or term)
     order = topological(t.node for t in first)
     if not any(_saturates(node) for node in order):
         return first
@@ -84,9 +86,9 @@ def _rewritten(term: Term) -> Term:
 _STEPS = 50
 
 _RULES: dict[str, tuple[Callable[[Term], Term | None], ...]] = {
-    kinds.ADD: (stable_constants.add,),
-    kinds.FN: (stable_logistic.fn, stable_sums.fn),
-    kinds.POW: (stable_logistic.pow_, stable_sums.pow_),
+    kinds.ADD: (stable_constants.add, stable_differences.add),
+    kinds.FN: (stable_logistic.fn, stable_sums.fn, stable_logarithms.fn),
+    kinds.POW: (stable_logistic.pow_, stable_sums.pow_, stable_exponents.pow_),
     kinds.MUL: (stable_sums.mul,),
 }
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from symdl.functions import TABLE
+from symdl.lower.stable_identities_more import further
 
 
 class Identity(NamedTuple):
@@ -19,7 +20,7 @@ class Identity(NamedTuple):
 
 def identities() -> list[Identity]:
     """All rewrites, on plain SymPy where that has a form for them, else as expressions of symdl."""
-    return [*_logistic(), *_exponentials(), *_logarithms(), *_normal(), *_softmax()]
+    return [*_logistic(), *_exponentials(), *_logarithms(), *_normal(), *_softmax(), *(Identity(*t) for t in further())]
 
 
 def _logistic() -> list[Identity]:

@@ -11,7 +11,7 @@ from symdl.graph.build import Term
 from symdl.graph.number import is_negative, plus, power, times
 from symdl.lower.behind import addends, applied, argument, arguments, inside, sum_of
 from symdl.lower.machine import COSIGMOID, COSOFTPLUS, LOG_ADD_EXP, LOG_ONE_MINUS_EXP
-from symdl.lower.stable_constants import LONG, half, negative, sigmoid
+from symdl.lower.stable_parts import LONG, half, negative, odd, sigmoid, sigmoid_of
 
 # --- functions -------------------------------------------------------------------------------------------------------
 
@@ -151,13 +151,15 @@ def _with_sigmoid(factors: list[Term], k: int, base: Term, exponent: int) -> tup
     for j, other in enumerate(factors):
         if j == k:
             continue
+        count = other.node.attr if other.node.op == kinds.POW else 1
+        inner = arguments(other)[0] if other.node.op == kinds.POW else other
         for name in ("exp", "expm1"):
-            w = argument(other, name)
-            if w is not None and sigmoid(negative(w)) == base:
-                gives = sigmoid(w) if name == "exp" else build.fn("tanh", [half(w)])
-                return 1, [*_less(factors, base, exponent - 1, j, k), gives]
+            w = argument(inner, name) if type(count) is int and count >= 1 else None
+            if w is not None and sigmoid_of(base) == negative(w):
+                gives = sigmoid(w) if name == "exp" else odd("tanh", half(w))
+                return 1, [*_less(factors, base, exponent - 1, j, k), gives, *([build.pow_(inner, count - 1)] if count > 1 else [])]
         found = one_plus_exp(other)
-        if found is not None and sigmoid(negative(found[1])) == base:
+        if found is not None and sigmoid_of(base) == negative(found[1]):
             return found[0], _less(factors, base, exponent - 1, j, k)
     return None
 

@@ -20,7 +20,7 @@ from symdl.graph.number import plus, times
 from symdl.graph.rebuild import placed
 from symdl.lower.behind import Parts, addends, applied, argument, arguments, inside, named, opened, rest_of, sum_of
 from symdl.lower.machine import COSIGMOID, REST
-from symdl.lower.stable_constants import LONG
+from symdl.lower.stable_parts import LONG
 
 #: The name of z - m: what has it is neither opened nor taken for anything else.
 SHIFTED = "less the maximum"
@@ -82,7 +82,8 @@ class Complements:
             z = argument(term, name)
             if z is not None:
                 return applied(other, z)
-        return None
+        z = argument(term, "tanh")
+        return None if z is None else named("gate", build.mul(2, [applied(COSIGMOID, build.mul(2, [z]))]))
 
     def _behind(self, term: Term) -> Term:
         """The term behind names, but not behind the name of a softmax."""

@@ -9,11 +9,12 @@ from symdl.graph import node as kinds
 from symdl.graph.build import Label, Term
 from symdl.graph.node import Size
 from symdl.graph.number import is_negative, power, times
+from symdl.lower import stable_products
 from symdl.lower.behind import addends, applied, argument, arguments, inside, opened, sum_of
-from symdl.lower.machine import GAUSS, GAUSS_PLAIN
+from symdl.lower.machine import COSIGMOID, GAUSS, GAUSS_PLAIN, RECIPROCAL_EXPM1
 from symdl.lower.masks import join_masks, masked_exponent
-from symdl.lower.stable_constants import LONG
 from symdl.lower.stable_logistic import join
+from symdl.lower.stable_parts import LONG
 
 
 class _SumExp(NamedTuple):
@@ -29,8 +30,16 @@ def _sum_exp(term: Term) -> _SumExp | None:
     if node.op != kinds.MUL or not node.attr.summed or node.attr.deltas or node.attr.coef != 1:
         return None
     parts = opened(inner)
-    z = argument(parts.factors[0], "exp") if len(parts.factors) == 1 else masked_exponent(parts.factors)
+    z = _exponent(parts.factors[0]) if len(parts.factors) == 1 else masked_exponent(parts.factors)
     return None if z is None else _SumExp(z, parts.summed)
+
+
+def _exponent(factor: Term) -> Term | None:
+    """k*z when the factor is exp(z)^k."""
+    if factor.node.op != kinds.POW:
+        return argument(factor, "exp")
+    z = argument(arguments(factor)[0], "exp")
+    return None if z is None else build.mul(factor.node.attr, [z])
 
 
 def fn(term: Term) -> Term | None:
@@ -87,7 +96,9 @@ def _join(factors: list[Term]) -> tuple[Any, list[Term]] | None:
     if made is not None:
         return made
     found = _join_softmax(factors) or join_masks(factors)
-    return None if found is None else (1, found)
+    if found is not None:
+        return 1, found
+    return stable_products.join(factors) or stable_products.distributed(factors)
 
 
 def _join_softmax(factors: list[Term]) -> list[Term] | None:
@@ -98,7 +109,7 @@ def _join_softmax(factors: list[Term]) -> list[Term] | None:
             continue
         count, log_sum = found
         for j, other in enumerate(factors):
-            z = argument(other, "exp")
+            z = _exponent(other)
             if j == k or z is None or z.node is not log_sum.node.args[0]:
                 continue
             rest = [f for n, f in enumerate(factors) if n not in (j, k)]
@@ -132,21 +143,26 @@ def _distributed(factors: list[Term]) -> tuple[Any, list[Term]] | None:
 
 
 def _divides(term: Term) -> bool:
-    """An exponential, or the reciprocal of a sum."""
-    return argument(term, "exp") is not None or (
+    """An exponential, a sigmoid, or the reciprocal of a sum."""
+    return any(argument(term, name) is not None for name in ("exp", "sigmoid", COSIGMOID, RECIPROCAL_EXPM1)) or (
         term.node.op == kinds.POW and term.node.attr == -1 and inside(arguments(term)[0]).node.op in (kinds.ADD, kinds.FN)
     )
 
 
 def _multiplied(whole: Term, factor: Term) -> Term | None:
-    made = []
+    """Every term joined with the factor; or one that overflows, and the others multiplied by it."""
+    made, all_joined, exploding = [], True, False
     for c, part in addends(whole):
         inner = opened(inside(part))
-        found = None if inner.summed else join([factor, *inner.factors]) or _plainly(_join_softmax([factor, *inner.factors]))
+        beside = [factor, *inner.factors]
+        found = None if inner.summed else join(beside) or _plainly(_join_softmax(beside)) or stable_products.join(beside)
         if found is None or factor in found[1]:
-            return None
-        made.append((times(c, times(inner.coef, found[0])), build.mul(1, found[1], inner.deltas)))
-    return sum_of(made)
+            made.append((c, build.mul(1, [part, factor])))
+            all_joined = False
+        else:
+            made.append((times(c, times(inner.coef, found[0])), build.mul(1, found[1], inner.deltas)))
+            exploding = exploding or any(argument(f, "exp") is not None for f in inner.factors)
+    return sum_of(made) if all_joined or exploding else None
 
 
 def _plainly(factors: list[Term] | None) -> tuple[Any, list[Term]] | None:

@@ -1,0 +1,179 @@
+"""Rewrites of products of exponentials and of what they cancel with: what overflows alone is joined with what makes it small again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from symdl.graph import build
+from symdl.graph import node as kinds
+from symdl.graph.build import Term
+from symdl.graph.number import is_negative, times
+from symdl.lower.behind import addends, applied, argument, arguments, inside, opened, sum_of
+from symdl.lower.machine import COSIGMOID, ERFC, EXP_OF_SUM, EXPM1_OVER, GAUSS, GAUSS_OVER_ERFC, GAUSS_OVER_NORMAL, GAUSS_PLAIN, NORMAL, RECIPROCAL_EXPM1, SECH
+from symdl.lower.stable_exponents import is_gate
+from symdl.lower.stable_parts import LONG, negative, sigmoid, sigmoid_of, without
+
+
+def join(factors: Sequence[Term]) -> tuple[Any, list[Term]] | None:
+    """Two factors as one, where one of them may overflow or underflow alone: coefficient and factors."""
+    powers = [(inside(arguments(f)[0] if f.node.op == kinds.POW else f), f.node.attr if f.node.op == kinds.POW else 1) for f in factors]
+    gates = [k for k, f in enumerate(factors) if is_gate(f) or (f.node.op == kinds.POW and is_gate(arguments(f)[0]))]
+    if gates and any(b.node.op == kinds.FN and b.node.attr in ("sigmoid", COSIGMOID) and is_negative(e) for b, e in powers):
+        whole = opened(build.mul(1, [build.pow_(powers[k][0], powers[k][1]) for k in gates]))
+        return whole.coef, [*(f for k, f in enumerate(factors) if k not in gates), *whole.factors]
+    for k, (base, exponent) in enumerate(powers):
+        z = argument(base, "expm1") if exponent == 1 else None
+        if z is not None and (inside(z), -1) in powers:
+            return 1, [*(f for n, f in enumerate(factors) if n not in (k, powers.index((inside(z), -1)))), applied(EXPM1_OVER, z)]
+    if not any(b.node.op == kinds.FN and (b.node.attr == "exp" or e != 1 or b.node.attr in (SECH, RECIPROCAL_EXPM1)) for b, e in powers):
+        return None
+    for k, (base, exponent) in enumerate(powers):
+        if base.node.op != kinds.FN:
+            continue
+        for j, (other, count) in enumerate(powers):
+            if j == k or other.node.op != kinds.FN:
+                continue
+            made = _pair(base, exponent, other, count)
+            if made is not None:
+                coef, new, left, right = made
+                again = [build.pow_(b, e) for b, e in ((base, left), (other, right)) if e != 0]
+                return coef, [*(f for n, f in enumerate(factors) if n not in (j, k)), *again, *new]
+    return None
+
+
+#: Coefficient, new factors, and the exponents that are left of the two.
+_Joined = tuple[Any, list[Term], Any, Any]
+
+
+def _pair(base: Term, exponent: Any, other: Term, count: Any) -> _Joined | None:
+    z, w = arguments(base)[0], arguments(other)[0]
+    name, beside = base.node.attr, other.node.attr
+    if name == "exp" and beside == "exp":
+        return _two_exponentials(z, exponent, w, count)
+    if type(exponent) is not int or type(count) is not int or exponent < 1:
+        return None
+    if name == "exp" and beside == RECIPROCAL_EXPM1 and count >= 1 and z == w:  # e^w/(e^w - 1) = -1/(e^-w - 1)
+        return -1, [applied(RECIPROCAL_EXPM1, negative(w))], exponent - 1, count - 1
+    if name == "exp" and beside == SECH and count >= 1 and (z == w or z == negative(w)):
+        return 2, [sigmoid(build.mul(2, [z]))], exponent - 1, count - 1
+    if name == "sinh" and beside == SECH and count >= 1 and z == w:
+        return 1, [build.fn("tanh", [z])], exponent - 1, count - 1
+    if name == "cosh" and beside == "sinh" and count <= -1 and z == w:
+        return 1, [build.pow_(build.fn("tanh", [z]), -1)], exponent - 1, count + 1
+    if (name, beside) in _OVER_TAIL and count <= -1 and z == w:
+        return 1, [applied(_OVER_TAIL[name, beside], z)], exponent - 1, count + 1
+    if name in ("sigmoid", COSIGMOID) and beside in ("sigmoid", COSIGMOID) and count <= -1:
+        mine = z if name == "sigmoid" else negative(z)
+        if sigmoid_of(other) == negative(mine):
+            return 1, [build.fn("exp", [mine])], exponent - 1, count + 1
+    return None
+
+
+_OVER_TAIL = {(GAUSS_PLAIN, ERFC): GAUSS_OVER_ERFC, (GAUSS, NORMAL): GAUSS_OVER_NORMAL}
+
+
+def _two_exponentials(z: Term, exponent: Any, w: Term, count: Any) -> _Joined | None:
+    if not all(isinstance(e, (int, Fraction)) for e in (exponent, count)) or z == w:
+        return None
+    simple = without(exponent, z, count, w) if _cancels(exponent, z, count, w) else None
+    if simple is not None:
+        return 1, [build.fn("exp", [simple])], 0, 0
+    return None
+
+
+def late(term: Term) -> Term | None:
+    """Two exponentials that are left in a product, when all that cancels has: exp(a)*exp(b) in one; an exponential that an indicator switches off."""
+    count = sum(map(_is_exponential, term.node.args)) if term.node.op == kinds.MUL else 0
+    if not count or len(term.node.args) < 2:
+        return None
+    parts = opened(term)
+    for k, factor in enumerate(parts.factors):
+        switch = _switch(factor)
+        for j, other in enumerate(parts.factors):
+            if switch is not None and argument(other, "exp") is not None:
+                (c, on), zero = switch, build.constant(0)
+                chosen = build.fn("where", [c, other, zero] if on else [c, zero, other])
+                return build.mul(parts.coef, [chosen, *(f for n, f in enumerate(parts.factors) if n not in (j, k))], parts.deltas, parts.summed)
+    exponents = [(k, z) for k, f in enumerate(parts.factors) if (z := argument(f, "exp")) is not None]
+    for k, z in exponents:
+        for j, w in exponents:
+            # An outer product of exponentials stays one: joined, there would be more of them.
+            if k < j and (set(z.map) <= set(w.map) or set(w.map) <= set(z.map)):
+                rest = [f for n, f in enumerate(parts.factors) if n not in (j, k)]
+                return build.mul(parts.coef, [applied(EXP_OF_SUM, z, w), *rest], parts.deltas, parts.summed)
+    return None
+
+
+def _switch(factor: Term) -> tuple[Term, bool] | None:
+    """c, and whether the factor is 1 where c > 0 (or 0 there), and 0 (or 1) elsewhere."""
+    c = argument(factor, "positive")
+    if c is not None:
+        return c, True
+    inner = inside(factor)
+    if inner.node.op == kinds.ADD and len(inner.node.args) == 2:
+        (m, first), (n, second) = addends(inner)
+        c = argument(first, "positive")
+        if c is not None and (m, n) == (-1, 1) and second.node.op == kinds.CONST:
+            return c, False
+    return None
+
+
+def _is_exponential(node: Any) -> bool:
+    return argument(Term(node, tuple(range(node.rank))), "exp") is not None
+
+
+def _cancels(c: Any, a: Term, d: Any, b: Term) -> bool:
+    """Whether a term stands in both with opposite signs."""
+    first = {t: times(c, k) for k, t in addends(inside(a))}
+    return any(t in first and is_negative(first[t]) != is_negative(times(d, k)) for k, t in addends(inside(b)))
+
+
+def _minus(z: Term) -> bool:
+    return z.node.op == kinds.MUL and is_negative(z.node.attr.coef)
+
+
+def distributed(factors: Sequence[Term]) -> tuple[Any, list[Term]] | None:
+    """exp(-M)*(sum with exp(z)) with the first drawn into the sum, where M is a maximum, or a logsumexp."""
+    for k, factor in enumerate(factors):
+        w = argument(factor, "exp")
+        top = None if w is None else next((t for c, t in addends(w) if type(c) is int and c < 0 and _is_top(inside(t))), None)
+        if w is None or top is None or (w != negative(top) and -1 in [c for c, t in addends(w) if t == top]):
+            continue
+        one = build.fn("exp", [negative(top)])
+        rest = build.add([1, 1], [w, top])
+        left = [] if rest.node.op == kinds.CONST and rest.node.attr == 0 else [build.fn("exp", [rest])]
+        for j, other in enumerate(factors):
+            made = _into(inside(other), one) if j != k else None
+            if made is not None:
+                return 1, [*(f for n, f in enumerate(factors) if n not in (j, k)), *left, made]
+    return None
+
+
+def _is_top(term: Term) -> bool:
+    return term.node.op == kinds.REDUCE or (term.node.op == kinds.FN and term.node.attr == "maximum")
+
+
+def _into(whole: Term, factor: Term) -> Term | None:
+    """The factor multiplied into a sum, or a sum over indices, of exponentials times something."""
+    if whole.node.op == kinds.ADD and len(whole.node.args) <= LONG:
+        parts = addends(whole)
+        made = [(c, _times(t, factor)) for c, t in parts]
+        return sum_of([(c, t) for c, t in made if t is not None]) if all(t is not None for _, t in made) else None
+    return _times(whole, factor) if whole.node.op == kinds.MUL and whole.node.attr.summed else None
+
+
+def _times(term: Term, factor: Term) -> Term | None:
+    """The term, which has an exponential or is a number, times the factor."""
+    inner = inside(term)
+    if inner.node.op == kinds.CONST:
+        return build.mul(inner.node.attr, [factor])
+    parts = opened(inner)
+    for k, part in enumerate(parts.factors):
+        z = argument(part, "exp")
+        w = argument(factor, "exp")
+        if z is not None and w is not None and not any(is_negative(c) and negative(t) == w for c, t in addends(z)):
+            rest = [f for n, f in enumerate(parts.factors) if n != k]
+            return build.mul(parts.coef, [*rest, build.fn("exp", [build.add([1, 1], [z, w])])], parts.deltas, parts.summed)
+    return None
