@@ -22,6 +22,9 @@ from symdl.steps.page import Derived as DerivedBlock
 from symdl.steps.step import Derivation
 from symdl.steps.verdict import Check, Report, Verdict
 
+#: For the whole verification of a derivation.
+VERIFY_SECONDS = 60.0
+
 
 class Derived(Derivation):
     """A derivation that can prove, check, print and save itself.
@@ -39,16 +42,19 @@ class Derived(Derivation):
             return self.in_kind(look(self.gradients[name]))
         return self.in_kind(super().__getitem__(key_of(key)))
 
-    def verify(self, oracles: Sequence[str] | str = ()) -> Report:
+    def verify(self, oracles: Sequence[str] | str = (), time_budget: float = VERIFY_SECONDS) -> Report:
         """Prove every step and every gradient, and check the gradients against numeric backprop.
 
         ``oracles``: which numeric derivatives are asked, of "tape", "torch", "jax", "complex", "differences", or "all"; the first two when nothing is said.
+        ``time_budget``: seconds of computing for all of it; what it leaves no time for is UNKNOWN, or skipped, and says so.
         """
+        from symdl.prove.stop import Clock
         from symdl.prove.verify import verify_gradients, verify_steps
 
+        clock = Clock(time_budget)
         report = Report(f"derivation of d{self.loss_name}/d({', '.join(self.wrt)})")
-        report.extend(verify_gradients(self.loss, self.gradients, self.wrt, structure=self.structure, oracles=oracles))
-        report.extend(verify_steps(self.steps))
+        report.extend(verify_gradients(self.loss, self.gradients, self.wrt, structure=self.structure, oracles=oracles, clock=clock))
+        report.extend(verify_steps(self.steps, clock=clock))
         return report
 
     def latex(self, lang: str = "en") -> str:

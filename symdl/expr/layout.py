@@ -301,3 +301,16 @@ def fold(root: Tree, make: Callable[[Tree, list[_R]], _R]) -> _R:
             stack.append((tree, True))
             stack.extend((p, False) for p in reversed(tree.parts) if id(p) not in done)
     return done[id(root)]
+
+
+#: Characters of a formula that is written in one piece: a graph in which parts are shared can be exponentially long when it is written out.
+LONGEST = 100_000
+
+
+def bounded(write: Callable[[Tree, list[_R]], _R], blank: _R) -> Callable[[Tree, list[_R]], _R]:
+    """A writer for ``fold``, of pieces with a ``text``, that puts ``blank`` for what would be too long for anybody to read, or to hold in memory."""
+
+    def written(tree: Tree, pieces: list[Any]) -> _R:
+        return write(tree, pieces) if sum(len(piece.text) for piece in pieces) <= LONGEST else blank
+
+    return written

@@ -15,7 +15,7 @@ from sympy.printing.str import StrPrinter
 
 from symdl.expr.arrays import Arrays
 from symdl.expr.elements import Elements
-from symdl.expr.layout import Call, Derivative, Element, Index, Kronecker, MatMul, Name, Num, Over, Power, Product, Sum, Transpose, Tree, fold
+from symdl.expr.layout import Call, Derivative, Element, Index, Kronecker, MatMul, Name, Num, Over, Power, Product, Sum, Transpose, Tree, bounded, fold
 from symdl.expr.parts import parts, with_bodies
 from symdl.expr.recur_text import definitions, named_in_steps, named_states
 from symdl.expr.tensor import Expr
@@ -102,7 +102,7 @@ def _definition(node: Node, names: Mapping[Node, str]) -> tuple[str, str]:
 
 def write(tree: Tree) -> str:
     """A layout tree as text."""
-    return fold(tree, _write).text
+    return fold(tree, bounded(_write, Piece("...", ATOM))).text
 
 
 def _bracketed(piece: Piece, least: int) -> str:

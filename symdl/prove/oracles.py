@@ -11,7 +11,6 @@ the disturbance of PyTorch's computation is measured with the same form.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +27,7 @@ from symdl.prove.precise import MARGIN, NOISE, TOLERANCE, UNDERFLOW, Formulas
 from symdl.prove.problem import dims_of
 from symdl.prove.samples import Sample, samples
 from symdl.prove.sources import DEFAULT, ORACLES, Source, chosen, installed
+from symdl.prove.stop import Clock
 from symdl.prove.structured import restricted, spread_restricted
 from symdl.steps.verdict import Check
 
@@ -51,8 +51,9 @@ def compare(
     points: int = POINTS,
     oracles: Sequence[str] | str = DEFAULT,
     structure: Any = None,
+    clock: Clock | None = None,
 ) -> list[Check]:
-    """One line a gradient and oracle, at ``points`` inputs.
+    """One line a gradient and oracle, at ``points`` inputs; fewer, and the line says so, where the time does not allow more.
 
     ``structure``: as for ``sd.grad``; by matrices declared symmetric or diagonal the gradients are over the independent entries.
 
@@ -66,24 +67,31 @@ def compare(
         if source.needs is not None and not installed(source.needs):
             checks.append(Check(f"gradient by {', '.join(gradients)}", source.how, "skipped", note="not installed"))
         else:
-            checks += comparison.against(source)
+            checks += comparison.against(source, clock)
     return checks
 
 
 def sample(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int = POINTS) -> list[Sample]:
     """Inputs at which loss and gradients are finite."""
+    return _sampled(loss, gradients, wrt, points)[0]
+
+
+def _sampled(loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int) -> tuple[list[Sample], bool]:
+    """The inputs, and whether the loss was larger than floats wherever it was looked at (a tower of exponentials), which is no fault of a gradient."""
     exprs = [loss, *gradients.values(), *wrt.values()]
     nodes = topological([e.node for e in exprs])
     whole = list(wrt.values())
+    huge: list[bool] = []
 
     def defined(points: Sequence[Mapping[Any, Any]]) -> list[bool]:
         good = [False] * len(points)
         for places in together(points, exprs):
             for k, value in zip(places, Question(loss, whole, [points[k] for k in places]).values(), strict=True):
                 good[k] = all(np.all(np.isfinite(v)) for v in value)
+                huge.append(bool(np.any(np.isinf(value[0]))))
         return good
 
-    return samples(nodes, dims_of(exprs), points, all_defined=defined)
+    return samples(nodes, dims_of(exprs), points, all_defined=defined), all(huge)
 
 
 @dataclass
@@ -96,6 +104,7 @@ class _Tally:
     worst: float = 0.0
     where: str = ""
     reason: str = ""
+    late: bool = False
 
     def count(self, error: float, kind: str) -> None:
         """A NaN is the worst there is, and stays."""
@@ -109,7 +118,7 @@ class Comparison:
 
     def __init__(self, loss: Expr, gradients: Mapping[str, Expr], wrt: Mapping[str, Expr], points: int, structure: Any) -> None:
         self.loss, self.gradients, self.wrt, self.points = loss, gradients, wrt, points
-        self.at = sample(loss, gradients, wrt, points)
+        self.at, self.huge = _sampled(loss, gradients, wrt, points)
         self.kinds = {str(e.node.name): structure_of(e.node, structure) for e in wrt.values()}
         exprs = [loss, *wrt.values(), *gradients.values()]
         groups = [places for places in together([s.values for s in self.at], exprs, 1 + len(NOISE))]
@@ -117,11 +126,13 @@ class Comparison:
         self.groups = [(places, Question(loss, whole, [self.at[k].values for k in places])) for places in groups]
         self.formulas = Formulas(gradients, [loss, *wrt.values()], [s.values for s in self.at], groups)
 
-    def against(self, source: Source) -> list[Check]:
+    def against(self, source: Source, clock: Clock | None = None) -> list[Check]:
         tallies = {name: _Tally() for name in self.gradients}
-        end = time.monotonic() + SECONDS
+        own = Clock(SECONDS)
         for places, question in self.groups if source.at_once else self._alone():
-            if time.monotonic() > end:
+            if min(own.left(), (clock or own).left()) < 0:
+                for tally in tallies.values():
+                    tally.late = True
                 break
             for k, answer in zip(places, source.find(question, NOISE), strict=True):
                 if isinstance(answer, SymdlError):  # a kink, or what the oracle cannot do
@@ -132,7 +143,11 @@ class Comparison:
                         self._judge(source, name, k, answer, tally)
         found = []
         for name, gradient in self.gradients.items():
-            found.append(_line(name, source.how, tallies[name], self.points, _misfit(self.loss, self.wrt[name], gradient)))
+            misfit = _misfit(self.loss, self.wrt[name], gradient)
+            if not self.at and self.huge and not misfit:
+                found.append(Check(f"gradient by {name}", source.how, "skipped", note="the loss is larger than floats at every input tried"))
+            else:
+                found.append(_line(name, source.how, tallies[name], self.points, misfit))
         return found
 
     def _alone(self) -> Iterator[tuple[list[int], Question]]:
@@ -198,12 +213,15 @@ def _line(name: str, how: str, tally: _Tally, points: int, misfit: str) -> Check
         return Check(what, how, "skipped", note=tally.reason)
     if tally.judged == tally.zeros and tally.tiny:
         return Check(what, how, "skipped", note=f"nowhere larger than {UNDERFLOW:g}: floats cannot tell")
+    if not tally.judged and tally.late:
+        return Check(what, how, "skipped", note="no time was left")
     if not tally.judged:
         return Check(what, how, "FAILED", note="no input was found at which loss and gradients are finite")
     if not tally.worst <= TOLERANCE:
         says = "has no finite value" if np.isnan(tally.worst) else "differs"
         return Check(what, how, "FAILED", tally.judged, tally.worst, f"{says} at {tally.where} inputs")
-    few = f"no more than {tally.judged} inputs were found at which all is finite" if tally.judged < min(points, ENOUGH) else ""
+    why = "for which there was time" if tally.late else "were found at which all is finite"
+    few = f"no more than {tally.judged} inputs {why}" if tally.judged < min(points, ENOUGH) else ""
     return Check(what, how, "ok", tally.judged, tally.worst, few)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from symdl.errors import SymdlError
@@ -12,6 +12,7 @@ from symdl.graph.node import INPUT
 from symdl.prove.claims import check
 from symdl.prove.equal import TIME_BUDGET, prove
 from symdl.prove.oracles import DEFAULT, compare
+from symdl.prove.stop import Clock
 from symdl.steps.verdict import UNKNOWN, Check, Verdict
 
 
@@ -23,6 +24,7 @@ def verify_gradients(
     time_budget: float = TIME_BUDGET,
     structure: Any = None,
     oracles: Sequence[str] | str = DEFAULT,
+    clock: Clock | None = None,
 ) -> list[Check]:
     """Prove each gradient by forward mode, and compare it with the tape and with PyTorch, or with the oracles named.
 
@@ -39,12 +41,14 @@ def verify_gradients(
         As for ``check``, or a mapping by name.
     oracles : names, optional
         Of ``symdl.prove.oracles.ORACLES``, or "all".
+    clock : Clock, optional
+        Of all proofs and comparisons together; what it leaves no time for is UNKNOWN.
     """
     lines = []
     for name, gradient in gradients.items():
-        verdict = _guarded(lambda gradient=gradient, name=name: _claimed(loss, wrt[name], gradient, time_budget, structure))
+        verdict = _guarded(lambda seconds, gradient=gradient, name=name: _claimed(loss, wrt[name], gradient, seconds, structure), time_budget, clock)
         lines.append(_line(f"gradient by {name}", verdict))
-    return lines + compare(loss, gradients, wrt, oracles=oracles, structure=structure)
+    return lines + compare(loss, gradients, wrt, oracles=oracles, structure=structure, clock=clock)
 
 
 def _claimed(loss: Expr, wrt: Expr, gradient: Expr, time_budget: float, structure: Any) -> Verdict:
@@ -54,22 +58,29 @@ def _claimed(loss: Expr, wrt: Expr, gradient: Expr, time_budget: float, structur
     return check(loss, wrt, gradient, time_budget=time_budget, structure=structure)
 
 
-def verify_steps(steps: Iterable[Any], *, time_budget: float = TIME_BUDGET) -> list[Check]:
-    """Prove of every step that what stands before equals what stands after; a step that occurs twice is proved once."""
+def verify_steps(steps: Iterable[Any], *, time_budget: float = TIME_BUDGET, clock: Clock | None = None) -> list[Check]:
+    """Prove of every step that what stands before equals what stands after; a step that occurs twice is proved once.
+
+    ``time_budget``: seconds a proof; ``clock``: of all together.
+    """
     known: dict[tuple[Any, ...], Verdict] = {}
     lines = []
     for number, step in enumerate(steps, start=1):
         key = (*step.before.term, step.before.shape, *step.after.term, step.after.shape)
         if key not in known:
-            known[key] = _guarded(lambda step=step: prove(step.before, step.after, time_budget=time_budget))
+            known[key] = _guarded(lambda seconds, step=step: prove(step.before, step.after, time_budget=seconds), time_budget, clock)
         lines.append(_line(f"step {number}: {step.of}, {step.rule.name}", known[key]))
     return lines
 
 
-def _guarded(attempt: Any) -> Verdict:
-    """A verdict where reading or shapes fail: what cannot be stated is not proved."""
+def _guarded(attempt: Callable[[float], Verdict], seconds: float, clock: Clock | None) -> Verdict:
+    """A verdict where reading or shapes fail, too, or no time is left: what cannot be stated is not proved."""
+    if clock is not None:
+        seconds = min(seconds, clock.left())
+        if seconds <= 0:
+            return Verdict(UNKNOWN, f"nothing: the {clock.seconds:g} s for the whole verification are spent")
     try:
-        return attempt()
+        return attempt(seconds)
     except SymdlError as error:
         return Verdict(UNKNOWN, "reading", detail=str(error))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from symdl.errors import UnsupportedError
 from symdl.expr.elements import Elements, Letters
-from symdl.expr.layout import Call, Index, Product, Tree, fold
+from symdl.expr.layout import Call, Index, Product, Tree, bounded, fold
 from symdl.expr.parts import parts, with_bodies
 from symdl.expr.tensor import Expr
 from symdl.expr.text import layout
@@ -14,7 +14,7 @@ from symdl.graph.labels import Term
 from symdl.graph.node import Node
 from symdl.render import latex_functions, latex_matrices, latex_names, latex_products  # noqa: F401 (they fill the table)
 from symdl.render.latex_names import letter
-from symdl.render.latex_pieces import write_part
+from symdl.render.latex_pieces import Piece, write_part
 from symdl.render.letters import scripted, subscripts, written
 
 
@@ -80,4 +80,4 @@ def _is_matrix_notation(tree: Tree, inside: list[bool]) -> bool:
 
 def write(tree: Tree) -> str:
     """A layout tree as LaTeX."""
-    return fold(tree, write_part).text
+    return fold(tree, bounded(write_part, Piece(r"\ldots"))).text
