@@ -89,7 +89,16 @@ def _all(source: Any, node: Any) -> list[Any]:
 
 
 def _both(left: Any, right: Any, seed: int) -> tuple[Any, Any] | None:
-    with mpmath.workdps(DIGITS):
+    """Both sides at a point; None where one has no value, or 60 digits are not enough to say what it is."""
+    rough, fine = _values(left, right, seed, DIGITS), _values(left, right, seed, 3 * DIGITS)
+    if rough is None or fine is None:
+        return None
+    settled = all(abs(p - q) <= mpmath.mpf(10) ** -30 * (1 + abs(q)) for a, b in zip(rough, fine, strict=True) for p, q in zip(a.flat, b.flat, strict=True))
+    return fine if settled else None
+
+
+def _values(left: Any, right: Any, seed: int, digits: int) -> tuple[Any, Any] | None:
+    with mpmath.workdps(digits):
         try:
             near = Differences([left, right], {**graphs.values(seed), graphs.n: 3, graphs.m: 2})
             a, b = (np.asarray(near.value(e), dtype=object) for e in (left, right))

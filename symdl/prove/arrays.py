@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from symdl.errors import UnsupportedError
+from symdl.errors import DataError, UnsupportedError
 from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
+from symdl.graph.labels import check_fixed
 from symdl.graph.node import Node, Size
 from symdl.graph.static import static_values
 from symdl.graph.unroll import part, positions
@@ -131,6 +132,7 @@ class Carrier:
             order = sorted(range(len(entries)), key=entries.__getitem__)
             labels, taken = sorted(entries), xp.transpose(a, (0, *(1 + k for k in order)))
         else:
+            check_fixed(entries, a.shape[1:])
             index, labels = _indexer(tuple(a.shape[1:]), entries)
             taken = xp.asarray(a[(slice(None), *index)])
         shape = [1] * rank
@@ -155,9 +157,11 @@ class Carrier:
             return self._part(node, self._recurrences.positions(node, lambda: self._positions(node, args)))
         alls = tuple(self.sizes.size(s) for s in node.sizes())
         looked = [self._look(a, m, len(alls)) for a, m in zip(args, node.maps, strict=True)]
-        if node.op == kinds.MUL:
-            return self._product(node, looked, alls)
+        if node.op == kinds.MUL:  # over no positions: 0
+            return self._same(field.array(np.zeros(alls[: node.rank]))) if 0 in alls else self._product(node, looked, alls)
         if node.op == kinds.REDUCE:
+            if 0 in alls:
+                raise DataError("the maximum over no positions: larger arrays are needed")
             over = tuple(range(1 + node.rank, 1 + len(alls)))
             inner = self._full(looked[0], alls)
             return field.logsumexp(inner, over) if node.attr.kind == "logsumexp" else field.maximum(inner, over)

@@ -138,6 +138,8 @@ class Walker:
         if node.op == kinds.MUL:
             return self._product(node, args, alls)
         if node.op == kinds.REDUCE:
+            if 0 in alls:
+                raise DataError("the maximum over no positions: larger arrays are needed")
             inner = tape.fill(tape.look(args[0], node.maps[0], len(alls)), alls)
             over = tuple(range(node.rank, len(alls)))
             return tape.logsumexp(inner, over) if node.attr.kind == "logsumexp" else tape.maximum(inner, over)

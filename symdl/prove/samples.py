@@ -13,6 +13,7 @@ import sympy as sp
 from symdl.graph.node import Node
 from symdl.prove.problem import Variable, variables
 from symdl.prove.sizes import size_choices
+from symdl.prove.stop import Unreadable
 
 #: Kind -> how large the numbers are. "saturated" drives weighted sums to 40 and beyond; "equal" and "zero" are the degenerate ones: all entries of a tensor the
 #: same, so that rows are parallel and maxima tied, or all 0, where training often begins.
@@ -86,6 +87,8 @@ def _attempts(known: list[Variable], sizes: Mapping[Any, int], kind: str, rng: A
 def draw(variable: Variable, sizes: Mapping[Any, int], kind: str, scale: float, rng: Any, change: str | None = None) -> Any:
     """A random array for an input."""
     shape = tuple(s if isinstance(s, int) else int(s.xreplace({d: sp.Integer(n) for d, n in sizes.items()})) for s in variable.shape)
+    if any(n < 0 for n in shape):
+        raise Unreadable(f"no sizes were found at which {variable.name} has a shape")
     if variable.fixed is not None:
         return np.asarray(variable.fixed, dtype=float)
     if variable.whole is not None and (variable.whole.only or rng.random() < 0.5):
