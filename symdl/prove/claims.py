@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
@@ -63,22 +65,57 @@ def check(
     ShapeError
         When the claim has not the shape of ``wrt``.
     """
-    clock = Clock(time_budget)
+    ask = Asking(Clock(time_budget), structure, explain, differentiate)
     try:
         expr = ready(loss)
-        target = _target(expr, wrt, Kind.of(loss).start)
-
-        def said(verdict: Verdict, of: Expr, at: Expr, before: Expr | None, side: Expr) -> Verdict:
-            known = explain is None or (before is None and structure_of(at.node, structure) is not None)
-            return verdict if known else explain(verdict, of, at, before, side)
-
-        if isinstance(claim, str) and looks_like_latex(claim):
-            question = Question(expr, target)
-            return check_lines(claim, question, named_parts(expr), lambda of, at, side: _decide(of, at, side, clock, structure), prove, said, differentiate)
-        claimed = _read(claim, expr) if isinstance(claim, str) else ready(claim, loss)
+        question = Question(expr, _target(expr, wrt, Kind.of(loss).start))
+        return ask.verdict(question, claim, loss)
     except UnsupportedError as error:
         return Verdict(UNKNOWN, "reading the expression", detail=str(error))
-    return said(_decide(expr, target, claimed, clock, structure), expr, target, None, claimed)
+
+
+def check_higher(
+    loss: Any, wrt: Sequence[Any], claim: Any, *, differentiate: Differentiate, time_budget: float = TIME_BUDGET, structure: Any = None, explain: Any = None
+) -> Verdict:
+    """The same for a derivative by several things in turn, as ``check(loss, [w, w], claim)``: the claim has the shape loss.shape + those of ``wrt``.
+
+    All derivatives but the last are derived, and proved, by ``differentiate``.
+    """
+    ask = Asking(Clock(time_budget), structure, explain, differentiate)
+    try:
+        expr = inner = ready(loss)
+        start = Kind.of(loss).start
+        targets = [_target(expr, one, start) for one in wrt]
+        for target in targets[:-1]:
+            inner = differentiate(inner, target)
+        question = Question(inner, targets[-1], expr, targets[0]) if len(targets) == 2 else Question(inner, targets[-1])
+        return ask.verdict(question, claim, loss)
+    except UnsupportedError as error:
+        return Verdict(UNKNOWN, "reading the expression", detail=str(error))
+
+
+@dataclass
+class Asking:
+    """How a claim is decided, and what is said of it."""
+
+    clock: Clock
+    structure: Any
+    explain: Any
+    differentiate: Differentiate | None
+
+    def verdict(self, question: Question, claim: Any, loss: Any) -> Verdict:
+        parts = named_parts(question.whole)
+        if isinstance(claim, str) and looks_like_latex(claim):
+            return check_lines(claim, question, parts, self.decide, prove, self.said, self.differentiate)
+        claimed = _read(claim, question.whole) if isinstance(claim, str) else ready(claim, loss)
+        return self.said(self.decide(question.loss, question.target, claimed), question.loss, question.target, None, claimed)
+
+    def decide(self, of: Expr, at: Expr, side: Expr) -> Verdict:
+        return _decide(of, at, side, self.clock, self.structure)
+
+    def said(self, verdict: Verdict, of: Expr, at: Expr, before: Expr | None, side: Expr) -> Verdict:
+        known = self.explain is None or (before is None and structure_of(at.node, self.structure) is not None)
+        return verdict if known else self.explain(verdict, of, at, before, side)
 
 
 def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock, structure: Any = None) -> Verdict:

@@ -11,7 +11,7 @@ from symdl.expr.tensor import Expr
 from symdl.expr.tex.oriented import sized
 from symdl.expr.tex.reading import Chain, Reader, Side
 from symdl.prove.question import Question
-from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
+from symdl.steps.verdict import REFUTED, UNKNOWN, Verdict
 
 #: (verdict, what is differentiated, target, the side before or None, the side that is wrong) -> Verdict.
 Explain = Callable[[Verdict, Expr, Expr, Any, Expr], Verdict]

@@ -64,7 +64,7 @@ class Question:
             return f"the formula is a derivative by {left.targets[-1].node.name}, and the question is about {name}"
         if left.order != self.order:
             return f"the formula is a derivative of order {left.order}, and the question is about order {self.order}"
-        return f"the formula is a derivative of {str(left.function):.60}, which is not what is asked about"
+        return f"the formula is a derivative of {left.function!s:.60}, which is not what is asked about"
 
     # --- of what, by what ------------------------------------------------------------------------------------
 

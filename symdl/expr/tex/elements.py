@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from symdl.errors import ShapeError
 from symdl.expr import ops
-from symdl.expr.dims import indices
 from symdl.expr.tensor import Expr
 from symdl.expr.tex import oriented
 from symdl.expr.tex.letters import grouped, index_keys
@@ -78,9 +76,8 @@ class Elements(Scope):
                 if found is not None:
                     made = self._at(found, rest, tree, exact=True) if rest else found
                     return oriented.transposed(made) if flipped else made
-        if stem.what == "symbol" and not self.is_known(stem.parts[0]):
-            if stem.parts[0] == "delta" and len(grouped(tokens, 2)) == 2:
-                return self._kronecker(tokens, tree)
+        if stem.what == "symbol" and not self.is_known(stem.parts[0]) and stem.parts[0] == "delta" and len(grouped(tokens, 2)) == 2:
+            return self._kronecker(tokens, tree)
         whole, exact = self._whole(base)
         if whole is None:
             raise self.undeclared(base, self._written(base))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
 from symdl.errors import SymdlError
 from symdl.expr.tensor import Expr
 from symdl.expr.tex.letters import grouped
@@ -129,7 +128,7 @@ def _defined(tree: Tex, scope: Meaning, right: Sequence[Tex]) -> Left | None:
         return None
     letters, words = _split(tokens, right)
     name += words
-    if scope.is_known(name) and name not in scope.definitions or (name in scope.definitions and not letters):
+    if (scope.is_known(name) and name not in scope.definitions) or (name in scope.definitions and not letters):
         return None
     if name in ("e", "pi", "d") or (name in scope.sizes and not letters):
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sympy as sp
 
@@ -285,7 +284,7 @@ class Meaning(Calls):
 
 
 #: What losses are called.
-_LOSSES = frozenset("C J L E F f Q R S g k p loss cost ell RSS MSE NLL SSE CE obj mathcalL Loss Cost KL H V U G P".split())
+_LOSSES = frozenset(["C", "J", "L", "E", "F", "f", "Q", "R", "S", "g", "k", "p", "loss", "cost", "ell", "RSS", "MSE", "NLL", "SSE", "CE", "obj", "mathcalL", "Loss", "Cost", "KL", "H", "V", "U", "G", "P"])
 
 
 def loss_name(tree: Tex) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from symdl.errors import ShapeError
 from symdl.expr import ops
 from symdl.expr.dims import show_shape
-from symdl.expr.tensor import Expr, as_expr, describe, matmul, multiply
+from symdl.expr.tensor import Expr, describe, matmul, multiply
 
 
 class Value(NamedTuple):

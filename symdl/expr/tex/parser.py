@@ -13,7 +13,7 @@ from symdl.expr.tex.tree import FUNCTIONS, HADAMARD, OUTER, QUOTIENT, TIMES, Tex
 MAX_DIGITS = 60
 #: Where a product ends.
 _STOPS = frozenset(["+", "-", "=", "<", ">", ")", "]", "}", ",", ";", "&", "newline", "end", "begin", ":", "prose", "quad"])
-_UNREAD = frozenset("int oint iint lim argmin argmax infty ldots cdots dots dotsb vdots mid binom limsup liminf sup inf cup cap forall exists mathbb".split())
+_UNREAD = frozenset(["int", "oint", "iint", "lim", "argmin", "argmax", "infty", "ldots", "cdots", "dots", "dotsb", "vdots", "mid", "binom", "limsup", "liminf", "sup", "inf", "cup", "cap", "forall", "exists", "mathbb"])
 
 
 def side_tree(text: str, tokens: Sequence[Token]) -> Tex:

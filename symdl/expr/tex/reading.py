@@ -50,7 +50,7 @@ def looks_like_latex(text: str) -> bool:
 
 
 def _ends_in_prime(text: str) -> bool:
-    return "'" in text and text.count("'") % 2 == 1 or ("')" in text or "'(" in text) and '"' not in text
+    return ("'" in text and text.count("'") % 2 == 1) or (("')" in text or "'(" in text) and '"' not in text)
 
 
 def parse_latex(text: str, /, **tensors: Any) -> Expr:

@@ -11,10 +11,10 @@ from symdl.expr.tex.tokens import Token, failure, tokenize
 from symdl.expr.tex.tree import ARROWS, EQUALS, FUNCTIONS, OTHERS
 
 #: Environments whose rows and ampersands are their own.
-INNER = frozenset("cases dcases rcases pmatrix bmatrix matrix vmatrix Vmatrix Bmatrix smallmatrix array".split())
+INNER = frozenset(["cases", "dcases", "rcases", "pmatrix", "bmatrix", "matrix", "vmatrix", "Vmatrix", "Bmatrix", "smallmatrix", "array"])
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 _SIGNS = frozenset(["+", "-", "*", "/"])
-_SIGN_COMMANDS = frozenset("cdot times odot circ ast otimes oslash".split())
+_SIGN_COMMANDS = frozenset(["cdot", "times", "odot", "circ", "ast", "otimes", "oslash"])
 
 
 @dataclass
@@ -102,7 +102,7 @@ class _Cutter:
             token = self.tokens[at]
             if token.kind == "command" and token.text in ("begin", "end"):
                 name, at = self._environment(at)
-                if name in INNER and name != "array" or (name == "array" and inner + (token.text == "begin") and self._inside_brackets(depth)):
+                if (name in INNER and name != "array") or (name == "array" and inner + (token.text == "begin") and self._inside_brackets(depth)):
                     inner += 1 if token.text == "begin" else -1
                     self.side += [Token(token.text, name, token.position)]
                 continue

@@ -8,10 +8,10 @@ from symdl.expr.tex.tokens import Token
 
 #: Styles of letters: what stands in their braces is meant.
 _BOLD = frozenset(
-    "mathbf boldsymbol bm vec symbf mathbb mathcal mathscr mathfrak mathds bf cal it pmb underline boxed cancel ensuremath mathrel mathbin".split()
+    ["mathbf", "boldsymbol", "bm", "vec", "symbf", "mathbb", "mathcal", "mathscr", "mathfrak", "mathds", "bf", "cal", "it", "pmb", "underline", "boxed", "cancel", "ensuremath", "mathrel", "mathbin"]
 )
 #: Styles of words: several letters in their braces are one name.
-_ROMAN = frozenset("mathrm operatorname mathit mathsf mathtt mathop text textbf textrm textit texttt textsf rm sf mbox".split())
+_ROMAN = frozenset(["mathrm", "operatorname", "mathit", "mathsf", "mathtt", "mathop", "text", "textbf", "textrm", "textit", "texttt", "textsf", "rm", "sf", "mbox"])
 #: Commands that say nothing, with the number of their arguments.
 _SILENT = {
     "label": 1,
@@ -28,9 +28,9 @@ _SILENT = {
     "footnote": 1,
 }
 #: A first argument that only decorates the second.
-_DECORATED = frozenset("overset underset stackrel textcolor colorbox".split())
+_DECORATED = frozenset(["overset", "underset", "stackrel", "textcolor", "colorbox"])
 #: Commands with a decoration in a script behind them.
-_BRACED = frozenset("underbrace overbrace".split())
+_BRACED = frozenset(["underbrace", "overbrace"])
 
 
 def plain(tokens: Sequence[Token], known: Collection[str], functions: Collection[str]) -> list[Token]:
