@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sympy as sp
 
+from symdl.diff.shorten.pieces import pieces
 from symdl.edits import Edit, own, put, replaced, shown, term_text, terms_of
 from symdl.expr.tensor import Expr
 from symdl.functions import TABLE
@@ -121,13 +122,13 @@ def missing_factors(trial: Trial) -> Iterator[Edit]:
     """A factor of the derivative, at a part of the claim; an index letter that the claim has lost comes with it."""
     claim, right = trial.claim, trial.right
     lost = {s: n for s, n in right.open.items() if s not in claim.open}
-    for factor in _factors(right):
+    for factor in [*_factors(right), *_exponentials(right)]:
         for node in topological([claim.node])[::-1][:16]:
-            for place in _placements(node, factor, lost):
+            for place, made in _with_factor(node, factor, lost):
                 letters = {s: n for s, n in lost.items() if s in place.map}
                 if len(letters) < len(lost):
                     continue
-                edited = put(claim, node, build.mul(1, [own(node), place]))
+                edited = put(claim, node, made)
                 if edited is not None:
                     whole = Expr(Term(edited.node, edited.map), claim.shape, {**claim.open, **letters})
                     yield Edit(f"the factor {term_text(1, factor)} is missing at {term_text(1, own(node))}", whole)
@@ -149,12 +150,48 @@ def _factors(right: Expr) -> list[Term]:
     return list(found)
 
 
-def _placements(node: Node, factor: Term, lost: dict[Any, Any]) -> Iterator[Term]:
-    """The factor on axes of the node, or at lost letters, that have its sizes."""
-    labels = [*range(node.rank), *lost]
-    sizes = [*node.shape, *lost.values()]
-    if factor.node.rank > len(labels) or node.rank > 3:
+def _exponentials(right: Expr) -> list[Term]:
+    """exp of what stands in a logsumexp or an exponential: a softmax is written with them."""
+    found: dict[Term, None] = {}
+    for node in topological([right.node]):
+        for arg in node.args if (node.op, node.attr) == (kinds.FN, "exp") or node.op == kinds.REDUCE else ():
+            parts = [arg, *(arg.args if arg.op == kinds.ADD else ())]
+            found |= {build.fn("exp", [own(a)]): None for a in parts if a.op in (kinds.INPUT, kinds.LET)}
+    return list(found)
+
+
+def _with_factor(node: Node, factor: Term, lost: dict[Any, Any]) -> Iterator[tuple[Term, Term]]:
+    """(the factor where it stands, the node with it): on axes of the node, at lost letters, or at what a product sums over."""
+    if factor.node.rank > 3 or node.rank > 3:
+        return
+    for place in _placements(node.shape, factor, list(range(node.rank)), lost):
+        yield place, build.mul(1, [own(node), place])
+    if node.op != kinds.MUL or not node.attr.summed:
+        return
+    whole = pieces(own(node))
+    labels = [*range(node.rank), *whole.summed]
+    for place in _placements((*node.shape, *whole.summed.values()), factor, labels, lost):
+        if any(label in whole.summed for label in place.map):
+            yield place, build.mul(whole.coef, [*whole.factors, place], whole.deltas, whole.summed)
+
+
+def _placements(shape: Sequence[Any], factor: Term, own_labels: list[Any], lost: dict[Any, Any]) -> Iterator[Term]:
+    """The factor at labels that have its sizes."""
+    labels = [*own_labels, *lost]
+    sizes = [*shape, *lost.values()]
+    if factor.node.rank > len(labels):
         return
     for axes in itertools.permutations(range(len(labels)), factor.node.rank):
         if all(sizes[axis] == size for axis, size in zip(axes, factor.node.shape, strict=True)):
             yield Term(factor.node, tuple(labels[axis] for axis in axes))
+
+
+def dropped_pairs(node: Node) -> Iterator[tuple[str, Term]]:
+    """A product without two of its factors that stand on the same axes: a slope too many."""
+    if node.op != kinds.MUL or not 3 <= len(node.args) <= 6:
+        return
+    whole = pieces(own(node))
+    for one, two in itertools.combinations(range(len(whole.factors)), 2):
+        if whole.factors[one].map == whole.factors[two].map:
+            pair = build.mul(1, [own(whole.factors[k].node) for k in (one, two)])
+            yield f"the factor {term_text(1, pair)} does not belong there", whole.without(one, two).term()

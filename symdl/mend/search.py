@@ -9,7 +9,7 @@ from symdl.edits import Edit, dropped, everywhere, indices, numbers, signs, swap
 from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
 from symdl.graph.walk import topological
-from symdl.mend.parts import functions, missing_factors, missing_terms, powers, quantities, sized_numbers, taken_for
+from symdl.mend.parts import dropped_pairs, functions, missing_factors, missing_terms, powers, quantities, sized_numbers, taken_for
 from symdl.mend.trial import Trial
 from symdl.mend.whole import only_symmetric, whole_transposed, wrong_factor, wrong_terms
 from symdl.prove.equal import prove
@@ -54,10 +54,11 @@ def _edits(trial: Trial) -> Iterator[Edit]:
     yield from everywhere(claim, order, indices)
     yield from everywhere(claim, order, numbers)
     others = quantities(right)
-    yield from everywhere(claim, order, lambda node: taken_for(node, others))
+    yield from everywhere(claim, order, dropped)
+    yield from everywhere(claim, order, dropped_pairs)
     yield from missing_factors(trial)
+    yield from everywhere(claim, order, lambda node: taken_for(node, others))
     yield from everywhere(claim, order, powers)
     yield from missing_terms(trial)
     yield from everywhere(claim, order, lambda node: sized_numbers(node, trial.dims[:3]))
-    yield from everywhere(claim, order, dropped)
     yield from everywhere(claim, order, functions)

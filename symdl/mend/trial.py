@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -27,8 +28,7 @@ class Trial:
     def __init__(self, right: Expr, claim: Expr) -> None:
         self.right, self.claim = right, claim
         self.dims = dims_of([right, claim])
-        self.points, self.sizes = _points([right, claim])
-        self.wanted = [value_at(right, p) for p in self.points]
+        self.points, self.sizes, self.wanted = _points(right, claim)
 
     def values(self, expr: Expr) -> list[Any] | None:
         """The values of an expression at the points; None where it has none, or another shape."""
@@ -45,6 +45,8 @@ class Trial:
 
     def agrees(self, expr: Expr) -> bool:
         """Whether an expression is what is right at all points."""
+        if not self.points:
+            return False
         for point, right in zip(self.points, self.wanted, strict=True):
             try:
                 got = value_at(expr, point)
@@ -92,13 +94,25 @@ def value_at(expr: Expr, point: Mapping[str, Any]) -> Any:
         return np.asarray(evaluate(expr, point))
 
 
-def _points(exprs: list[Expr]) -> tuple[list[dict[str, Any]], list[dict[Any, int]]]:
-    nodes = topological([e.node for e in exprs])
-    found, chosen = [], []
-    for seed, sizes in enumerate(size_choices(dims_of(exprs), nodes, ())[:3]):
-        rng = np.random.default_rng([7, seed])
-        values: dict[str, Any] = {v.name: draw(v, sizes, "normal", 1.0, rng, "positive" if seed == 2 else None) for v in variables(nodes).values()}
-        told = {s for v in variables(nodes).values() for size in v.shape if isinstance(size, sp.Basic) for s in size.free_symbols}
-        found.append(values | {d: n for d, n in sizes.items() if d not in told})
-        chosen.append(sizes)
-    return found, chosen
+def _points(right: Expr, claim: Expr) -> tuple[list[dict[str, Any]], list[dict[Any, int]], list[Any]]:
+    """Points, their sizes, and what is right there; places where it vanishes, overflows or is not defined tell nothing."""
+    nodes = topological([right.node, claim.node])
+    known = list(variables(nodes).values())
+    told = {s for v in known for size in v.shape if isinstance(size, sp.Basic) for s in size.free_symbols}
+    choices = [s for s in size_choices(dims_of([right, claim]), nodes, ())[:3] if not s or max(s.values()) > 1]
+    found: list[tuple[dict[str, Any], dict[Any, int], Any]] = []
+    spare = []
+    for attempt in range(8):
+        sizes = choices[attempt % len(choices)]
+        rng = np.random.default_rng([7, attempt])
+        values: dict[str, Any] = {v.name: draw(v, sizes, "normal", 0.8, rng, "positive" if attempt in (2, 5) else None) for v in known}
+        values |= {d: n for d, n in sizes.items() if d not in told}
+        with contextlib.suppress(SymdlError, ArithmeticError, np.linalg.LinAlgError, ValueError):
+            got = value_at(right, values)
+            spare.append((values, sizes, got))
+            if np.all(np.isfinite(got)) and 1e-7 < np.max(np.abs(got), initial=0.0) < 1e7:
+                found.append(spare[-1])
+        if len(found) == 3:
+            break
+    kept = found or spare[:3]
+    return [k[0] for k in kept], [k[1] for k in kept], [k[2] for k in kept]

@@ -8,12 +8,12 @@ from typing import Any
 
 import sympy as sp
 
-from symdl.errors import NameError_, ShapeError, UnsupportedError
+from symdl.errors import NameError_, ParseError, ShapeError, UnsupportedError
 from symdl.expr.dims import show_shape
 from symdl.expr.in_kind import Kind
 from symdl.expr.structured import structure_of
 from symdl.expr.tensor import Expr, as_expr, describe, join_letters, of_node
-from symdl.expr.tex.reading import looks_like_latex
+from symdl.expr.tex.reading import looks_like_latex, reads_as_latex
 from symdl.graph.node import INPUT, LET, RECUR
 from symdl.graph.walk import topological
 from symdl.prove.backward import gradient_by_induction
@@ -107,7 +107,15 @@ class Asking:
         parts = named_parts(question.whole)
         if isinstance(claim, str) and looks_like_latex(claim):
             return check_lines(claim, question, parts, self.decide, prove, self.said, self.differentiate)
-        claimed = _read(claim, question.whole) if isinstance(claim, str) else ready(claim, loss)
+        if isinstance(claim, str):
+            try:
+                claimed = _read(claim, question.whole)
+            except (ParseError, NameError_):
+                if not reads_as_latex(claim, parts):
+                    raise
+                return check_lines(claim, question, parts, self.decide, prove, self.said, self.differentiate)
+        else:
+            claimed = ready(claim, loss)
         return self.said(self.decide(question.loss, question.target, claimed), question.loss, question.target, None, claimed)
 
     def decide(self, of: Expr, at: Expr, side: Expr) -> Verdict:

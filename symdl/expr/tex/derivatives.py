@@ -95,7 +95,10 @@ class Derivatives(Cursor):
             if not digits.isdigit() or not 1 <= int(digits) <= 4:
                 raise self.fail("the order of a derivative is a number from 1 to 4", token.position)
             order, rest = int(digits), rest[4 if rest[1].kind == "{" else 2 :]
-        return (self.sub(rest) if rest else None), order
+        try:
+            return (self.sub(rest) if rest else None), order
+        except ParseError:
+            return Tex("unread", (), token.position), order
 
     def _below(self, tokens: list[Token], order: int, token: Token) -> tuple[Tex, ...]:
         pieces: list[list[Token]] = []
@@ -181,6 +184,16 @@ class Derivatives(Cursor):
         if self._product_ends():
             return None
         start, saved = self.at, self.tokens[:]
+        try:
+            return self._operated(start, saved)
+        except ParseError:
+            if self.depth:
+                raise
+        # ln p(X | mu) and the like: whatever it is, it is what is differentiated.
+        self.at = len(self.tokens) - 1
+        return Tex("unread", (), saved[start].position)
+
+    def _operated(self, start: int, saved: list[Token]) -> Tex:
         first = self.factor()
         if first.what == "group":
             return first

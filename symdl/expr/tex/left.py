@@ -130,7 +130,7 @@ def _defined(tree: Tex, scope: Meaning, right: Sequence[Tex]) -> Left | None:
     name += words
     if (scope.is_known(name) and name not in scope.definitions) or (name in scope.definitions and not letters):
         return None
-    if name in ("e", "pi", "d") or (name in scope.sizes and not letters):
+    if (name in ("e", "pi", "d") and not letters) or (name in scope.sizes and not letters):
         return None
     return Left(name=name, letters=() if params else letters, params=params)
 

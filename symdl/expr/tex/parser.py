@@ -12,7 +12,7 @@ from symdl.expr.tex.tree import FUNCTIONS, HADAMARD, OUTER, QUOTIENT, TIMES, Tex
 #: Longest number, in digits.
 MAX_DIGITS = 60
 #: Where a product ends.
-_STOPS = frozenset(["+", "-", "=", "<", ">", ")", "]", "}", ",", ";", "&", "newline", "end", "begin", ":", "prose", "quad"])
+_STOPS = frozenset(["+", "-", "=", "<", ">", ")", "]", "}", ",", ";", "&", "newline", "end", "begin", ":", ".", "!", "prose", "quad"])
 _UNREAD = frozenset(["int", "oint", "iint", "lim", "argmin", "argmax", "infty", "ldots", "cdots", "dots", "dotsb", "vdots", "mid", "binom", "limsup", "liminf", "sup", "inf", "cup", "cap", "forall", "exists", "mathbb"])
 
 

@@ -53,6 +53,14 @@ def _ends_in_prime(text: str) -> bool:
     return ("'" in text and text.count("'") % 2 == 1) or (("')" in text or "'(" in text) and '"' not in text)
 
 
+def reads_as_latex(text: str, tensors: Mapping[str, Expr]) -> bool:
+    """Whether a text that is not in the language of ``sd.parse`` is a formula without any command: 2Ax + b, C_w = X'(Xw - y)."""
+    try:
+        return not _failures(Reader(text, tensors).read())
+    except SymdlError:
+        return False
+
+
 def parse_latex(text: str, /, **tensors: Any) -> Expr:
     """Read an expression in LaTeX as people write it.
 
