@@ -62,6 +62,11 @@ def log_near_one(f: Array, rest: Array, log: Array) -> Array:
     return np.where(np.asarray(f) > 0.5, np.log1p(-np.minimum(rest, 0.5)), log)
 
 
+def log_one_plus(u: Array, log: Array) -> Array:
+    """log(1 + u) for u >= 0 with this logarithm; u itself may have overflowed."""
+    return np.where(np.asarray(log) < 30.0, np.log1p(u), softplus(log))
+
+
 def log_twice_sigmoid(z: Array) -> Array:
     """log(2*sigmoid(z)) = log(1 + tanh(z/2))."""
     return np.where(np.asarray(z) > -0.5, np.log1p(np.tanh(0.5 * np.maximum(z, -0.5))), 0.6931471805599453 - softplus(-np.asarray(z)))
@@ -151,6 +156,11 @@ def hypot(a: Array, b: Array) -> Array:
     m = np.maximum(np.abs(a), np.abs(b))
     r = np.minimum(np.abs(a), np.abs(b)) / np.where(m == 0.0, 1.0, m)
     return m * np.sqrt(1.0 + r * r)
+
+
+def over(a: Array, b: Array) -> Array:
+    """a/b, where 1/b may overflow."""
+    return a / b
 
 
 def nonzero(z: Array) -> Array:

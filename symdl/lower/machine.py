@@ -25,7 +25,7 @@ GAUSS_PLAIN = "gauss_plain"
 #: Logarithms of positive functions, 1/cosh, 1/(exp(z) - 1), exp(a)*exp(b): see ``symdl/functions/stable_logarithms.py``.
 LOG_COSH, LOG_SINH, LOG_TANH, LOG_ERFC = "log_cosh", "log_sinh", "log_tanh", "log_erfc"
 LOG_NORMAL, LOG_SOFTPLUS, LOG_NEAR_ONE, LOG_QUOTIENT = "log_normal", "log_softplus", "log_near_one", "log_quotient"
-LOG_TWICE_SIGMOID, ARCSINH = "log_twice_sigmoid", "arcsinh"
+LOG_TWICE_SIGMOID, LOG_ONE_PLUS, ARCSINH = "log_twice_sigmoid", "log_one_plus", "arcsinh"
 EXP_OF_SUM, SECH, RECIPROCAL_EXPM1 = "exp_of_sum", "sech", "reciprocal_expm1"
 #: exp(-z^2)/erfc(z), exp(-z^2/2)/normal(z).
 GAUSS_OVER_ERFC, GAUSS_OVER_NORMAL = "gauss_over_erfc", "gauss_over_normal"
@@ -33,7 +33,7 @@ GAUSS_OVER_ERFC, GAUSS_OVER_NORMAL = "gauss_over_erfc", "gauss_over_normal"
 ROOT_LESS, ARCTAN_DIFFERENCE, SIGMOID_DIFFERENCE, SOFTPLUS_DIFFERENCE = "root_less", "arctan_difference", "sigmoid_difference", "softplus_difference"
 POWER_DIFFERENCE, EXPM1_OVER = "power_difference", "expm1_over"
 #: sqrt(a^2 + b^2), and what a norm is scaled by.
-HYPOT, NONZERO = "hypot", "nonzero"
+HYPOT, NONZERO, OVER = "hypot", "nonzero", "over"
 
 #: A reduction of the machine room: sum of exp(z - max z), less the 1 of the maximum itself. Small rests keep their digits.
 REST = "rest"
@@ -68,6 +68,8 @@ MACHINE: dict[str, Callable[..., Any]] = {
     GAUSS_OVER_NORMAL: stable_logarithms.gauss_over_normal,
     POWER_DIFFERENCE: stable_logarithms.power_difference,
     EXPM1_OVER: stable_logarithms.expm1_over,
+    LOG_ONE_PLUS: stable_logarithms.log_one_plus,
+    OVER: stable_logarithms.over,
     HYPOT: stable_logarithms.hypot,
     NONZERO: stable_logarithms.nonzero,
 }

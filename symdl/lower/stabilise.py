@@ -8,13 +8,14 @@ log(1 - exp(-|a|))".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 from symdl.graph import node as kinds
 from symdl.graph.labels import Term
 from symdl.graph.node import Node, intern
 from symdl.graph.rebuild import placed, rebuild
 from symdl.graph.walk import consumers, topological
-from symdl.lower import stable_constants, stable_differences, stable_exponents, stable_logarithms, stable_logistic, stable_products, stable_sums
+from symdl.lower import stable_constants, stable_differences, stable_exponents, stable_logarithms, stable_logistic, stable_moments, stable_products, stable_sums
 from symdl.lower.behind import applied, inside
 from symdl.lower.machine import COSIGMOID, MACHINE
 from symdl.lower.stable_identities import Identity, identities
@@ -27,9 +28,11 @@ def stabilised(roots: Sequence[Term]) -> list[Term]:
     if any(node.op == kinds.MUL and len(node.args) > 1 for node in topological(t.node for t in first)):
         first = _walked(first, lambda node, term: stable_products.late(term) or term)
     order = topological(t.node for t in first)
-    if not any(_saturates(node) for node in order):
-        return first
-    return _walked(first, Complements(_Residuals(order)).rewritten)
+    if any(_saturates(node) for node in order):
+        first = _walked(first, Complements(_Residuals(order)).rewritten)
+    if any(node.op == kinds.POW and isinstance(node.attr, Fraction) for node in order):
+        first = _walked(first, lambda node, term: stable_moments.norm(term) or term)
+    return first
 
 
 def _walked(roots: Sequence[Term], rule: Callable[[Node, Term], Term]) -> list[Term]:
@@ -86,7 +89,7 @@ def _rewritten(term: Term) -> Term:
 _STEPS = 50
 
 _RULES: dict[str, tuple[Callable[[Term], Term | None], ...]] = {
-    kinds.ADD: (stable_constants.add, stable_differences.add),
+    kinds.ADD: (stable_constants.add, stable_differences.add, stable_moments.add),
     kinds.FN: (stable_logistic.fn, stable_sums.fn, stable_logarithms.fn),
     kinds.POW: (stable_logistic.pow_, stable_sums.pow_, stable_exponents.pow_),
     kinds.MUL: (stable_sums.mul,),

@@ -29,7 +29,7 @@ def add(term: Term) -> Term | None:
         if square is not None:
             return square
         for j, (c, part) in enumerate(parts):
-            found = _with_constant(c, part, d) if j != k else None
+            found = _with_constant(c, part, d) if j != k and (len(parts) == 2 or argument(part, "expm1") is None) else None
             if found is not None:
                 return sum_of([*(p for n, p in enumerate(parts) if n not in (j, k)), (1, found)])
     return _difference(parts)

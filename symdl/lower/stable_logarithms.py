@@ -25,6 +25,7 @@ from symdl.lower.machine import (
     LOG_NEAR_ONE,
     LOG_NORMAL,
     LOG_ONE_MINUS_EXP,
+    LOG_ONE_PLUS,
     LOG_QUOTIENT,
     LOG_SINH,
     LOG_SOFTPLUS,
@@ -35,11 +36,11 @@ from symdl.lower.machine import (
     SECH,
     SIGMOID_DIFFERENCE,
 )
-from symdl.lower.positive import is_positive, is_positive_number
+from symdl.lower.positive import is_not_negative, is_positive, is_positive_number
 from symdl.lower.stable_parts import LONG, POWERS, half, negative, sigmoid_of, without
 
 #: Functions of z that overflow: a sum with one of these is taken in logarithms.
-_EXPLODING = frozenset(["exp", "cosh", "sinh"])
+_EXPLODING = frozenset(["exp", "cosh", "sinh", "expm1"])
 #: Those that underflow.
 _VANISHING = frozenset(["sigmoid", COSIGMOID, "softplus", COSOFTPLUS, ERFC, NORMAL, GAUSS, GAUSS_PLAIN, SECH])
 
@@ -77,8 +78,8 @@ def fn(term: Term) -> Term | None:
         inner = argument(z, "expm1")
         if inner is not None:
             return inner
-        found = logarithm(z) if _explodes(z) and is_positive(z) else None
-        return None if found is None else applied("softplus", found)
+        found = logarithm(z) if _explodes(z) and is_not_negative(z) else None
+        return None if found is None else _one_plus(z, found)
     if name == "expm1":
         return argument(z, "log1p") or _exp_of(argument(z, "softplus"))
     if name == "exp" and z.node.op == kinds.MUL and z.node.attr.coef == -1 and len(z.node.args) == 1:
@@ -194,17 +195,25 @@ def _explodes(term: Term, depth: int = 6) -> bool:
 def _of_sum(inner: Term) -> Term | None:
     """Of positive terms, at least one of which overflows, or all of which underflow."""
     parts = addends(inner)
-    if not all(is_positive_number(c) and is_positive(t) for c, t in parts):
+    if not all(is_positive_number(c) and is_not_negative(t) for c, t in parts):
         return None
     logs = [None if is_constant(t) else logarithm(t) for _, t in parts]
     constants = sum(is_constant(t) for _, t in parts)
     good = any(_explodes(t) for _, t in parts) or (not constants and all(w is not None for w in logs))
     if not good or sum(w is None for w in logs) > constants:
         return None
-    if len(parts) == 2 and constants == 1 and parts[1][0] == 1 and is_constant(parts[1][1]):
-        return applied("softplus", sum_of([(1, logs[0]), *_log_of_number(parts[0][0])]))  # type: ignore[list-item]
+    one = next((k for k, (c, t) in enumerate(parts) if is_constant(t) and c == 1), None)
     whole = [sum_of([*([] if w is None else [(1, w)]), *_log_of_number(c)]) for (c, _), w in zip(parts, logs, strict=True)]
-    return reduce(lambda a, b: applied(LOG_ADD_EXP, a, b), whole)
+    if one is None:
+        return reduce(lambda a, b: applied(LOG_ADD_EXP, a, b), whole)
+    others = [p for k, p in enumerate(parts) if k != one]
+    log = reduce(lambda a, b: applied(LOG_ADD_EXP, a, b), [w for k, w in enumerate(whole) if k != one])
+    return _one_plus(sum_of(others), log)
+
+
+def _one_plus(u: Term, log: Term) -> Term:
+    """log(1 + u) by the logarithm of u: exp of it would have lost digits where it is far below 0, unless u is an exponential."""
+    return applied("softplus", log) if argument(u, "exp") == log else applied(LOG_ONE_PLUS, u, log)
 
 
 def _of_sum_over(parts: Parts) -> Term | None:

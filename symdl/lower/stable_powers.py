@@ -83,6 +83,9 @@ def power_less_one(u: Term, p: Any) -> Term:
     b = build.add([1, 1], [build.constant(1), u])
     if p < 0:  # (1 - b^q)/b^q
         return build.mul(-1, [power_less_one(u, -p), build.pow_(b, p)])
+    if p == Fraction(1, 2) and u.node.op == kinds.POW and u.node.attr == 2:  # u itself need not fit
+        v = arguments(u)[0]
+        return build.mul(1, [v, named("part", build.mul(1, [v, build.pow_(build.add([1, 1], [build.constant(1), build.pow_(b, p)]), -1)]))])
     if p == Fraction(1, 2):
         return build.mul(1, [u, build.pow_(build.add([1, 1], [build.constant(1), build.pow_(b, p)]), -1)])
     if p == 1:
