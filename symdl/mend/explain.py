@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from symdl.diff.derive import jacobian
-from symdl.edits import Edit, shown
+from symdl.edits import NAMED, shown
 from symdl.errors import NameError_, SymdlError, UnsupportedError
 from symdl.expr.tensor import Expr, of_node
+from symdl.graph.node import LET
+from symdl.graph.walk import topological
 from symdl.mend.search import find_edit
+from symdl.mend.trial import Trial
 from symdl.prove import claims
 from symdl.prove.stop import Stop
 from symdl.steps.verdict import PROVED, REFUTED, Verdict
@@ -68,14 +71,40 @@ def mended(verdict: Verdict, of: Expr, wrt: Expr, before: Expr | None, claim: Ex
         return verdict
     try:
         right = derivative(of, wrt) if before is None else before
-        said = _said(find_edit(right, claim), right, claim, verdict)
+        token = NAMED.set([n for n in topological([right.node, claim.node]) if n.op == LET])
+        try:
+            said = said_of(right, claim)
+        finally:
+            NAMED.reset(token)
     except (SymdlError, ArithmeticError, np.linalg.LinAlgError, Stop):
         return verdict
     return replace(verdict, detail=f"{verdict.detail}; {said}" if verdict.detail else said)
 
 
-def _said(edit: Edit | None, right: Expr, claim: Expr, verdict: Verdict) -> str:
+def said_of(right: Expr, claim: Expr) -> str:
+    """What is wrong with a claim: the edit that mends it; else the entries that are wrong, when the others are right."""
+    edit = find_edit(right, claim)
     if edit is not None:
         return f"{edit.words}; right would be {shown(edit.claim)}"
-    return "no single edit that was tried mends it"
+    wrong = _wrong_entries(right, claim)
+    if not wrong:
+        return "no single edit that was tried mends it"
+    said = []
+    for at in wrong[:2]:
+        edit = find_edit(right[at], claim[at])
+        place = ", ".join(str(k + 1) for k in at)
+        said.append(f"entry {place}: {edit.words}; right would be {shown(edit.claim)}" if edit else f"entry {place} is wrong; right would be {shown(right[at])}")
+    return "; ".join(said) + ("; the other entries are right" if len(wrong) < 3 else "")
 
+
+def _wrong_entries(right: Expr, claim: Expr) -> list[tuple[int, ...]]:
+    """The entries that differ, of a claim of few entries of which some are right."""
+    if not claim.shape or claim.shape != right.shape or not all(isinstance(n, int) for n in claim.shape) or np.prod(claim.shape) > 64:
+        return []
+    trial = Trial(right, claim)
+    values = trial.values(claim)
+    if values is None:
+        return []
+    same = np.all([np.isclose(v, w, rtol=1e-9, atol=1e-12) for v, w in zip(values, trial.wanted, strict=True)], axis=0)
+    wrong = [tuple(int(k) for k in at) for at in np.argwhere(~same)]
+    return wrong if 0 < len(wrong) < same.size else []

@@ -183,12 +183,13 @@ class Derivatives(Cursor):
         """What an operator is applied to: a name with its arguments, or the product that follows a number, a norm, a sum."""
         if self._product_ends():
             return None
-        start, saved = self.at, self.tokens[:]
+        start, saved, depth = self.at, self.tokens[:], self.depth
         try:
             return self._operated(start, saved)
         except ParseError:
-            if self.depth:
+            if depth > 1:
                 raise
+        self.depth, self.bars = depth, []
         # ln p(X | mu) and the like: whatever it is, it is what is differentiated.
         self.at = len(self.tokens) - 1
         return Tex("unread", (), saved[start].position)

@@ -49,6 +49,8 @@ class Left:
 
 def _function(tree: Tex, scope: Meaning) -> Expr | None:
     """What is differentiated; None when its name is nowhere declared, and so the loss's, or it cannot be read, as \\ln p(X | \\mu)."""
+    if loss_name(tree) and (name := _bare(tree)) is not None and name[:1].isupper() and not _known(tree, scope):
+        return None
     try:
         return scope.value(tree).expr
     except SymdlError:
@@ -133,6 +135,15 @@ def _defined(tree: Tex, scope: Meaning, right: Sequence[Tex]) -> Left | None:
     if (name in ("e", "pi", "d") and not letters) or (name in scope.sizes and not letters):
         return None
     return Left(name=name, letters=() if params else letters, params=params)
+
+
+def _known(tree: Tex, scope: Meaning) -> bool:
+    """Whether a name is declared, with or without the scripts behind it."""
+    while tree.what in ("index", "layer", "power", "transpose"):
+        if scope.base_name(tree) is not None or scope.is_known(_key(tree)):
+            return True
+        tree = tree.parts[0]
+    return tree.what == "symbol" and scope.is_known(tree.parts[0])
 
 
 def _bare(tree: Tex) -> str | None:

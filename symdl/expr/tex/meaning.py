@@ -258,11 +258,20 @@ class Meaning(Calls):
         if self.derivative is None:
             raise self.fail(tree, "a derivative can stand alone on the left of an equation only: write on the right what it is")
         of, by, _ = tree.parts
+        if (sides := self.derived.get(plain_tree(tree))) and not self._declared_targets(by):
+            self.used.add(plain_tree(tree))
+            return self.value(sides[0])
         function = None if of is None else self.differentiated(of)
         targets = tuple(self.target(b) for b in by)
         if not targets:
             raise self.fail(tree, "a derivative on the right needs what it is taken by: \\nabla_w")
         return Value(self.derivative(function, targets))
+
+    def _declared_targets(self, by: Sequence[Tex]) -> bool:
+        try:
+            return bool([self.target(b) for b in by])
+        except SymdlError:
+            return False
 
     def differentiated(self, tree: Tex) -> Expr | None:
         """What is differentiated; None for the loss, by whatever name."""
@@ -285,6 +294,13 @@ class Meaning(Calls):
 
 #: What losses are called.
 _LOSSES = frozenset(["C", "J", "L", "E", "F", "f", "Q", "R", "S", "g", "k", "p", "loss", "cost", "ell", "RSS", "MSE", "NLL", "SSE", "CE", "obj", "mathcalL", "Loss", "Cost", "KL", "H", "V", "U", "G", "P"])
+
+
+def plain_tree(tree: Any) -> Any:
+    """A tree without the places where it stands."""
+    if isinstance(tree, Tex):
+        return (tree.what, *map(plain_tree, tree.parts))
+    return getattr(tree, "text", tree) if not isinstance(tree, tuple) or hasattr(tree, "text") else tuple(map(plain_tree, tree))
 
 
 def loss_name(tree: Tex) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from symdl.errors import ParseError, ShapeError, SymdlError
 from symdl.expr.tensor import Expr
 from symdl.expr.tex.left import Left, left_of
-from symdl.expr.tex.meaning import Meaning
+from symdl.expr.tex.meaning import Meaning, plain_tree
 from symdl.expr.tex.oriented import Value, sized
 from symdl.expr.tex.parser import Parser
 from symdl.expr.tex.scope import Definition, Derivative
@@ -128,6 +128,10 @@ class Reader:
             self._define(chain)
         for chain in chains:
             self._evaluate(chain)
+        for chain in chains:
+            left = chain.left
+            if left is not None and left.problem is not None and plain_tree(left.derivative) in self.scope.used:
+                left.by, left.problem, left.name = None, None, "a derivative"  # an abbreviation like every other
         return chains
 
     # --- trees -----------------------------------------------------------------------------------------------
@@ -172,6 +176,10 @@ class Reader:
             return
         chain.sides = chain.sides[1:]
         following = chain.sides[0].tree if chain.sides else None
+        if chain.left.derivative is not None:
+            sides = [s.tree for s in chain.sides if s.tree is not None]
+            if sides:
+                self.scope.derived.setdefault(plain_tree(chain.left.derivative), sides)
         if chain.left.name:
             again = None if following is None else left_of(following, self.scope, [])
             if again is not None and again.by is not None:  # H = \nabla^2 f = ...

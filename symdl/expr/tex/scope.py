@@ -48,6 +48,8 @@ class Scope:
         self.fixed: dict[str, int] = {}  # letters of a product, at a position
         self.bound: list[str] = []  # letters of sums around
         self.free: tuple[str, ...] = ()  # letters of the element that is spoken of
+        self.derived: dict[Any, list[Tex]] = {}  # derivatives by what is nowhere declared, as the text has them
+        self.used: set[Any] = set()  # those that are used
         self.columns = False  # x_i of a matrix X is a column of it
 
     def fail(self, tree: Tex, message: str) -> ParseError:
