@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from symdl.lower.native.blas import blas
+from symdl.errors import DomainError
+from symdl.lower.native.blas import blas, routine
 from symdl.lower.native.frame import FunctionFrame, Memory
+from symdl.lower.native.matrices import FAULTS
 from symdl.lower.native.prepare import prepared
 from symdl.lower.native.program import Builder
 from symdl.lower.native.show import shown
@@ -38,6 +40,9 @@ def pointers(memory: Memory, own: Callable[[Any], np.ndarray]) -> tuple[Any, lis
             assert found is not None
             table[k] = found.address
             kept.append(found)
+            continue
+        if isinstance(key, tuple) and key[0] == "routine":
+            table[k] = routine(key[1])
             continue
         array = key.array if isinstance(key, Table) else own(key)
         table[k] = array.ctypes.data
@@ -77,7 +82,8 @@ class NativeFunction:
         self._run.argtypes = [ctypes.c_void_p] * 3
         self._run.restype = None
         self._work = aligned(self._frame.memory.size)
-        self._scalars = np.zeros(max(1, len(ready.code)))
+        self._scalars = np.zeros(max(1, self._frame.memory.scalars))
+        self._fault = self._frame.memory.fault
         self._arrays = [None if a is None else a for a in outs]
         self._fresh: dict[int, np.ndarray] = {}
         self._inputs: dict[int, np.ndarray] = {}
@@ -106,7 +112,11 @@ class NativeFunction:
             own[...] = arrays[k]
         for k, slot in self._large:
             self._pointers[slot] = arrays[k].ctypes.data
+        if self._fault is not None:
+            self._scalars[self._fault] = 0.0
         self._run(*self._addresses)
+        if self._fault is not None and self._scalars[self._fault]:
+            raise DomainError(FAULTS[int(self._scalars[self._fault])])
         return [self._result(k) for k in range(len(self._outputs))]
 
     def _result(self, k: int) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import importlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 #: Names of row-by-row dgemm, and the C type of its sizes.
@@ -37,13 +38,26 @@ def blas() -> Blas | None:
     return None
 
 
-def _libraries() -> list[Path]:
-    found: list[Path] = []
+@cache
+def routine(name: str) -> int | None:
+    """The address of a LAPACK routine (Fortran's name) in the same library, whose integers are of the same type."""
+    found = blas()
+    if found is None:
+        return None
+    wide = found.integer == "long long"
+    for text in [f"scipy_{name}_64_", f"{name}_64_"] if wide else [f"scipy_{name}_", f"{name}_"]:
+        function = getattr(found.library, text, None)
+        if function is not None:
+            return ctypes.cast(function, ctypes.c_void_p).value
+    return None
+
+
+def _libraries() -> Iterator[Path]:
     for package in ("numpy", "scipy"):
-        with contextlib.suppress(ImportError, TypeError):
-            module = importlib.import_module(package)
-            root = Path(str(module.__file__)).parent
-            for folder in (root.parent / f"{package}.libs", root / ".dylibs", root / ".libs"):
-                if folder.is_dir():
-                    found += sorted(f for f in folder.iterdir() if "openblas" in f.name)
-    return found
+        spec = find_spec(package)  # not imported: SciPy would take longer than what is compiled here
+        if spec is None or spec.origin is None:
+            continue
+        root = Path(spec.origin).parent
+        for folder in (root.parent / f"{package}.libs", root / ".dylibs", root / ".libs"):
+            if folder.is_dir():
+                yield from sorted(f for f in folder.iterdir() if "openblas" in f.name)

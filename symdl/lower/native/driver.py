@@ -116,6 +116,8 @@ class Body:
         Functions to be called until the loss is there, and after it; and whether threads share them.
     loss : str
         The loss, as an expression.
+    good : str
+        Whether to go on, after the loss is there.
     update : list of str
         At the end of a step.
     after : list of str
@@ -127,6 +129,7 @@ class Body:
     begin: list[str]
     forth: list[tuple[str, bool]]
     loss: str
+    good: str
     late: list[tuple[str, bool]]
     update: list[str]
     after: list[str]
@@ -142,5 +145,5 @@ class Body:
         team = [_TEAM.replace("CASES", cases)] if threads > 1 else []
         begin, finish = ([_BEGIN], [_FINISH]) if threads > 1 else ([], [])
         lines = [*team, f"{_HEAD} {{", *self.before, *begin, "long long t = 0;", f"for (; t < steps; t++, order += {self.rows}) {{", *self.begin]
-        lines += [*calls(self.forth), f"losses[t] = {self.loss};", f"if (!({self.loss} - {self.loss} == 0.0)) break;", *calls(self.late)]
+        lines += [*calls(self.forth), f"losses[t] = {self.loss};", f"if (!({self.good})) break;", *calls(self.late)]
         return "\n".join([*lines, *self.update, "}", *finish, *self.after, "return t;", "}"])

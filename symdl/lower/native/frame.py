@@ -11,10 +11,23 @@ from symdl.lower.native.places import Place, dense
 
 @dataclass
 class Memory:
-    """Pointers that the caller hands over (``e`` in C), and the offsets of buffers in one block (``w``)."""
+    """Pointers that the caller hands over (``e`` in C), the offsets of buffers in one block (``w``), and how many scalars there are (``c``)."""
 
     pointers: list[Any] = field(default_factory=list)
     size: int = 0
+    scalars: int = 0
+    fault: int | None = None  # the scalar that says that something went wrong, see ``matrices.FAULTS``; 0 when all is well
+
+    def numbers(self, count: int) -> int:
+        """Places for so many scalars: the first."""
+        self.scalars += count
+        return self.scalars - count
+
+    def faults(self) -> str:
+        """The C expression of the fault."""
+        if self.fault is None:
+            self.fault = self.numbers(1)
+        return f"c[{self.fault}]"
 
     def pointer(self, key: Any) -> str:
         """The C expression for something outside; equal keys are the same."""

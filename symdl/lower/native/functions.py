@@ -119,6 +119,7 @@ class _Reader:
         self.local: dict[str, str] = {}
         self.used: list[Any] = []
         self._constant: dict[str, float] = {}
+        self._undefined: list[ast.expr] = []  # where NumPy's function raises: not a number here, as threads and loops cannot raise
 
     def body(self, statements: list[ast.stmt], names: list[str]) -> str:
         for name in names:
@@ -133,7 +134,13 @@ class _Reader:
         if isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant):
             return ""  # the docstring
         if isinstance(s, ast.Return) and s.value is not None:
-            return f"return {self._value(s.value)};"
+            value = self._value(s.value)
+            for condition in self._undefined:
+                value = self._where(condition, vector(math.nan), value)
+            return f"return {value};"
+        if isinstance(s, ast.If) and not s.orelse and all(isinstance(inner, ast.Raise) for inner in s.body) and _is_any(s.test):
+            self._undefined.append(s.test.args[0])  # type: ignore[attr-defined]
+            return ""
         if isinstance(s, ast.Assign) and len(s.targets) == 1 and isinstance(s.targets[0], ast.Name):
             value = self._value(s.value)
             known = s.targets[0].id in self.local
@@ -202,6 +209,10 @@ class _Reader:
         if isinstance(c, ast.Compare) and len(c.ops) == 1 and type(c.ops[0]) in _COMPARE:
             return _COMPARE[type(c.ops[0])](self._value(c.left), self._value(c.comparators[0]), yes, no)
         raise _unread(c)
+
+
+def _is_any(e: ast.expr) -> bool:
+    return isinstance(e, ast.Call) and ast.unparse(e.func) == "np.any" and len(e.args) == 1
 
 
 def _unread(tree: ast.AST) -> UnsupportedError:

@@ -177,9 +177,10 @@ def _packed(p: Product, high: int, wide: int, short: int, shared: bool) -> list[
             *_rows(p, high, wide, short, size, row, mode, k, shared),
         ]
 
-    lines += block("0", depth, "=")
-    if whole > depth:
-        lines += [f"for (long q = {depth}; q < {whole}; q += {depth}) {{", *block("q", depth, "+"), "}"]
+    if p.update is None:  # one text for the first rows, which begin at zero, and for the others, which are added
+        lines += [f"for (long q = 0; q < {whole}; q += {depth}) {{", *block("q", depth, "q"), "}"]
+    else:
+        lines += [f"for (long q = 0; q < {whole}; q += {depth}) {{", *block("q", depth, "+"), "}"]
     if rest:
         lines += ["{", *block(str(whole), rest, "+"), "}"]
     return lines
@@ -202,16 +203,18 @@ def _partial(w: int, wide: int, short: int) -> int:
 
 
 def _tile(p: Product, high: int, wide: int, short: int, depth: int, step: int, mode: str, start: str) -> list[str]:
-    """A tile of C in registers; mode "+" adds to what stands there."""
+    """A tile of C in registers; mode "+" adds to what stands there, mode "q" does unless the C variable q is 0."""
     names = [[f"t{r}_{w}" for w in range(wide)] for r in range(high)]
     stride = p.c.column if p.n > 1 else 1
     lines = [f"double *to = mc + i*{p.c.row} + j*{stride};"]
-    for r in range(high):
-        for w in range(wide):
-            begin = "dup(0.0)"
-            if mode == "+" and p.update is None:
-                begin = _load(f"to + {r * p.c.row + w * LANES * stride}", _partial(w, wide, short), stride)
-            lines.append(f"V {names[r][w]} = {begin};")
+    flat = [name for row in names for name in row]
+    if mode != "=" and p.update is None:
+        cells = [(r, w) for r in range(high) for w in range(wide)]
+        there = [f"{names[r][w]} = {_load(f'to + {r * p.c.row + w * LANES * stride}', _partial(w, wide, short), stride)};" for r, w in cells]
+        lines.append(f"V {', '.join(flat)};")
+        lines += ["if (q) {", *there, "} else {", f"{' = '.join(flat)} = dup(0.0);", "}"] if mode == "q" else there
+    else:
+        lines.append(f"V {', '.join(f'{name} = dup(0.0)' for name in flat)};")
     lines.append(f"const double *x = ma + i*{p.a.row}{f' + ({start})*{p.a.column}' if start else ''}, *y = {'pack' if start else f'mb + j*{p.b.column}'};")
     unroll = "#pragma GCC unroll 2" if high * wide <= 12 else "#pragma GCC unroll 1"
     if depth > 1:

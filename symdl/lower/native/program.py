@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from symdl.errors import UnsupportedError
-from symdl.lower.native import indexing
-from symdl.lower.native.blas import blas
+from symdl.lower.native import indexing, matrices
+from symdl.lower.native.blas import blas, routine
+from symdl.lower.native.contractions import contraction
 from symdl.lower.native.frame import Frame
 from symdl.lower.native.functions import number as digits
 from symdl.lower.native.functions import operation, table_function, vector
@@ -21,6 +21,7 @@ from symdl.lower.native.places import Place, dense, extent, seen
 from symdl.lower.native.prepare import is_elementwise
 from symdl.lower.native.products import COPY, KERNELS, Matrix, Product, choose
 from symdl.lower.native.reductions import reduction
+from symdl.lower.native.scans import scan
 from symdl.lower.native.schedule import Loop, Single, scheduled
 from symdl.lower.program import VIEWS, Instruction, Operand, Program, Ref, Table
 
@@ -54,6 +55,8 @@ class Builder:
         Value -> the axis that is stored innermost; other values are stored row by row.
     threads : int
         How many share the larger steps.
+    first : int, optional
+        The place of the first scalar in ``c``; without it places are taken behind those that are taken already.
 
     Attributes
     ----------
@@ -65,10 +68,11 @@ class Builder:
         The line from which parameters are moved.
     """
 
-    def __init__(self, program: Program, frame: Frame, samples: Mapping[int, int], threads: int = 1) -> None:
+    def __init__(self, program: Program, frame: Frame, samples: Mapping[int, int], threads: int = 1, first: int | None = None) -> None:
         self.threads = threads
         self.program, self.frame, self.memory = program, frame, frame.memory
         self.code = program.code
+        self.first = self.memory.numbers(len(self.code)) if first is None else first
         self.lines: list[str] = []
         self.parts: list[Part] = []
         self.helpers: dict[str, str] = {}
@@ -97,7 +101,7 @@ class Builder:
 
     def scalar(self, value: Operand) -> str:
         """A scalar as a C expression."""
-        return f"c[{int(value)}]" if isinstance(value, Ref) else digits(float(value))
+        return f"c[{self.first + int(value)}]" if isinstance(value, Ref) else digits(float(value))
 
     # --- places -----------------------------------------------------------------------------------------------
 
@@ -182,7 +186,7 @@ class Builder:
         if self.frame.update(number) is not None:
             return
         order = tuple(range(len(wanted.shape)))
-        self._part(f"v{number} to its place")
+        self._part(f"v{int(number)} to its place")
         self.lines += nest(Nest(wanted.shape, order, {"a": self.place(number)}, [], {"a": wanted}, []))
 
     def _part(self, what: str, work: float = 0.0) -> bool:
@@ -205,7 +209,7 @@ class Builder:
             if value in inside:
                 return f"t{int(value)}"
             if not self.code[value].shape:
-                return f"dup(c[{int(value)}])"
+                return f"dup({self.scalar(value)})"
             name = f"r{int(value)}"
             if name not in reads:
                 reads[name] = self.place(value).stretched(loop.shape)
@@ -220,7 +224,7 @@ class Builder:
         for n in loop.sums:
             args = [operand(a) for a in self.code[n].args]
             body.append(f"V t{n} = {' * '.join(args)};")
-            sums.append((f"c[{n}]", f"t{n}"))
+            sums.append((self.scalar(Ref(n)), f"t{n}"))
         writes = {f"t{n}": self.place(n) for n in loop.members if n in self._needed}
         self.cost += (len(reads) + len(writes) + len(sums)) * _vectors(loop.shape, loop.order)
         fused = ", ".join(f"v{n} {self.code[n].attr if self.code[n].op == 'call' else self.code[n].op}" for n in (*loop.members, *loop.sums))
@@ -244,18 +248,24 @@ class Builder:
     def _single(self, single: Single) -> None:
         n = single.number
         step = self.code[n]
+        if not math.prod(step.shape):
+            return  # there are no elements
         if step.op == "dot":
             self._dot(n, step)
         elif step.op == "matmul":
             self._stacked(n, step)
         elif step.op == "einsum":
             self._einsum(n, step)
+        elif step.op in ("inv", "det", "logdet"):
+            self._matrix_function(n, step)
+        elif step.op == "scan":
+            self._scan(n, step)
         elif step.op in ("take", "lookup", "add_rows", "scatter"):
             self._part(f"v{n} {step.op} : {_size(step.shape)}")
             self.lines += self._picked(n, step)
             self.cost += 0.5 * math.prod(step.shape)
         elif step.op in ("sum", "amax"):
-            target = self.place(n) if step.shape else Place(f"(c + {n})", 0, (), ())
+            target = self.place(n) if step.shape else Place(f"(c + {self.first + n})", 0, (), ())
             source = self.place(_ref(step.args[0]))
             self._part(f"v{n} {step.op} over {step.attr} of {_size(source.shape)}")
             self.lines += reduction(step.op, source, step.attr, target)
@@ -265,29 +275,30 @@ class Builder:
             self.lines += self._scalar(n, step)
 
     def _scalar(self, n: int, step: Instruction) -> list[str]:
+        to = self.scalar(Ref(n))
         if step.op in VIEWS:
             place = seen(step, self.place(_ref(step.args[0])))
             assert place is not None
-            return [f"c[{n}] = *({place.pointer()});"]
+            return [f"{to} = *({place.pointer()});"]
         args = [self.scalar(a) for a in step.args]
         if step.op == "linear":
             weights, offset = step.attr
-            return [f"c[{n}] = {' + '.join([f'{digits(w)}*{a}' for w, a in zip(weights, args, strict=True)] + [digits(offset)])};"]
+            return [f"{to} = {' + '.join([f'{digits(w)}*{a}' for w, a in zip(weights, args, strict=True)] + [digits(offset)])};"]
         if step.op == "product":
             coef, above = step.attr
-            return [f"c[{n}] = {' * '.join([digits(coef), *args[:above]])}{''.join(f' / {a}' for a in args[above:])};"]
+            return [f"{to} = {' * '.join([digits(coef), *args[:above]])}{''.join(f' / {a}' for a in args[above:])};"]
         if step.op == "pow":
             if step.attr == -1.0:
-                return [f"c[{n}] = 1.0 / {args[0]};"]
-            return [
-                f"c[{n}] = {' * '.join(args * int(step.attr))};" if step.attr in (2.0, 3.0, 4.0) else f"c[{n}] = __builtin_pow({args[0]}, {digits(step.attr)});"
-            ]
+                return [f"{to} = 1.0 / {args[0]};"]
+            if step.attr in (2.0, 3.0, 4.0):
+                return [f"{to} = {' * '.join(args * int(step.attr))};"]
+            return [f"{to} = __builtin_pow({args[0]}, {digits(step.attr)});"]
         vectors = [f"dup({a})" for a in args]
         if step.op == "call":
-            return [f"c[{n}] = first({table_function(step.attr, vectors, self.helpers)});"]
+            return [f"{to} = first({table_function(step.attr, vectors, self.helpers)});"]
         if step.op in ("sigmoid", "cosigmoid"):
-            return [f"c[{n}] = first(logistic({vectors[0]}).{'one' if step.op == 'sigmoid' else 'other'});"]
-        return [f"c[{n}] = first({operation(step.op, vectors)});"]
+            return [f"{to} = first(logistic({vectors[0]}).{'one' if step.op == 'sigmoid' else 'other'});"]
+        return [f"{to} = first({operation(step.op, vectors)});"]
 
     def _picked(self, n: int, step: Instruction) -> list[str]:
         target = self.place(n)
@@ -301,7 +312,7 @@ class Builder:
             assert diagonal is not None
             order = tuple(range(len(diagonal.shape)))
             return [*indexing.zeros(target), *nest(Nest(diagonal.shape, order, {"a": sources[0]}, [], {"a": diagonal}, []))]
-        straight = [s if s.contiguous() else self._copied(s, tuple(range(len(s.shape))), pad=False) for s in sources]
+        straight = [self.straight(a) for a in step.args]
         if step.op == "take":
             at, missing = step.attr
             gone = None if missing is None else self.memory.pointer(Table(missing.array.astype(np.uint8)))
@@ -343,6 +354,11 @@ class Builder:
 
     def _multiply(self, n: int, p: Product, a: Place, b: Place) -> None:
         size = f"{p.m}x{p.k} by {p.k}x{p.n}"
+        if not p.k:  # a sum of nothing
+            self._part(f"v{n} product {size}")
+            if p.update is None:
+                self.lines += indexing.zeros(self.place(n))
+            return
         moved = ", the update inside" if p.update else ""
         if self.threads == 1 and p.m * p.n * p.k >= BLAS_FROM and self._by_blas(p):
             self._part(f"v{n} product {size} by BLAS{moved}")
@@ -400,23 +416,57 @@ class Builder:
         self.cost += math.prod(stack) * p.m * p.n * p.k / LANES * (1.2 if choice else 4.0)
 
     def _einsum(self, n: int, step: Instruction) -> None:
-        """Two arguments with the same letters, multiplied and summed over those that the result lacks."""
-        args, result = step.attr.split("->")
-        left, right = args.split(",")
-        if sorted(left) != sorted(right) or len(set(left)) != len(left):
-            raise UnsupportedError("native code does not know this einsum")
+        """Two arguments, multiplied and summed over the letters that the result lacks."""
         a, b = (self.place(_ref(x)) for x in step.args)
-        b = replace(b, shape=a.shape, strides=tuple(b.strides[right.index(x)] for x in left))
-        order = tuple(range(len(left)))
-        strides = dense(a.shape, order)
-        product = Place(self.memory.buffer(extent(a.shape, strides)), 0, a.shape, strides)
-        self._part(f"v{n} einsum {step.attr} : {_size(a.shape)}")
-        self.lines += nest(Nest(a.shape, order, {"a": a, "b": b}, ["V y = a * b;"], {"y": product}, []))
-        kept = [x for x in left if x in result]
-        target = self.place(n)
-        turned = replace(target, shape=tuple(a.shape[left.index(x)] for x in kept), strides=tuple(target.strides[result.index(x)] for x in kept))
-        self.lines += reduction("sum", product, [k for k, x in enumerate(left) if x not in result], turned)
-        self.cost += math.prod(a.shape) / LANES * 3.0
+        letters = dict(zip("".join(step.attr.split("->")[0].split(",")), (*a.shape, *b.shape), strict=True))
+        target = self.place(n) if step.shape else Place(f"(c + {self.first + n})", 0, (), ())
+        self._part(f"v{n} einsum {step.attr} : {_size(step.shape)}")
+        self.lines += contraction(step.attr, a, b, target)
+        self.cost += math.prod(letters.values()) / LANES * 2.0
+
+    # --- matrices and recurrences -----------------------------------------------------------------------------
+
+    def straight(self, value: Operand) -> Place:
+        """A tensor that stands row by row without gaps; a copy, if need be."""
+        place = self.place(_ref(value))
+        return place if place.contiguous() else self._copied(place, tuple(range(len(place.shape))), pad=False)
+
+    def _matrix_function(self, n: int, step: Instruction) -> None:
+        source = self.place(_ref(step.args[0]))
+        size = source.shape[0]
+        work = Place(self.memory.buffer(size * size), 0, source.shape, dense(source.shape, (0, 1)))
+        target = self.place(n) if step.shape else Place(f"(c + {self.first + n})", 0, (), ())
+        swaps = self.memory.buffer(size)
+        self.helpers.setdefault("lu", matrices.HELPERS["lu_less"])
+        self._part(f"v{n} {step.op} of {_size(source.shape)}")
+        self.lines += nest(Nest(source.shape, (0, 1), {"a": source}, [], {"a": work}, []))
+        fault = self.memory.faults()
+        own = target if target.contiguous() else Place(self.memory.buffer(size * size), 0, source.shape, work.strides)
+        found = blas()
+        routines = [routine(name) if size >= matrices.LAPACK_FROM else None for name in ("dgetrf", "dgetri")]
+        if found is not None and None not in routines:
+            self.helpers.setdefault("lapack", matrices.lapack_helper(found.integer))
+            pointers = self.memory.pointer(("routine", "dgetrf")), self.memory.pointer(("routine", "dgetri"))
+            room = self.memory.buffer(32 * size)
+            self.lines += matrices.by_lapack(step.op, work.pointer(), swaps, room, size, own.pointer(), fault, found.integer, pointers)
+        else:
+            self.lines += matrices.factored(step.op, work.pointer(), swaps, size, own.pointer(), fault)
+        if own is not target:
+            self.lines += nest(Nest(target.shape, (0, 1), {"a": own}, [], {"a": target}, []))
+        self.cost += size**3 / LANES * (2.0 if step.op == "inv" else 0.7) + 10.0 * size
+
+    def _scan(self, n: int, step: Instruction) -> None:
+        for arg in step.args:
+            if isinstance(arg, Ref) and self.code[arg].shape:
+                self.straight(arg)
+        length = step.attr.length
+        at = len(self.parts)
+        self._part("")
+        lines, inner = scan(self, step, self.place(n), lambda program, frame, first: Builder(program, frame, {}, 1, first))
+        self.parts[at] = self.parts[at]._replace(what=f"v{n} scan of {length} steps: " + "; ".join(p.what for p in inner.parts))
+        self.lines += lines
+        self.helpers |= inner.helpers
+        self.cost += length * inner.cost
 
 
 _SUMS = frozenset(["inner", "dot", "sum"])

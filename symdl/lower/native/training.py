@@ -275,8 +275,9 @@ class _Plan:
         fused, plain = self._gradients()
         self.frame = LoopFrame(setting, program, fused, plain, self._constants["lr"])
         self.frame.turned = turned
+        self.frame.memory.numbers(count + len(self._constants))
         samples = sample_axes(program, dict.fromkeys(setting.samples, 0)) if lanes else {}
-        self.builder = Builder(program, self.frame, samples, threads)
+        self.builder = Builder(program, self.frame, samples, threads, 0)
         self.builder.run()
         self.cost = self.builder.cost + self.frame.cost
 
@@ -298,8 +299,9 @@ class _Plan:
 
     def scalars(self) -> np.ndarray:
         """The values that ``c`` starts with."""
-        c = np.zeros(len(self.program.code) + len(self._constants))
-        c[len(self.program.code) :] = list(self.setting.rule.constants.values())
+        count = len(self.program.code)
+        c = np.zeros(self.frame.memory.scalars)
+        c[count : count + len(self._constants)] = list(self.setting.rule.constants.values())
         for number, (name, shape) in enumerate(self.program.inputs):
             if not shape and name in self.setting.data:
                 c[number] = self.setting.data[name]
@@ -318,9 +320,11 @@ class _Plan:
         ]
         loss = self.program.outputs[0].value
         value = f"c[{int(loss)}]" if isinstance(loss, Ref) else digits(float(loss))
-        body = Body(
-            self.frame.before, self.setting.rows if self.setting.cut else 0, [*self.frame.gather, *begin], calls, value, late_calls, update, self.frame.after
-        )
+        fault = self.frame.memory.fault
+        good = f"{value} - {value} == 0.0" if fault is None else f"{value} - {value} == 0.0 && c[{fault}] == 0.0"
+        begin += [] if fault is None else [f"c[{fault}] = 0.0;"]
+        rows = self.setting.rows if self.setting.cut else 0
+        body = Body(self.frame.before, rows, [*self.frame.gather, *begin], calls, value, good, late_calls, update, self.frame.after)
         return file(builder.helpers.values(), [shares(builder.threads), *([CLOCK] if timed else []), *first, *second], body.source(builder.threads))
 
     def _update(self) -> list[str]:
