@@ -25,7 +25,7 @@ from symdl.lower.stable_softmax import Complements
 def stabilised(roots: Sequence[Term]) -> list[Term]:
     """The same values, written so that they survive floating point: exponentials and logarithms, then what is made of softmaxes and sigmoids."""
     first = _walked(roots, lambda node, term: _rewritten(term))
-    if any(node.op == kinds.MUL and len(node.args) > 1 for node in topological(t.node for t in first)):
+    if any(map(stable_products.may_join, topological(t.node for t in first))):
         first = _walked(first, lambda node, term: stable_products.late(term) or term)
     order = topological(t.node for t in first)
     if any(_saturates(node) for node in order):

@@ -11,6 +11,7 @@ import sympy as sp
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
+from symdl.graph.node import Node
 from symdl.graph.number import is_negative, number, plus, times, to_sympy
 from symdl.lower.behind import addends, applied, arguments, inside, opened, rest_of, sum_of
 from symdl.lower.machine import ARCTAN_DIFFERENCE, COSIGMOID, COSOFTPLUS, LOG_QUOTIENT, POWER_DIFFERENCE, ROOT_LESS, SIGMOID_DIFFERENCE, SOFTPLUS_DIFFERENCE
@@ -24,19 +25,40 @@ def add(term: Term) -> Term | None:
     """Two terms of a sum as one that does not cancel, or fewer terms."""
     if len(term.node.args) > LONG:
         return None
-    parts = addends(term)
-    if not any(inside(t).node.op in (kinds.FN, kinds.POW, kinds.MUL, kinds.REDUCE) for _, t in parts):
+    if not any(map(_promising, term.node.args)):
         return None
+    parts = [(c, inside(t)) for c, t in addends(term)]
     for k, (c, part) in enumerate(parts):
+        if not _promising(part.node):
+            continue
         others = [p for n, p in enumerate(parts) if n != k]
-        made = _with_argument(c, inside(part), others)
+        made = _with_argument(c, part, others)
         if made is not None:
             return sum_of(made)
         for j, (d, other) in enumerate(others):
-            found = _two(c, inside(part), d, inside(other))
+            found = _two(c, part, d, other)
             if found is not None:
                 return sum_of([*(p for n, p in enumerate(others) if n != j), *found])
     return None
+
+
+def _promising(node: Node) -> bool:
+    """Whether a difference with this can be rewritten: asked of every term of every sum."""
+    while node.op == kinds.LET:
+        node = node.args[0]
+    if node.op == kinds.FN:
+        return node.attr in _NAMES
+    if node.op == kinds.MUL:
+        return any(map(_divides, node.args)) or any(a.op == kinds.FN and a.attr in _NAMES for a in node.args if node.attr.coef != 1)
+    return node.op == kinds.REDUCE or _divides(node) or (node.op == kinds.POW and (isinstance(node.attr, Fraction) or _is_cosh(node.args[0])))
+
+
+def _divides(node: Node) -> bool:
+    return node.op == kinds.POW and type(node.attr) in (int, Fraction) and node.attr < 0
+
+
+def _is_cosh(node: Node) -> bool:
+    return node.op == kinds.FN and node.attr == "cosh"
 
 
 # --- a function and its argument -----------------------------------------------------------------------------------------
@@ -84,6 +106,8 @@ def _two(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
             return found
     if a.node.op == kinds.REDUCE and b.node.op == kinds.REDUCE:
         return _below_maximum(c, a, b) if plus(c, d) == 0 else None
+    if not _promising(a.node) and not _promising(b.node):
+        return None
     return _over_root(c, a, d, b) or _quotients(c, a, d, b)
 
 
@@ -123,6 +147,9 @@ def _hyperbolic(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
 #: Name -> the function that it is of z or of -z.
 _SAME = {"sigmoid": ("sigmoid", 1), COSIGMOID: ("sigmoid", -1), "softplus": ("softplus", 1), COSOFTPLUS: ("softplus", -1), "log": ("log", 1),
          "log1p": ("log", 0), "tanh": ("tanh", 1), "arctan": ("arctan", 1)}  # fmt: skip
+
+
+_NAMES = frozenset([*_ARGUMENTS, *_SAME, "exp", "cosh"])
 
 
 def _functions(c: Any, a: Term, b: Term) -> list[Addend] | None:

@@ -9,6 +9,7 @@ from typing import Any
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
+from symdl.graph.node import Node
 from symdl.graph.number import is_negative, times
 from symdl.lower.behind import addends, applied, argument, arguments, inside, opened, sum_of
 from symdl.lower.machine import COSIGMOID, ERFC, EXP_OF_SUM, EXPM1_OVER, GAUSS, GAUSS_OVER_ERFC, GAUSS_OVER_NORMAL, GAUSS_PLAIN, NORMAL, RECIPROCAL_EXPM1, SECH
@@ -85,8 +86,7 @@ def _two_exponentials(z: Term, exponent: Any, w: Term, count: Any) -> _Joined | 
 
 def late(term: Term) -> Term | None:
     """Two exponentials that are left in a product, when all that cancels has: exp(a)*exp(b) in one; an exponential that an indicator switches off."""
-    count = sum(map(_is_exponential, term.node.args)) if term.node.op == kinds.MUL else 0
-    if not count or len(term.node.args) < 2:
+    if not may_join(term.node):
         return None
     parts = opened(term)
     for k, factor in enumerate(parts.factors):
@@ -106,6 +106,18 @@ def late(term: Term) -> Term | None:
     return None
 
 
+def may_join(node: Node) -> bool:
+    """Whether a product has an exponential beside something else."""
+    return node.op == kinds.MUL and len(node.args) > 1 and any(map(_is_exponential, node.args))
+
+
+def has_exponential(node: Node) -> bool:
+    """Whether a term is an exponential, or a product with one."""
+    while node.op == kinds.LET:
+        node = node.args[0]
+    return _is_exponential(node) or (node.op == kinds.MUL and any(map(_is_exponential, node.args)))
+
+
 def _switch(factor: Term) -> tuple[Term, bool] | None:
     """c, and whether the factor is 1 where c > 0 (or 0 there), and 0 (or 1) elsewhere."""
     c = argument(factor, "positive")
@@ -120,8 +132,10 @@ def _switch(factor: Term) -> tuple[Term, bool] | None:
     return None
 
 
-def _is_exponential(node: Any) -> bool:
-    return argument(Term(node, tuple(range(node.rank))), "exp") is not None
+def _is_exponential(node: Node) -> bool:
+    while node.op == kinds.LET:
+        node = node.args[0]
+    return node.op == kinds.FN and node.attr == "exp"
 
 
 def _cancels(c: Any, a: Term, d: Any, b: Term) -> bool:

@@ -152,11 +152,14 @@ def _divides(term: Term) -> bool:
 def _multiplied(whole: Term, factor: Term) -> Term | None:
     """Every term joined with the factor; or one that overflows, and the others multiplied by it."""
     made, all_joined, exploding = [], True, False
+    overflows = any(stable_products.has_exponential(node) for node in whole.node.args)
     for c, part in addends(whole):
         inner = opened(inside(part))
         beside = [factor, *inner.factors]
         found = None if inner.summed else join(beside) or _plainly(_join_softmax(beside)) or stable_products.join(beside)
         if found is None or factor in found[1]:
+            if not overflows:
+                return None
             made.append((c, build.mul(1, [part, factor])))
             all_joined = False
         else:
