@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import pkgutil
 import sys
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def main() -> int:
     return _fuzz(args.target, args.minutes, args.found)
 
 
+def _import_all() -> None:
+    """symdl imports its parts when they are first used, which would be too late for the counting."""
+    import symdl
+
+    for found in pkgutil.walk_packages(symdl.__path__, "symdl."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+
+
 def _fuzz(target: str, minutes: float, found: Path) -> int:
     try:
         import atheris
@@ -39,6 +49,7 @@ def _fuzz(target: str, minutes: float, found: Path) -> int:
         print("fuzzing needs atheris: pip install atheris (Linux)", file=sys.stderr)
         return 64
     with atheris.instrument_imports(include=["symdl"]):
+        _import_all()
         one = importlib.import_module(f"fuzz.targets.{target}").one
 
     def guarded(data: bytes) -> None:

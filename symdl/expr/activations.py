@@ -11,6 +11,7 @@ from symdl.expr.ops import exp, logsumexp
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.expr.windows import sliced
 from symdl.functions import TABLE
+from symdl.functions.given import given
 
 EIGHTH, THIRD = sp.Rational(1, 8), sp.Rational(1, 3)
 
@@ -76,7 +77,7 @@ def prelu(value: Any, weight: Any) -> Expr:
 
 def rrelu(value: Any, lower: Any = EIGHTH, upper: Any = THIRD) -> Any:
     """The randomised leaky ReLU as it is evaluated: the slope is the mean of its bounds (Xu et al. 2015)."""
-    return _leaky_relu(value, (as_expr(lower) + upper) / 2 if isinstance(value, Expr) else (sp.sympify(lower) + upper) / 2)
+    return _leaky_relu(value, (as_expr(lower) + upper) / 2 if isinstance(value, Expr) else (given("rrelu", lower) + given("rrelu", upper)) / 2)
 
 
 def clamp(value: Any, min: Any = None, max: Any = None) -> Any:
@@ -84,8 +85,12 @@ def clamp(value: Any, min: Any = None, max: Any = None) -> Any:
     if min is not None and max is not None:
         return TABLE["clip"].sympy(value, min, max)
     if min is not None:
-        return _where(min - value, min, value)
-    return value if max is None else _where(value - max, max, value)
+        least = min if isinstance(min, Expr) else given("clamp", min)
+        return _where(least - value, least, value)
+    if max is None:
+        return value
+    most = max if isinstance(max, Expr) else given("clamp", max)
+    return _where(value - most, most, value)
 
 
 def _with_axes(value: Any, over: tuple[Any, ...], operation: str) -> Expr:

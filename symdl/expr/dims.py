@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from itertools import product
 from typing import Any
 
@@ -39,10 +40,10 @@ _RANGE = re.compile(r"(\d{4,}\)*:|:\(*\d{4,})|(?:[:].*){4,}")
 def _symbols(names: Any, what: str, **assumptions: bool) -> Any:
     try:
         found = None if isinstance(names, str) and (_RANGE.search(names) or len(names) > 10_000) else sp.symbols(names, **assumptions)
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, RecursionError):
         found = None
     if found is None:
-        raise NameError_(f'{what}: {names!r:.60} holds no names: write them as in sd.{what}("n m")')
+        raise NameError_(f'{what}: {reprlib.repr(names):.60} holds no names: write them as in sd.{what}("n m")')
     for symbol in found if isinstance(found, tuple) else [found]:
         check_name(getattr(symbol, "name", symbol), "size" if what == "dims" else "index")
     return found
@@ -100,7 +101,8 @@ def check_name(name: Any, what: str = "tensor") -> str:
         For anything but a letter or underscore followed by letters, digits, underscores (dots between parts).
     """
     if not isinstance(name, str) or not _NAME.match(name) or not f"_{name}".replace(".", "_").rstrip("'").isidentifier() or not name[0].isidentifier():
-        raise NameError_(f"{name!r:.80} cannot name a {what}: use a letter followed by letters, digits or _")
+        shown = repr(name) if isinstance(name, str) else reprlib.repr(name)
+        raise NameError_(f"{shown:.80} cannot name a {what}: use a letter followed by letters, digits or _")
     return name
 
 
@@ -108,7 +110,7 @@ def as_size(value: Any, where: str) -> Size:
     """A size from what the user gave: a positive int, a dim, or a name of one."""
     if isinstance(value, str):
         value = int(value) if value.isascii() and value.isdigit() else dims(check_name(value, "size"))
-    if hasattr(value, "item") and not isinstance(value, sp.Basic):
+    if getattr(value, "size", None) == 1 and hasattr(value, "item") and not isinstance(value, sp.Basic):
         value = value.item()
     if isinstance(value, sp.Integer):
         value = int(value)
@@ -118,7 +120,7 @@ def as_size(value: Any, where: str) -> Size:
         return value
     if isinstance(value, sp.Expr) and value.is_positive is not False and is_whole(value):
         return value
-    raise ShapeError(f"{where}: {value!r:.60} is not a size: use sd.dims or an integer from 1")
+    raise ShapeError(f"{where}: {reprlib.repr(value):.60} is not a size: use sd.dims or an integer from 1")
 
 
 #: So many combinations of remainders are gone through at most.

@@ -12,6 +12,7 @@ from symdl.expr.functions import positive
 from symdl.expr.ops import abs_, eye, inv, max_, mean, sqrt, sum_
 from symdl.expr.tensor import Expr, as_expr, describe, matmul, multiply, raise_to
 from symdl.expr.windows import position, reshape
+from symdl.functions.given import given as number_given
 from symdl.graph.number import number, to_sympy
 
 #: A power up to this exponent is a chain of products; beyond, squares are squared.
@@ -162,7 +163,7 @@ def _order(given: Any) -> Any:
         raise UnsupportedError(f"norm: there is no order {given!r}; known are 1, 2, p, 'inf', '-inf' and 'fro'")
     if isinstance(given, Expr):
         return to_sympy(given.node.attr) if given.node.op == "const" else given
-    found = sp.sympify(given)
+    found = number_given("norm", given)
     return sp.nsimplify(found, rational=True) if found.is_Float else found
 
 
@@ -209,7 +210,7 @@ def var(value: Any, *over: Any, axis: Any = None, ddof: Any = 0, keepdims: bool 
         return mean(squares, *over, axis=axis, keepdims=keepdims)
     ones = sum_(as_expr(1) + 0 * expr, *over, axis=axis) if over else None
     count = _count(expr, axis) if ones is None else to_sympy(as_expr(ones).node.attr)
-    left = number(sp.expand(count - sp.sympify(ddof)))
+    left = number(sp.expand(count - number_given("var", ddof)))
     if left == 0:
         raise DomainError(f"var of {describe(expr)}: it divides by n - ddof, which is 0")
     return sum_(squares, *over, axis=axis, keepdims=keepdims) / left

@@ -12,6 +12,7 @@ from symdl.expr.dims import as_size, is_letter
 from symdl.expr.tensor import Expr, as_expr, describe, elementwise, fitted, matmul, multiply, raise_to
 from symdl.functions import TABLE
 from symdl.functions.entry import over_elements
+from symdl.functions.given import given
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
 from symdl.graph.node import Size
@@ -66,7 +67,7 @@ def sum_(value: Any, *over: Any, axis: Any = None, keepdims: bool = False) -> An
     A plain SymPy expression with limits ``(i, lo, hi)`` gives a plain ``sympy.Sum``.
     """
     if over and all(isinstance(o, (tuple, sp.Tuple)) for o in over):
-        return sp.Sum(value, *over)
+        return sp.Sum(given("sum", value), *[tuple(given("sum", part) for part in limits) for limits in over])
     expr = fitted(as_expr(value), over)
     summed, place, shape = _selected(expr, over, axis, "sum")
     term = build.mul(1, [build.rename(expr.term, place)], (), summed)
@@ -121,7 +122,7 @@ def _function(name: str) -> Callable[..., Any]:
             return elementwise(name, value)
         if isinstance(value, (sp.MatrixExpr, sp.MatrixBase)):
             return over_elements(sympy_function, value)
-        return sympy_function(value)
+        return sympy_function(given(name, value))
 
     apply.__name__ = name
     apply.__doc__ = f"The elementwise function {name}; a plain SymPy argument gives a plain SymPy expression."
@@ -136,7 +137,7 @@ sigmoid, relu, softplus, gelu, silu, step = map(_function, ["sigmoid", "relu", "
 
 def sqrt(value: Any) -> Any:
     """The square root, at every element."""
-    return raise_to(value, sp.Rational(1, 2)) if isinstance(value, Expr) else sp.sqrt(value)
+    return raise_to(value, sp.Rational(1, 2)) if isinstance(value, Expr) else sp.sqrt(given("sqrt", value))
 
 
 # --- vectors and matrices -----------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ so that everything that holds for sums of products (derivatives, proofs, printin
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import sympy as sp
@@ -15,6 +17,7 @@ import sympy as sp
 from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr.dims import as_size, show_shape
 from symdl.expr.tensor import Expr, as_expr, describe, elementwise, join_letters
+from symdl.functions.given import given
 from symdl.graph import build
 from symdl.graph.build import Term
 from symdl.graph.node import Size
@@ -101,8 +104,8 @@ def windows_that_fit(n: Size, width: Size, stride: Any = 1, dilation: Any = 1, p
     ShapeError
         When no window fits.
     """
-    span = sp.expand(sp.sympify(n) + 2 * sp.sympify(padding) - dilation * (sp.sympify(width) - 1) - 1)
-    count = span + 1 if stride == 1 else sp.floor(span / sp.sympify(stride)) + 1
+    span = sp.expand(given("window", n) + 2 * given("window", padding) - given("window", dilation) * (given("window", width) - 1) - 1)
+    count = span + 1 if stride == 1 else sp.floor(span / given("window", stride)) + 1
     if count.is_Integer:
         if count < 1 or span < 0:
             raise ShapeError(f"a window of {width} (dilation {dilation}) does not fit an axis of {n} with padding {padding}: make it smaller or pad more")
@@ -158,7 +161,7 @@ def pad(x: Any, before: Any, after: Any = None, axis: int = -1, value: Any = 0) 
     whole = as_expr(x)
     k = _axis(whole, axis, "pad")
     behind = before if after is None else after
-    size = as_size(sp.expand(sp.sympify(whole.shape[k]) + before + behind), "pad")
+    size = as_size(sp.expand(given("pad", whole.shape[k]) + given("pad", before) + given("pad", behind)), "pad")
     made = taken(whole, k, position(size) - before, (size,))
     if as_expr(value).node is as_expr(0).node:
         return made
@@ -227,7 +230,7 @@ def _completed(x: Expr, given: list[Any]) -> list[Size]:
     known = [s for s in given if not (isinstance(s, int) and s == -1)]
     if len(known) < len(given) - 1:
         raise ShapeError(f"reshape of {describe(x)}: only one size can be -1")
-    rest = sp.cancel(total / sp.Mul(*[sp.sympify(s) for s in known]))
+    rest = sp.cancel(total / sp.Mul(*[sp.Integer(s) if isinstance(s, int) else s for s in (as_size(s, "reshape") for s in known)]))
     sizes = [as_size(_plain(rest) if isinstance(s, int) and s == -1 else s, f"reshape of {describe(x)}") for s in given]
     if sp.expand(sp.Mul(*[sp.sympify(s) for s in sizes]) - total) != 0:
         raise ShapeError(f"reshape of {describe(x)} to {show_shape(tuple(sizes))}: the numbers of elements, {total} and {sp.Mul(*sizes)}, differ")
@@ -273,8 +276,8 @@ def _rows(sizes: Sequence[Size], labels: Sequence[Any]) -> Term:
 
 
 def _axis(x: Expr, axis: int, what: str) -> int:
-    if not -x.ndim <= axis < x.ndim:
-        raise ShapeError(f"{what} of {describe(x)}: it has no axis {axis}")
+    if not isinstance(axis, Integral) or not -x.ndim <= axis < x.ndim:
+        raise ShapeError(f"{what} of {describe(x)}: it has no axis {reprlib.repr(axis)}")
     return axis % x.ndim
 
 

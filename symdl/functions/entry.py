@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.errors import UnsupportedError
+from symdl.functions.given import given
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def sympy_class(
             return mine._apply_elementwise(name, *args)
         if args and isinstance(args[0], (sp.MatrixExpr, sp.MatrixBase)):  # of a matrix: of every element, in SymPy's word for it
             return over_elements(lambda z: cls(z, *args[1:]), args[0])
-        return sp.Function.__new__(cls, *args, **options)
+        return sp.Function.__new__(cls, *[a if isinstance(a, sp.Basic) else given(name, a) for a in args], **options)
 
     def fdiff(self: sp.Function, argindex: int = 1) -> sp.Expr:
         return sp.sympify(derivatives[argindex - 1](*self.args))
@@ -180,14 +181,14 @@ def _completed(name: str, args: tuple[Any, ...], options: dict[str, Any], known:
     """The arguments, those given by name (taken from ``options``) and the defaults included."""
     out = list(args)
     for place, (parameter, default) in enumerate(known.items(), start=1):
-        given = options.pop(parameter, None)
+        value = options.pop(parameter, None)
         if len(out) > place:
-            if given is not None:
+            if value is not None:
                 raise UnsupportedError(f"{name}: {parameter} is given twice")
             continue
-        if given is None and default is None:
+        if value is None and default is None:
             raise UnsupportedError(f"{name} needs its {parameter}: {name}(z, {', '.join(known)})")
-        out.append(default if given is None else given)
+        out.append(default if value is None else value)
     unknown = sorted(set(options) - {"evaluate"})
     if unknown:
         raise UnsupportedError(f"{name} has no parameter {unknown[0]}" + (f"; it has {', '.join(known)}" if known else ""))

@@ -10,6 +10,7 @@ import sympy as sp
 from symdl.errors import ShapeError
 from symdl.expr.dims import show_shape
 from symdl.expr.tensor import Expr, describe
+from symdl.functions.given import given
 from symdl.graph.node import Size
 
 
@@ -49,7 +50,7 @@ def share(size: Size, parts: Size, layer: str, what: str) -> Size:
     ShapeError
         When that is not known to be a whole number.
     """
-    each = sp.cancel(sp.sympify(size) / sp.sympify(parts))
+    each = sp.cancel(given(layer, size) / given(layer, parts))
     if not each.is_integer or each.is_positive is False:
         raise ShapeError(f"{layer}: {what}, {size}, must be a multiple of {parts}: give it as {parts}*d with a size d")
     return plain(each)
