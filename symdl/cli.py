@@ -139,6 +139,7 @@ def _train(p: Parser) -> None:
     p.add_argument("--batch", type=int, help="samples in a minibatch; all when not given")
     p.add_argument("--method", default="gd")
     p.add_argument("--backend", default="auto")
+    p.add_argument("--dtype", choices=["float64", "float32"], help="of parameters and steps (float64)")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--checkpoint", metavar="FILE", help="save the state of the training here as it goes")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint")

@@ -143,7 +143,7 @@ def train(args: argparse.Namespace) -> int:
     if not target.parent.is_dir():
         raise DataError(f"{target} cannot be written: there is no folder {target.parent}")
     try:
-        result = sd.train(loss, start, data, lr=args.lr, epochs=args.epochs, batch=args.batch, method=args.method, backend=args.backend, seed=args.seed,
+        result = sd.train(loss, start, data, lr=args.lr, epochs=args.epochs, batch=args.batch, method=args.method, backend=args.backend, seed=args.seed, dtype=args.dtype,
                           progress=False if args.quiet else None, **_checkpoint(args))  # fmt: skip
     except sd.DivergenceError as error:
         kept = target.with_name(f"{target.stem}.good.npz")  # never taken for what was asked for

@@ -71,7 +71,7 @@ class Batches:
     def buffers(self, size: int) -> dict[str, Any]:
         """The arrays in which batches of this size stand."""
         if size not in self._buffers:
-            made = {name: np.empty((size, *self._data[name].shape[1:])) for name in self.cut}
+            made = {name: np.empty((size, *self._data[name].shape[1:]), self._data[name].dtype) for name in self.cut}
             self._buffers[size] = self._data if self.whole else self._data | made
         return self._buffers[size]
 

@@ -11,6 +11,7 @@ from symdl.errors import MissingExtraError, UnsupportedError
 from symdl.lower.compiled import Compiled
 from symdl.lower.flat import Layout
 from symdl.lower.native.show import operations
+from symdl.lower.precision import rounded
 from symdl.train.batches import Batches
 from symdl.train.methods import Method
 
@@ -24,9 +25,10 @@ _EPOCHS_OF_CHECKPOINTS = 100
 class Vector:
     """All parameters in one vector x and their gradients in another, g, with views by name: an update is one operation for all."""
 
-    def __init__(self, start: Mapping[str, Any]) -> None:
+    def __init__(self, start: Mapping[str, Any], dtype: str = "float64") -> None:
+        self._dtype = dtype
         layout = Layout([np.shape(value) for value in start.values()])
-        self.x, self.g = layout.zeros(), layout.zeros()
+        self.x, self.g = layout.zeros(dtype), layout.zeros(dtype)
         self.places = {name: (place.start, shape) for name, (place, shape) in zip(start, layout.places, strict=True)}
         self.params = dict(zip(start, layout.views(self.x), strict=True))
         self.gradients = dict(zip(start, layout.views(self.g), strict=True))
@@ -35,7 +37,7 @@ class Vector:
 
     def values(self) -> dict[str, Any]:
         """Copies by name; floats for scalars."""
-        return {name: view.copy() if view.ndim else float(view) for name, view in self.params.items()}
+        return {name: view.copy() if view.ndim else rounded(float(view), self._dtype) for name, view in self.params.items()}
 
 
 class Engine(Protocol):

@@ -68,6 +68,7 @@ def fit_loop(
     checkpoint: str | Path | None = None,
     resume: bool = False,
     callback: Callable[[int, float, dict[str, Any]], Any] | None = None,
+    dtype: Any = None,
     **settings: float,
 ) -> TrainResult:
     """Fit parameters by gradient descent and its relatives.
@@ -104,6 +105,8 @@ def fit_loop(
         Go on from the checkpoint, if the file is there. The result is bit for bit that of a run without interruption.
     callback : callable, optional
         callback(epoch, loss, params) after every epoch, epochs from 1; training stops when it gives True.
+    dtype : {"float64", "float32"} or a type of NumPy, optional
+        Of parameters, data and steps: 64 bits unless 32 are asked for, whatever comes in. In 32 bits NumPy takes the steps.
     **settings
         mu for momentum; beta1, beta2, eps for adam.
 
@@ -117,17 +120,20 @@ def fit_loop(
     started = time.perf_counter()
     _check_settings(lr, epochs, batch, seed)
     compiled = Compiled(
-        [loss, *gradients.values()], "numpy" if backend in ("auto", "native") else backend, labels=["the loss", *(f"the gradient by {n}" for n in gradients)]
+        [loss, *gradients.values()],
+        "numpy" if backend in ("auto", "native") else backend,
+        labels=["the loss", *(f"the gradient by {n}" for n in gradients)],
+        dtype=dtype,
     )
     arrays, start = _values(compiled, gradients, params, data)
-    vector = Vector(start)
+    vector = Vector(start, compiled.dtype)
     shapes = compiled.shapes
     cut = sample_axis(shapes, set(params), arrays) if batch is not None or order is not None else []
     rng = np.random.default_rng(seed)
     batches = Batches(arrays, cut, batch, order, rng)
-    update = method_named(method, vector.x.size, lr, **settings)
+    update = method_named(method, vector.x.size, lr, compiled.dtype, **settings)
     path = Path(checkpoint) if checkpoint is not None else None
-    layout = f"{method}: " + ", ".join(f"{n} {np.shape(v)}" for n, v in start.items())
+    layout = f"{method}{'' if compiled.dtype == 'float64' else ' in ' + compiled.dtype}: " + ", ".join(f"{n} {np.shape(v)}" for n, v in start.items())
     if resume and path is None:
         raise DataError("train: resume needs the checkpoint to go on from: give checkpoint=FILE")
     program = ProgramEngine(compiled, vector, batches, update, "numpy" if backend in ("auto", "native") else backend)
@@ -167,7 +173,7 @@ def _values(compiled: Compiled, gradients: Mapping[str, Any], params: Mapping[st
         raise DataError(f"train: no value given for {', '.join(missing)}: put each in params or in data")
     if set(gradients) != set(params):
         raise NameError_(f"train: gradients are given for {', '.join(gradients)}, and params for {', '.join(params)}")
-    arrays = {name: as_array(name, value) for name, value in data.items()}
-    start = {name: as_array(name, params[name]) for name in gradients}
+    arrays = {name: as_array(name, value, compiled.dtype) for name, value in data.items()}
+    start = {name: as_array(name, params[name], compiled.dtype) for name in gradients}
     compiled.check({name: np.shape(value) for name, value in (arrays | start).items()})
     return arrays, start

@@ -24,8 +24,8 @@ class Method:
 
     name = ""
 
-    def __init__(self, size: int, lr: float) -> None:
-        self.lr = np.array(lr)
+    def __init__(self, size: int, lr: float, dtype: str = "float64") -> None:
+        self.lr = np.array(lr, dtype)
         self.constants = {"lr": float(lr)}
         self.memory: dict[str, np.ndarray] = {}
 
@@ -49,12 +49,12 @@ class Momentum(Method):
 
     name = "momentum"
 
-    def __init__(self, size: int, lr: float, mu: float = 0.9) -> None:
-        super().__init__(size, lr)
+    def __init__(self, size: int, lr: float, mu: float = 0.9, dtype: str = "float64") -> None:
+        super().__init__(size, lr, dtype)
         _between("mu", mu)
         self.constants["mu"] = mu
-        self._mu = np.array(mu)
-        self._v = self.memory["v"] = np.zeros(size)
+        self._mu = np.array(mu, dtype)
+        self._v = self.memory["v"] = np.zeros(size, dtype)
 
     def step(self, x: np.ndarray, g: np.ndarray) -> None:
         v = self._v
@@ -69,18 +69,18 @@ class Adam(Method):
 
     name = "adam"
 
-    def __init__(self, size: int, lr: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
-        super().__init__(size, lr)
+    def __init__(self, size: int, lr: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, dtype: str = "float64") -> None:
+        super().__init__(size, lr, dtype)
         self.constants |= {"beta1": beta1, "beta2": beta2, "eps": eps}
         _between("beta1", beta1)
         _between("beta2", beta2)
         if not (math.isfinite(eps) and eps > 0):
             raise DataError(f"train: eps is {eps}; it must be above 0")
         self._beta1, self._beta2, self._eps = beta1, beta2, eps
-        self._m = self.memory["m"] = np.zeros(size)
-        self._s = self.memory["s"] = np.zeros(size)
+        self._m = self.memory["m"] = np.zeros(size, dtype)
+        self._s = self.memory["s"] = np.zeros(size, dtype)
         self._t = self.memory["t"] = np.zeros(1)
-        self._work = np.empty(size)
+        self._work = np.empty(size, dtype)
 
     def step(self, x: np.ndarray, g: np.ndarray) -> None:
         m, s, work = self._m, self._s, self._work
@@ -104,12 +104,12 @@ class Adam(Method):
 METHODS: dict[str, type[Method]] = {"gd": GradientDescent, "momentum": Momentum, "adam": Adam}
 
 
-def method_named(name: str, size: int, lr: float, **settings: float) -> Method:
+def method_named(name: str, size: int, lr: float, dtype: str = "float64", **settings: float) -> Method:
     """The update rule of this name; NameError_ when there is none, or it does not know a setting."""
     if name not in METHODS:
         raise NameError_(f"train: {name!r:.40} is not a method; there are {', '.join(METHODS)}")
     try:
-        return METHODS[name](size, lr, **settings)
+        return METHODS[name](size, lr, dtype=dtype, **settings)  # type: ignore[arg-type]
     except TypeError:
         raise NameError_(f"train: the method {name} does not take {', '.join(settings)}") from None
 
