@@ -90,6 +90,11 @@ class Rows:
         """Operands of each row."""
         return self.start[1:] - self.start[:-1]
 
+    def part(self, count: int) -> Rows:
+        """The first rows."""
+        end = int(self.start[count])
+        return Rows(self.code[:count], self.attr[:count], self.start[: count + 1], self.args[:end], self.weights[:end])
+
     @classmethod
     def empty(cls, counts: np.ndarray, weight: int) -> Rows:
         """Rows to be filled in, of so many operands each; ``weight``: the number of the number 1."""

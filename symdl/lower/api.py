@@ -48,12 +48,16 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None) ->
     missing = [name for name in compiled.names if name not in names]
     if missing:
         raise NameError_(f"lambdify: the expression mentions {', '.join(missing)}, not among the arguments {', '.join(names) or '()'}")
-    single = not isinstance(args, (list, tuple))
+    known = {*compiled.names, *declared, *compiled.dims}
+    listed = args if isinstance(args, (list, tuple)) else [args]
+    nested = len(names) != len(listed) or any(isinstance(arg, (list, tuple, sp.Tuple)) for arg in listed)
 
     def function(*values: Any) -> Any:
-        given: dict[str, Any] = {}
-        _match([args] if single else args, values, given)
-        results = compiled({k: v for k, v in given.items() if k in compiled.names or k in declared or k in compiled.dims})
+        given: dict[str, Any] = dict(zip(names, values, strict=False))
+        if nested or len(values) != len(listed):
+            given.clear()
+            _match(listed, values, given)
+        results = compiled({k: v for k, v in given.items() if k in known})
         return _nest(shape, iter(results), compiled.dtype)
 
     function.__doc__ = f"f({', '.join(names)})"
@@ -127,15 +131,15 @@ def _nest(shape: Any, results: Any, dtype: str) -> Any:
     return tuple(found) if kind == "tuple" else found
 
 
-def _arguments(args: Any) -> tuple[list[str], dict[str, tuple[Any, ...]]]:
+def _arguments(args: Any) -> tuple[dict[str, None], dict[str, tuple[Any, ...]]]:
     """Names in order, and the shapes that are known from the arguments themselves."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     declared: dict[str, tuple[Any, ...]] = {}
     for arg in _flat(args):
         name, shape = _argument(arg)
         if name in names:
             raise NameError_(f"lambdify: {name} stands twice among the arguments")
-        names.append(name)
+        names[name] = None
         if shape is not None:
             declared[name] = shape
     return names, declared

@@ -17,6 +17,7 @@ from symdl.graph.node import INPUT, Node
 from symdl.graph.number import to_sympy
 from symdl.graph.unroll import body_nodes
 from symdl.graph.walk import topological
+from symdl.lower import tabled
 from symdl.lower.backends import Backend, backend_named
 from symdl.lower.flat import Layout
 from symdl.lower.plan import Wanted, input_nodes, lower
@@ -56,9 +57,13 @@ class Compiled:
         self._labels = list(labels) if labels else ["the result"] if len(exprs) == 1 else [f"result {k}" for k in range(len(exprs))]
         for expr in exprs:
             _require_closed(expr)
-        stable = stabilised([e.term for e in exprs])
-        self._wanted = [Wanted(t.node, t.map, e.shape) for t, e in zip(stable, exprs, strict=True)]
-        self._inputs = _all_inputs(exprs, self._wanted)
+        self._table = tabled.results(exprs)
+        if self._table is None:
+            stable = stabilised([e.term for e in exprs])
+            self._wanted = [Wanted(t.node, t.map, e.shape) for t, e in zip(stable, exprs, strict=True)]
+            self._inputs = _all_inputs(exprs, self._wanted)
+        else:
+            self._wanted, self._inputs = [], self._table.inputs
         self._expected = {str(n.name): n.shape for n in self._inputs} | dict(declared or {})
         for node in self._inputs:
             shape = self._expected[str(node.name)]
@@ -87,7 +92,7 @@ class Compiled:
     def program(self, shapes: Mapping[str, tuple[int, ...]], sizes: Mapping[sp.Symbol, int] | None = None) -> Program:
         """The program for these shapes."""
         bound = bind_sizes([(n, s) for n, s in self._expected.items() if n in shapes], shapes, sizes)
-        return lower(self._wanted, bound, self._inputs, self.dtype)
+        return lower(self._wanted, bound, self._inputs, self.dtype) if self._table is None else tabled.program(self._table, self.dtype)
 
     def compile(self, shapes: Mapping[str, tuple[int, ...]], outs: Sequence[Any] | None = None) -> Callable[..., list[Any]]:
         """A bare function of arrays in the order of ``names``, for loops: nothing is checked or converted at a run."""
