@@ -119,9 +119,9 @@ def sympy_class(
     def new(cls: type, *args: Any, **options: Any) -> Any:
         if otherwise is not None and (len(args) > len(derivatives) or set(options) - {"evaluate"}):
             return otherwise(*args, **options)
-        given, args = len(args), _completed(name, args, options, known)
-        if not given or len(args) != len(derivatives):
-            raise UnsupportedError(f"{name} takes {_counted(name, known, len(derivatives))}, and {given} {'is' if given == 1 else 'are'} given")
+        count, args = len(args), _completed(name, args, options, known)
+        if not count or len(args) != len(derivatives):
+            raise UnsupportedError(f"{name} takes {_counted(name, known, len(derivatives))}, and {count} {'is' if count == 1 else 'are'} given")
         # An expression of symdl answers for itself, so that sd.sigmoid is one name for both worlds.
         mine = next((a for a in args if hasattr(a, "_apply_elementwise")), None)
         if mine is not None:
