@@ -7,7 +7,6 @@ labels. ``mend.py`` looks for the one that makes a refuted claim right; ``mutant
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -150,11 +149,7 @@ def term_text(coef: Any, term: Term) -> str:
     return shown(scaled)
 
 
-#: Named results of what is being edited: they are called by their names in whatever part is shown.
-NAMED: ContextVar[Sequence[Node]] = ContextVar("named", default=())
-
-
 def shown(expr: Expr) -> str:
-    named = {n: str(n.name) for n in (*NAMED.get(), *topological([expr.node])) if n.op == kinds.LET and n.attr.role == "let"}
+    named = {n: str(n.name) for n in topological([expr.node]) if n.op == kinds.LET and n.attr.role == "let"}
     shown = " ".join(text(expr, named).partition(" with\n")[0].split())
     return shown if len(shown) <= 160 else shown[:157] + "..."

@@ -22,6 +22,7 @@ ROOMS = {
     "data": {"errors"},
     "errors": set(),
     "mutants": CORE | {"model", "prove", "pipeline", "edits"},
+    "mend": CORE | {"diff", "prove", "edits"},
     "extend": CORE | {"lower"},
     "saved": CORE | {"model", "pipeline"},
     "tour": CORE | {"model", "lower", "train", "render", "pipeline", "scripts", "tour"},

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from symdl.diff.derive import jacobian
-from symdl.edits import NAMED, shown
+from symdl.edits import shown
 from symdl.errors import NameError_, SymdlError, UnsupportedError
 from symdl.expr.tensor import Expr, of_node
-from symdl.graph.node import LET
-from symdl.graph.walk import topological
 from symdl.mend.search import find_edit
 from symdl.mend.trial import Trial
 from symdl.prove import claims
@@ -67,15 +65,11 @@ def mended(verdict: Verdict, of: Expr, wrt: Expr, before: Expr | None, claim: Ex
         The line of a derivation from which the claim should follow; None for the first, which should be the derivative.
     claim : Expr
     """
-    if verdict.verdict != REFUTED:
+    if verdict.verdict != REFUTED or verdict.witness is None:  # without a witness it was refuted by its shape, and that is said
         return verdict
     try:
         right = derivative(of, wrt) if before is None else before
-        token = NAMED.set([n for n in topological([right.node, claim.node]) if n.op == LET])
-        try:
-            said = said_of(right, claim)
-        finally:
-            NAMED.reset(token)
+        said = said_of(right, claim)
     except (SymdlError, ArithmeticError, np.linalg.LinAlgError, Stop):
         return verdict
     return replace(verdict, detail=f"{verdict.detail}; {said}" if verdict.detail else said)
@@ -93,7 +87,8 @@ def said_of(right: Expr, claim: Expr) -> str:
     for at in wrong[:2]:
         edit = find_edit(right[at], claim[at])
         place = ", ".join(str(k + 1) for k in at)
-        said.append(f"entry {place}: {edit.words}; right would be {shown(edit.claim)}" if edit else f"entry {place} is wrong; right would be {shown(right[at])}")
+        what, mended_entry = (f"entry {place}: {edit.words}", edit.claim) if edit else (f"entry {place} is wrong", right[at])
+        said.append(f"{what}; right would be {shown(mended_entry)}")
     return "; ".join(said) + ("; the other entries are right" if len(wrong) < 3 else "")
 
 

@@ -122,9 +122,11 @@ def missing_factors(trial: Trial) -> Iterator[Edit]:
     """A factor of the derivative, at a part of the claim; an index letter that the claim has lost comes with it."""
     claim, right = trial.claim, trial.right
     lost = {s: n for s, n in right.open.items() if s not in claim.open}
-    for factor in [*_factors(right), *_exponentials(right)]:
-        for node in topological([claim.node])[::-1][:16]:
-            for place, made in _with_factor(node, factor, lost):
+    factors = [*_factors(right), *_exponentials(right)]
+    nodes = topological([claim.node])[::-1][:16]
+    for with_factor in (_beside, _within):
+        for factor, node in itertools.product(factors, nodes):
+            for place, made in with_factor(node, factor, lost):
                 letters = {s: n for s, n in lost.items() if s in place.map}
                 if len(letters) < len(lost):
                     continue
@@ -160,13 +162,16 @@ def _exponentials(right: Expr) -> list[Term]:
     return list(found)
 
 
-def _with_factor(node: Node, factor: Term, lost: dict[Any, Any]) -> Iterator[tuple[Term, Term]]:
-    """(the factor where it stands, the node with it): on axes of the node, at lost letters, or at what a product sums over."""
-    if factor.node.rank > 3 or node.rank > 3:
-        return
-    for place in _placements(node.shape, factor, list(range(node.rank)), lost):
-        yield place, build.mul(1, [own(node), place])
-    if node.op != kinds.MUL or not node.attr.summed:
+def _beside(node: Node, factor: Term, lost: dict[Any, Any]) -> Iterator[tuple[Term, Term]]:
+    """(the factor where it stands, the node with it): on axes of the node, or at lost letters."""
+    if factor.node.rank <= 3 and node.rank <= 3:
+        for place in _placements(node.shape, factor, list(range(node.rank)), lost):
+            yield place, build.mul(1, [own(node), place])
+
+
+def _within(node: Node, factor: Term, lost: dict[Any, Any]) -> Iterator[tuple[Term, Term]]:
+    """The same at what a product sums over."""
+    if factor.node.rank > 3 or node.rank > 3 or node.op != kinds.MUL or not node.attr.summed:
         return
     whole = pieces(own(node))
     labels = [*range(node.rank), *whole.summed]

@@ -39,7 +39,9 @@ class Trial:
             except (SymdlError, ArithmeticError, np.linalg.LinAlgError, ValueError):
                 return None
             if got.shape != right.shape:
-                return None
+                if expr.shape != self.right.shape or expr.open or self.right.open or got.ndim:
+                    return None
+                got = np.broadcast_to(got, right.shape)  # a number, in every entry
             found.append(got)
         return found
 
@@ -52,7 +54,8 @@ class Trial:
                 got = value_at(expr, point)
             except (SymdlError, ArithmeticError, np.linalg.LinAlgError, ValueError):
                 return False
-            if got.shape != right.shape or not close(got, right):
+            same = got.shape == right.shape or (not got.ndim and expr.shape == self.right.shape and not expr.open)
+            if not same or not close(got, right):
                 return False
         return True
 
@@ -77,9 +80,9 @@ class Trial:
                 break
             rest = []
             for r, sizes in zip(ratios, self.sizes, strict=True):
-                product = np.prod([float(sizes[d]) ** e for d, e in zip(used, exponents, strict=True)])
+                product = float(np.prod([float(sizes[d]) ** e for d, e in zip(used, exponents, strict=True)]))
                 rest.append(r / product)
-            exact = sp.Rational(rest[0]).limit_denominator(_DENOMINATOR)
+            exact: Any = sp.Rational(rest[0]).limit_denominator(_DENOMINATOR)
             if all(abs(float(exact) - r) <= 1e-9 * max(1.0, abs(r)) for r in rest) and abs(exact) <= 1000:
                 return exact * sp.Mul(*[d**e for d, e in zip(used, exponents, strict=True)])
         return None

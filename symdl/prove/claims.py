@@ -11,6 +11,7 @@ import sympy as sp
 from symdl.errors import NameError_, ParseError, ShapeError, UnsupportedError
 from symdl.expr.dims import show_shape
 from symdl.expr.in_kind import Kind
+from symdl.expr.language import did_you_mean
 from symdl.expr.structured import structure_of
 from symdl.expr.tensor import Expr, as_expr, describe, join_letters, of_node
 from symdl.expr.tex.reading import looks_like_latex, reads_as_latex
@@ -19,13 +20,15 @@ from symdl.graph.walk import topological
 from symdl.prove.backward import gradient_by_induction
 from symdl.prove.equal import TIME_BUDGET, prove
 from symdl.prove.everysize.same import is_derivative
+from symdl.prove.judge import MENDED
 from symdl.prove.lines import Differentiate, check_lines
 from symdl.prove.plain import ready
 from symdl.prove.problem import Gradient
 from symdl.prove.question import Question
 from symdl.prove.settle import confirmed, for_every_size, settle
 from symdl.prove.stop import Clock, Stop
-from symdl.steps.verdict import PROVED, UNKNOWN, Verdict
+from symdl.prove.turned import TURNED, mending_turn, turned
+from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
 
 def check(
@@ -107,15 +110,21 @@ class Asking:
         parts = named_parts(question.whole)
         if isinstance(claim, str) and looks_like_latex(claim):
             return check_lines(claim, question, parts, self.decide, prove, self.said, self.differentiate)
-        if isinstance(claim, str):
-            try:
-                claimed = _read(claim, question.whole)
-            except (ParseError, NameError_):
-                if not reads_as_latex(claim, parts):
-                    raise
-                return check_lines(claim, question, parts, self.decide, prove, self.said, self.differentiate)
-        else:
-            claimed = ready(claim, loss)
+        if not isinstance(claim, str):
+            return self.judged(question, ready(claim, loss))
+        try:
+            return self.judged(question, _read(claim, question.whole))
+        except ShapeError as error:
+            words = mending_turn(claim, lambda text: self.decide(question.loss, question.target, _read(text, question.whole)))
+            if not words:
+                raise
+            return Verdict(REFUTED, MENDED, detail=f"{words}: as it stands, {error}")
+        except (ParseError, NameError_):
+            if not reads_as_latex(claim, parts):
+                raise
+            return check_lines(claim, question, parts, self.decide, prove, self.said, self.differentiate)
+
+    def judged(self, question: Question, claimed: Expr) -> Verdict:
         return self.said(self.decide(question.loss, question.target, claimed), question.loss, question.target, None, claimed)
 
     def decide(self, of: Expr, at: Expr, side: Expr) -> Verdict:
@@ -130,9 +139,12 @@ def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock, structure: An
     """Whether ``claimed`` is the derivative of ``expr`` by ``target``."""
     wanted = expr.shape + target.shape
     if claimed.shape != wanted:
+        if turned(claimed, wanted) and _decide(expr, target, claimed.T, clock, structure).verdict == PROVED:
+            return Verdict(REFUTED, MENDED, detail=TURNED.format(show_shape(claimed.shape), show_shape(wanted)))
         raise ShapeError(
             f"check: the claim {describe(claimed)} has the shape {show_shape(claimed.shape)}, but the derivative by {describe(target)} "
             f"has the shape {show_shape(wanted)}"
+            + (f": what is differentiated is no scalar, {describe(expr)}" if expr.shape and claimed.shape == target.shape else "")
         )
     join_letters([expr, target, claimed], "check")
     kind = structure_of(target.node, structure)
@@ -175,7 +187,8 @@ def _read(text: str, loss: Expr) -> Expr:
     claimed = parse(text, **parts)
     strange = sorted(set(claimed.inputs) - set(parts))
     if strange:  # an undeclared name is a scalar to the parser; in a claim it is a slip of the pen
-        raise NameError_(f"check: the claim mentions {', '.join(strange)}, but the loss does not; it mentions {', '.join(parts)}")
+        near = did_you_mean(strange[0], parts)
+        raise NameError_(f"check: the claim mentions {', '.join(strange)}{near}, but the loss does not; it mentions {', '.join(parts)}")
     return claimed
 
 

@@ -10,13 +10,12 @@ from symdl.errors import ParseError, ShapeError, SymdlError
 from symdl.expr.tensor import Expr
 from symdl.expr.tex.oriented import sized
 from symdl.expr.tex.reading import Chain, Reader, Side
+from symdl.prove.judge import MENDED, UNFORMED, Decide, Judge
 from symdl.prove.question import Question
 from symdl.steps.verdict import REFUTED, UNKNOWN, Verdict
 
 #: (verdict, what is differentiated, target, the side before or None, the side that is wrong) -> Verdict.
 Explain = Callable[[Verdict, Expr, Expr, Any, Expr], Verdict]
-#: (of, by, claim) -> Verdict.
-Decide = Callable[[Expr, Expr, Expr], Verdict]
 #: (of, by) -> the derivative.
 Differentiate = Callable[[Expr, Expr], Expr]
 
@@ -30,6 +29,7 @@ class Step:
     of: Expr
     at: Expr
     before: Expr | None
+    expr: Expr | None = None
 
 
 @dataclass
@@ -63,11 +63,13 @@ def check_lines(
         (of, by) -> the derivative, for derivatives that stand on the right of an equation.
     """
     derivative = None if differentiate is None else lambda of, by: question.derivative(of, by, differentiate)
-    chains = Reader(text, parts, derivative).read()
+    reader = Reader(text, parts, derivative)
+    chains = reader.read()
     asked = _asked(chains, question)
     out = Outcome(max((s.row for c in chains for s in c.sides), default=1))
+    judge = Judge(reader, decide, same)
     for chain in chains:
-        _check_chain(chain, chain in asked, question, decide, same, out)
+        _check_chain(chain, chain in asked, question, judge, out)
     return _summary(out, explain)
 
 
@@ -133,7 +135,7 @@ def _words(tree: Any) -> set[str]:
 # --- one chain ----------------------------------------------------------------------------------------------------------
 
 
-def _check_chain(chain: Chain, asked: bool, question: Question, decide: Decide, same: Any, out: Outcome) -> None:
+def _check_chain(chain: Chain, asked: bool, question: Question, judge: Judge, out: Outcome) -> None:
     of, at = question.loss, question.target
     derivative = asked
     problem = None if chain.left is None else chain.left.problem
@@ -152,13 +154,16 @@ def _check_chain(chain: Chain, asked: bool, question: Question, decide: Decide, 
         if problem is not None:
             side.problem = problem
         expr = None if problem is not None else _expr(side, at if derivative else None)
+        if expr is None and isinstance(side.problem, ShapeError) and (derivative or before is not None):
+            out.steps.append(Step(side, judge.unformed(side, chain, of, at, before), of, at, before))
+            continue
         if expr is None:
             out.unread.append(side)
             continue
         if before is None and not derivative:
             before = expr  # a definition, or the first of several sides that are said to be equal
             continue
-        out.steps.append(Step(side, _verdict(of, at, before, expr, decide, same), of, at, before))
+        out.steps.append(Step(side, judge.verdict(of, at, before, expr), of, at, before, expr))
         before = expr
 
 
@@ -171,15 +176,6 @@ def _expr(side: Side, at: Expr | None) -> Expr | None:
     except SymdlError as error:
         side.problem = error
         return None
-
-
-def _verdict(of: Expr, at: Expr, before: Expr | None, expr: Expr, decide: Decide, same: Any) -> Verdict:
-    try:
-        return decide(of, at, expr) if before is None else same(before, expr)
-    except ShapeError as error:
-        return Verdict(REFUTED, "shapes", detail=str(error))
-    except SymdlError as error:
-        return Verdict(UNKNOWN, "reading the formula", detail=str(error))
 
 
 # --- what is said of all ------------------------------------------------------------------------------------------------
@@ -196,7 +192,7 @@ def _summary(out: Outcome, explain: Explain) -> Verdict:
         return Verdict(UNKNOWN, "reading every line", detail=_unread(out))
     if open_:
         step = open_[0]
-        found = explain(step.verdict, step.of, step.at, step.before, step.side.value.expr)  # type: ignore[union-attr]
+        found = _explained(step, explain)
         return found if len(out.steps) == 1 else replace(found, detail=_joined(f"{_place(step.side, out)} is the first that is not proved", found.detail))
     weakest = next((s.verdict for s in out.steps if "for every size" not in s.verdict.method), out.steps[0].verdict)
     said = [f"{len(out.steps)} lines, each follows from the one before"] if len(out.steps) > 1 else []
@@ -208,13 +204,19 @@ def _summary(out: Outcome, explain: Explain) -> Verdict:
 
 def _refuted(out: Outcome, wrong: list[Step], explain: Explain) -> Verdict:
     step = wrong[0]
-    if len(out.steps) == 1 and step.verdict.method == "shapes" and not out.unread:
-        raise ShapeError(explain(step.verdict, step.of, step.at, step.before, step.side.value.expr).detail)  # type: ignore[union-attr]
-    found = explain(step.verdict, step.of, step.at, step.before, step.side.value.expr)  # type: ignore[union-attr]
+    if len(out.steps) == 1 and step.verdict.method == UNFORMED and not out.unread:
+        raise ShapeError(step.verdict.detail)
+    found = _explained(step, explain)
     if len(out.steps) + len(out.unread) < 2:
         return found
     more = [f"{_place(s.side, out)} is wrong too" for s in wrong[1:] if s.side.row != step.side.row]
     return replace(found, detail=_joined(f"{_place(step.side, out)} is the first that is wrong", found.detail, *dict.fromkeys(more), _unread(out)))
+
+
+def _explained(step: Step, explain: Explain) -> Verdict:
+    if step.expr is None or step.verdict.method in (UNFORMED, MENDED):
+        return step.verdict
+    return explain(step.verdict, step.of, step.at, step.before, step.expr)
 
 
 def _unread(out: Outcome) -> str:

@@ -77,7 +77,7 @@ class Question:
             of = left.function if left.function is not None and left.function.open else self.loss
             return of, left.targets[0]
         letters = _free(chain) if left is None or not left.letters else [sp.Symbol(t.text, integer=True) for t in left.letters]
-        if not letters:
+        if not set(letters) - set(self.target.open) - set(self.loss.open):
             return self.loss, self.target
         count = self.loss.ndim
         if len(letters) != count + self.target.ndim:
@@ -109,7 +109,9 @@ class Question:
         inner = _opened(of) if of.node.op == LET and not _contains(of, by.node) else of
         if _contains(inner, by.node):
             return inner, by
-        made = with_name(inner, by.node)
+        made = inner
+        for node in topological([by.node]):  # the innermost names first: a = sigma(z) needs z
+            made = with_name(made, node)
         if not _contains(made, by.node):
             raise NameError_(f"{by.node.name} does not occur in {_called(of)}")
         return made, by

@@ -83,7 +83,7 @@ class Calls(Totals):
             return Value(_slope(name, primes, argument.expr, lambda m: self.fail(tree, m)), argument.row)
         if name in QUOTIENTS:
             above, below = QUOTIENTS[name]
-            top = as_expr(above) if isinstance(above, int) else elementwise(above, argument.expr)
+            top = as_expr(1) if above == "1" else elementwise(above, argument.expr)
             return Value(top / elementwise(below, argument.expr), argument.row)
         made = function(name)
         if made is None:

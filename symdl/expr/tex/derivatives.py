@@ -125,7 +125,8 @@ class Derivatives(Cursor):
 
     def operator(self, token: Token) -> Tex:
         """\\nabla_w C, \\nabla^2 f, \\partial_w C, \\partial C / \\partial w."""
-        order, below, operated = 1, (), False
+        order, operated = 1, False
+        below: tuple[Tex, ...] = ()
         while self.token.kind in ("_", "^") or (self.token.kind == "command" and self.token.text == "nabla"):
             mark = self.take()
             if mark.kind == "_":

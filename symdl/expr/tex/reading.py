@@ -13,7 +13,7 @@ from symdl.expr.tex.meaning import Meaning, plain_tree
 from symdl.expr.tex.oriented import Value, sized
 from symdl.expr.tex.parser import Parser
 from symdl.expr.tex.scope import Definition, Derivative
-from symdl.expr.tex.statements import Equation, equations
+from symdl.expr.tex.statements import Equation, equations, formulas
 from symdl.expr.tex.tokens import Token
 from symdl.expr.tex.tree import Tex
 
@@ -56,9 +56,10 @@ def _ends_in_prime(text: str) -> bool:
 def reads_as_latex(text: str, tensors: Mapping[str, Expr]) -> bool:
     """Whether a text that is not in the language of ``sd.parse`` is a formula without any command: 2Ax + b, C_w = X'(Xw - y)."""
     try:
-        return not _failures(Reader(text, tensors).read())
+        sides = [s for chain in Reader(text, tensors).read() for s in chain.sides]
     except SymdlError:
         return False
+    return bool(sides) and all(s.problem is None or isinstance(s.problem, ShapeError) for s in sides)
 
 
 def parse_latex(text: str, /, **tensors: Any) -> Expr:
@@ -98,8 +99,8 @@ class Reader:
     """Reads a text, once with x_i of a matrix X as a row and, where that does not fit, once more with it as a column."""
 
     def __init__(self, text: str, tensors: Mapping[str, Expr], derivative: Derivative | None = None) -> None:
-        self.text, self.tensors, self.derivative = text, dict(tensors), derivative
-        self.scope = Meaning(text, self.tensors, _start(text), derivative)
+        self.text, self.tensors, self.derivative = formulas(text), dict(tensors), derivative
+        self.scope = Meaning(self.text, self.tensors, _start(text), derivative)
 
     def read(self) -> list[Chain]:
         """The chains of the text, every side with its meaning or with what keeps it from having one.
@@ -201,15 +202,21 @@ class Reader:
             return
         if left is not None and left.by is not None:
             left.resolve(scope)
-        scope.free = () if left is None else left.index_names()
         for side in chain.sides:
             if side.tree is None:
                 continue
             try:
-                side.value = scope.value(side.tree)
+                side.value = self.meaning(side.tree, chain)
             except SymdlError as error:
                 side.problem = error
-        scope.free = ()
+
+    def meaning(self, tree: Tex, chain: Chain) -> Value:
+        """What a tree means as a side of a chain, by whose left side its letters are known."""
+        self.scope.free = () if chain.left is None else chain.left.index_names()
+        try:
+            return self.scope.value(tree)
+        finally:
+            self.scope.free = ()
 
 
 def _failures(chains: Sequence[Chain]) -> int:

@@ -28,14 +28,14 @@ class Equation:
 
 
 def equations(text: str, known: Collection[str]) -> list[Equation]:
-    """The equations of a text, in order, with the rows on which they stand, counted from 1 as people count formulas.
+    """The equations of a text without prose (``formulas``), in order, with the rows on which they stand, counted from 1 as people count formulas.
 
     Raises
     ------
     ParseError
         When a character is none of a formula.
     """
-    tokens = plain(tokenize(_formulas(text), known, FUNCTIONS), known, FUNCTIONS)
+    tokens = plain(tokenize(text, known, FUNCTIONS), known, FUNCTIONS)
     found = _Cutter(text, tokens).run()
     return [e for e in found if e.sides]
 
@@ -52,7 +52,7 @@ _MATH = re.compile(
 _MATHY = re.compile(r"[=^_{}]|\\[A-Za-z]|[-+*/|]\s*\Z|\A\s*[-+*/|(]")
 
 
-def _formulas(text: str) -> str:
+def formulas(text: str) -> str:
     """The text with the prose around its formulas blanked out, and lines that are formulas of their own set apart."""
     if len(text) > 20_000:  # refused by the tokens anyway
         return text
@@ -125,9 +125,9 @@ class _Cutter:
         name = name.rstrip("*")
         while name in ("array", "alignat", "alignedat") and place < len(self.tokens) and self.tokens[place].kind == "{":
             _, place = self._braces(place)
-        if self.tokens[at].text == "begin" and place < len(self.tokens) and self.tokens[place].kind == "[":  # \begin{aligned}[t]
-            if place + 2 < len(self.tokens) and self.tokens[place + 2].kind == "]":
-                place += 3
+        option = [t.kind for t in self.tokens[place : place + 3]]
+        if self.tokens[at].text == "begin" and option[:1] == ["["] and option[2:] == ["]"]:  # \begin{aligned}[t]
+            place += 3
         return name, place
 
     def _braces(self, at: int) -> tuple[str, int]:

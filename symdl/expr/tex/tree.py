@@ -37,7 +37,7 @@ _SOFT = {
     "arsinh": "arcsinh",
 }
 #: Functions that are quotients of others.
-QUOTIENTS = {"sech": (1, "cosh"), "csch": (1, "sinh"), "sec": (1, "cos"), "csc": (1, "sin"), "cot": ("cos", "sin"), "coth": ("cosh", "sinh")}
+QUOTIENTS = {"sech": ("1", "cosh"), "csch": ("1", "sinh"), "sec": ("1", "cos"), "csc": ("1", "sin"), "cot": ("cos", "sin"), "coth": ("cosh", "sinh")}
 #: Names that are functions, and what they are called in the language of symdl.
 FUNCTIONS = {**{name: name for name in _SAME.split()}, **_ALSO, **_MORE, **_SOFT, **{name: name for name in QUOTIENTS}}
 

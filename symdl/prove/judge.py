@@ -1,0 +1,65 @@
+"""One side of an equation, judged: whether it is the derivative, or follows from the side before; where it cannot be formed, what would mend it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from symdl.errors import ShapeError, SymdlError
+from symdl.expr.tensor import Expr
+from symdl.expr.tex.oriented import sized
+from symdl.expr.tex.reading import Chain, Reader, Side
+from symdl.expr.tex.variants import MOST, variants
+from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
+
+#: (of, by, claim) -> Verdict.
+Decide = Callable[[Expr, Expr, Expr], Verdict]
+#: How a side was decided whose parts do not go together: one change makes it right, or none that was tried.
+MENDED, UNFORMED = "the shapes of its parts", "shapes"
+#: Seconds for the search of what mends a formula that cannot be formed.
+SECONDS = 1.5
+
+
+@dataclass
+class Judge:
+    """``decide``: whether a side is the derivative; ``same``: whether two sides are equal."""
+
+    reader: Reader
+    decide: Decide
+    same: Any
+
+    def verdict(self, of: Expr, at: Expr, before: Expr | None, expr: Expr) -> Verdict:
+        try:
+            return self.decide(of, at, expr) if before is None else self.same(before, expr)
+        except ShapeError as error:
+            return Verdict(REFUTED, UNFORMED, detail=str(error))
+        except SymdlError as error:
+            return Verdict(UNKNOWN, "reading the formula", detail=str(error))
+
+    def unformed(self, side: Side, chain: Chain, of: Expr, at: Expr, before: Expr | None) -> Verdict:
+        """What is said of a side whose parts do not go together: the one change that makes it right, if there is one."""
+        said = str(side.problem)
+        words = self._mend(side, chain, of, at, before)
+        # Letters that run over two sizes have no meaning at all; anything else that one change makes right is a wrong claim.
+        method = MENDED if words and "the index" not in said else UNFORMED
+        return Verdict(REFUTED, method, detail=f"{words}: as it stands, {said}" if words else said)
+
+    def _mend(self, side: Side, chain: Chain, of: Expr, at: Expr, before: Expr | None) -> str:
+        end = time.monotonic() + SECONDS
+        if side.tree is None:
+            return ""
+        for words, tree in islice(variants(side.tree, list(self.reader.tensors)), MOST):
+            if time.monotonic() > end:
+                break
+            try:
+                value = self.reader.meaning(tree, chain)
+                expr = sized(value, at.shape[-1] if at.shape else None).expr
+                found = self.decide(of, at, expr) if before is None else self.same(before, expr)
+            except SymdlError:
+                continue
+            if found.verdict == PROVED:
+                return words
+        return ""
