@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,8 @@ class Graph:
     """
 
     def __init__(self, expr: Expr) -> None:
+        if not isinstance(expr, Expr):
+            raise DataError(f"Graph: {reprlib.repr(expr):.60} is no expression of symdl: sd.Graph.of reads SymPy's too")
         named = _by_name(expr.node)
         if expr.name is None:  # a name for the output, as sd.let gives it
             expr = let(_free("output", named), expr)

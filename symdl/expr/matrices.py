@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+from numbers import Integral
 from typing import Any
 
 import sympy as sp
@@ -50,8 +52,8 @@ def matrix_power(value: Any, exponent: Any) -> Expr:
 
 def _exponent(exponent: Any, expr: Expr) -> Any:
     found = to_sympy(as_expr(exponent).node.attr) if isinstance(exponent, Expr) and exponent.node.op == "const" else exponent
-    if isinstance(found, bool) or not (hasattr(found, "__index__") or isinstance(found, sp.Expr)):
-        raise UnsupportedError(f"matrix_power of {describe(expr)}: the exponent {exponent} must be a whole number or a size")
+    if isinstance(found, bool) or not isinstance(found, (Integral, sp.Expr)):
+        raise UnsupportedError(f"matrix_power of {describe(expr)}: the exponent {reprlib.repr(exponent):.40} must be a whole number or a size")
     if isinstance(found, sp.Expr) and not found.is_Integer:
         if not found.is_integer or not found.is_positive:
             raise UnsupportedError(f"matrix_power of {describe(expr)}: the exponent {exponent} must be a whole number or a size made with sd.dims")
@@ -256,8 +258,8 @@ def _matrix(value: Any, operation: str) -> Expr:
 def _offset(k: Any) -> int:
     if isinstance(k, Expr) and k.node.op == "const" and type(k.node.attr) is int:
         return k.node.attr
-    if isinstance(k, bool) or not hasattr(k, "__index__"):
-        raise UnsupportedError(f"the diagonal {k} of a triangle must be a whole number")
+    if isinstance(k, bool) or not isinstance(k, Integral):
+        raise UnsupportedError(f"the diagonal {reprlib.repr(k):.40} of a triangle must be a whole number")
     return int(k)
 
 

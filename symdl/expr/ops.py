@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import reprlib
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import sympy as sp
@@ -26,7 +27,7 @@ def _axes(expr: Expr, axis: Any, operation: str) -> list[int]:
     out = []
     for a in chosen:
         if not isinstance(a, int) or not -expr.ndim <= a < expr.ndim:
-            raise ShapeError(f"{operation} of {describe(expr)}: there is no axis {a}")
+            raise ShapeError(f"{operation} of {describe(expr)}: there is no axis {reprlib.repr(a):.40}")
         out.append(a % expr.ndim)
     return out
 
@@ -35,8 +36,8 @@ def _selected(expr: Expr, over: tuple[Any, ...], axis: Any, operation: str) -> t
     """Which labels are summed (with sizes), where the other axes go, and the shape without the summed ones."""
     summed: dict[Any, Size] = {}
     for letter in over:
-        if letter not in expr.open:
-            raise ShapeError(f"{operation} over {letter}: the index does not occur in {describe(expr)}")
+        if not isinstance(letter, Hashable) or letter not in expr.open:
+            raise ShapeError(f"{operation} over {reprlib.repr(letter):.40}: the index does not occur in {describe(expr)}")
         summed[letter] = expr.open[letter]
     if over and axis is None:
         gone: list[int] = []

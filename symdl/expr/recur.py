@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -163,14 +164,16 @@ def _is(value: Any, other: Any) -> bool:
 
 
 def _names(name: Any, count: int) -> tuple[str, ...]:
-    names = tuple(name.replace(",", " ").split()) if isinstance(name, str) else tuple(name)
+    names = tuple(name.replace(",", " ").split()) if isinstance(name, str) else tuple(name) if isinstance(name, (tuple, list)) else (name,)
+    if not all(isinstance(n, str) for n in names):
+        raise NameError_(f"recur: {reprlib.repr(name):.60} is no name of a state, nor names of several")
     if len(names) != count or len(set(names)) != count:
         raise NameError_(f"recur {' '.join(map(str, names))!r:.60}: {count} different name{'s are' if count > 1 else ' is'} needed, one for each state")
     return tuple(check_name(n, "state") for n in names)
 
 
 def _length(value: Any, name: str) -> Size:
-    if value == 0 and not isinstance(value, bool):
+    if isinstance(value, (int, sp.Integer)) and value == 0 and not isinstance(value, bool):
         return 0
     return as_size(value, f"recur {name}: the number of steps")
 

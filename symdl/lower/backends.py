@@ -36,6 +36,8 @@ def backend_named(name: str) -> Backend:
     NameError_
         When there is none of this name.
     """
+    if not isinstance(name, str):
+        raise NameError_(f"a backend is given by its name: auto, {', '.join(BACKENDS)}")
     if name == "auto":
         return next(iter(BACKENDS.values()))
     if name not in BACKENDS:

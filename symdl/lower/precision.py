@@ -6,6 +6,7 @@ than one call of NumPy (``in_double``): their constants are those of 64 bits, an
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
@@ -28,10 +29,10 @@ def precision_named(dtype: Any) -> str:
         return DOUBLE
     try:
         found = np.dtype(str(dtype).removeprefix("torch.") if not isinstance(dtype, (str, type, np.dtype)) else dtype).name
-    except TypeError:
+    except (TypeError, ValueError, RecursionError):
         found = ""
     if found not in (DOUBLE, SINGLE):
-        raise DataError(f"dtype {str(dtype)!r:.40} is not one that symdl computes with: give {DOUBLE!r} or {SINGLE!r}")
+        raise DataError(f"dtype {reprlib.repr(dtype):.40} is not one that symdl computes with: give {DOUBLE!r} or {SINGLE!r}")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,8 @@ def activate(z: Expr, activation: Activation) -> Expr:
         return z
     if callable(activation):
         return activation(z)
+    if not isinstance(activation, str):
+        raise NameError_(f"{reprlib.repr(activation):.60} is not an activation: give its name, or a function")
     if activation == "softmax":
         return softmax(z)
     if activation not in TABLE or TABLE[activation].nargs != 1:

@@ -115,7 +115,7 @@ def _last(layer: str, x: Expr, weight: Any, bias: Any, axes: int | None) -> tupl
     """The axes that are normalised."""
     given = [as_expr(v).ndim for v in (weight, bias) if v is not None]
     count = axes if axes is not None else given[0] if given else 1
-    need(1 <= count <= x.ndim, layer, [x], f"it has no {count} last axes")
+    need(isinstance(count, int) and 1 <= count <= x.ndim, layer, [x], f"it has no {count} last axes")
     return tuple(range(x.ndim - count, x.ndim))
 
 

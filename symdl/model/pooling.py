@@ -85,14 +85,14 @@ def adaptive_max_pool2d(x: Any, size: Any) -> Expr:
 def global_avg_pool(x: Any, axes: int = 2) -> Expr:
     """The mean over the last axes, which go."""
     value = as_expr(x)
-    need(1 <= axes <= value.ndim, "global_avg_pool", [value], f"it has no {axes} last axes")
+    need(isinstance(axes, int) and 1 <= axes <= value.ndim, "global_avg_pool", [value], f"it has no {axes} last axes")
     return mean(value, axis=tuple(range(value.ndim - axes, value.ndim)))
 
 
 def global_max_pool(x: Any, axes: int = 2) -> Expr:
     """The maximum over the last axes, which go."""
     value = as_expr(x)
-    need(1 <= axes <= value.ndim, "global_max_pool", [value], f"it has no {axes} last axes")
+    need(isinstance(axes, int) and 1 <= axes <= value.ndim, "global_max_pool", [value], f"it has no {axes} last axes")
     return max_(value, axis=tuple(range(value.ndim - axes, value.ndim)))
 
 

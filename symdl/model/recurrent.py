@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from symdl.errors import UnsupportedError
+from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr.ops import sigmoid, tanh
 from symdl.expr.recur import last, recur
 from symdl.expr.tensor import Expr, as_expr, describe
@@ -67,6 +67,8 @@ def lstm_cell(x: Any, state: tuple[Any, Any], W_ih: Any, W_hh: Any, b_ih: Any = 
     pair of Expr
         h' and c'.
     """
+    if not isinstance(state, (tuple, list)) or len(state) != 2:
+        raise ShapeError("lstm_cell: the state is a pair (h, c)")
     h, c = state
     inputs, states = _gates("lstm_cell", 4, x, h, W_ih, W_hh, b_ih, b_hh)
     i, f, g, o = (a + b for a, b in zip(inputs, states, strict=True))

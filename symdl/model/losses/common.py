@@ -52,7 +52,7 @@ def reduced(loss: str, losses: Expr, reduction: str, count: Any = None) -> Expr:
 
 
 def check_reduction(loss: str, reduction: str, known: tuple[str, ...] = REDUCTIONS) -> None:
-    if reduction not in known:
+    if not isinstance(reduction, str) or reduction not in known:
         raise UnsupportedError(f"{loss}: the reduction {reduction!r:.40} is not known; known are {', '.join(known)}")
 
 
