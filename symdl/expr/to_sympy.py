@@ -21,6 +21,8 @@ from symdl.graph.number import to_sympy as number_to_sympy
 from symdl.graph.walk import topological
 
 _LETTERS = "ijklmnpqrstuv"
+#: Parts of an argument, shared ones counted as often as they occur.
+LARGE = 500
 #: Elements of inverses of larger matrices are left as such.
 WRITTEN_OUT = 3
 
@@ -67,6 +69,7 @@ class Reader:
             own = len(node.attr.summed) if node.op in (kinds.MUL, kinds.REDUCE) else 0
             self._depth[node] = below + own
         self._known: dict[tuple[Node, tuple[Any, ...]], sp.Expr] = {}
+        self._written: dict[tuple[Node, tuple[Any, ...]], int] = {}
 
     def read(self, node: Node, at: tuple[Any, ...]) -> sp.Expr:
         stack = [(node, at)]
@@ -80,6 +83,7 @@ class Reader:
             if missing:
                 stack.extend(missing)
                 continue
+            self._written[key] = min(1 + sum(self._written.get(k, 1) for k in needs), 2 * LARGE)
             self._known[key] = self._make(*key, [self._known[k] for k in needs])
             stack.pop()
         return self._known[node, at]
@@ -122,7 +126,7 @@ class Reader:
         if node.op == kinds.POW:
             return args[0] ** number_to_sympy(node.attr)
         if node.op == kinds.FN:
-            return TABLE[node.attr].sympy(*args)
+            return _applied(TABLE[node.attr].sympy, args, self._written[node, at])
         if node.op == kinds.REDUCE:
             return self._reduction(node, at, args[0])
         if node.op == kinds.LET:
@@ -159,6 +163,13 @@ class Reader:
         if node.attr.kind == "logsumexp":
             return sp.log(sp.Sum(sp.exp(body), *limits))
         return sp.Function("Max_over")(body, *[sp.Tuple(*limit) for limit in limits])
+
+
+def _applied(function: Any, args: list[sp.Expr], written: int) -> sp.Expr:
+    """A function of large arguments is left alone: SymPy would walk through them, shared parts as often as they occur, to simplify a sign."""
+    if written > LARGE and isinstance(function, type) and issubclass(function, sp.Function):
+        return function(*args, evaluate=False)
+    return function(*args)
 
 
 def _state(node: Node, at: tuple[Any, ...], index: Any) -> sp.Expr:

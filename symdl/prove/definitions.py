@@ -160,21 +160,26 @@ def _only(mask: Any, shape: tuple[int, ...]) -> Callable[[Any], Any]:
     return lambda g: _reduced(np.where(mask, g, 0.0), shape)
 
 
-def _scaled(slope: Any, shape: tuple[int, ...]) -> Callable[[Any], Any]:
-    return lambda g: _reduced(g * slope, shape)
-
-
 def defined_on_tape(name: str, args: Sequence[Var], tape: Tape) -> Var:
     """A function of the table by its definition, as one operation of the tape."""
     shape = np.broadcast_shapes(*(a.value.shape for a in args))
     inner = tape.beside()
     leaves = [inner.var(np.broadcast_to(a.value, shape)) for a in args]
     out = by_definition(name, leaves, OnTape(inner, len(shape)))
-    inner.backward(out, np.ones(out.value.shape))
     value = np.array(np.broadcast_to(out.value, shape))
-    slopes = [np.zeros(shape) if leaf.grad is None else np.array(np.broadcast_to(leaf.grad, shape)) for leaf in leaves]
-    _mended(name, [leaf.value for leaf in leaves], value, slopes)
-    return tape.var(value, [(a, _scaled(s, tape.shape(a))) for a, s in zip(args, slopes, strict=True)])
+    ways: dict[bool, list[Any]] = {}
+    for way in (False, True) if inner.two_ways else (tape.from_output,):
+        inner.from_output = way
+        inner.backward(out, np.ones(out.value.shape))
+        slopes = [np.zeros(shape) if leaf.grad is None else np.array(np.broadcast_to(leaf.grad, shape)) for leaf in leaves]
+        _mended(name, [leaf.value for leaf in leaves], value, slopes)
+        ways |= {way: slopes} if inner.two_ways else {False: slopes, True: slopes}
+    tape.two_ways = tape.two_ways or inner.two_ways
+
+    def back(k: int) -> Callable[[Any], Any]:
+        return lambda g: _reduced(g * ways[tape.from_output][k], tape.shape(args[k]))
+
+    return tape.var(value, [(a, back(k)) for k, a in enumerate(args)])
 
 
 def _mended(name: str, xs: Sequence[Any], value: Any, slopes: Sequence[Any]) -> None:

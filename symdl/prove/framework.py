@@ -124,21 +124,29 @@ class _Torch:
         looked = [self.look(a, m, len(alls)) for a, m in zip(args, node.maps, strict=True)]
         over = tuple(range(1 + node.rank, 1 + len(alls)))
         if node.op == kinds.MUL:
-            return self._product(node, looked, alls, over)
+            return self._product(node, looked, alls)
         if node.op == kinds.REDUCE:
             inner = looked[0].expand([-1, *alls])
             return self.torch.logsumexp(inner, over) if node.attr.kind == "logsumexp" else self.torch.amax(inner, over)
         return self._elementwise(node, looked).expand([-1, *alls])
 
-    def _product(self, node: Node, looked: list[Any], alls: list[int], over: tuple[int, ...]) -> Any:
-        out = self.constant(self.sizes.number(node.attr.coef)).reshape([1] * (1 + len(alls)))
+    def _product(self, node: Node, looked: list[Any], alls: list[int]) -> Any:
+        """By einsum, over those axes that a factor has; an index that stands on no factor counts its size."""
+        flat: list[Any] = []
         for part in looked:
-            out = out * part
+            axes = [k for k, size in enumerate(part.shape[1:]) if size != 1]
+            flat += [part.reshape([part.shape[0], *(alls[k] for k in axes)]), [..., *axes]]
         for a, b in node.attr.deltas:
-            grids = [np.arange(alls[e]).reshape([-1 if k == e else 1 for k in range(len(alls))]) if e >= 0 else np.array(~e) for e in (a, b)]
-            out = out * self.constant((grids[0] == grids[1]).astype(float))
-        out = out.expand([-1, *alls])
-        return out.sum(over) if over else out
+            grids = [np.arange(alls[e]) if e >= 0 else np.array([~e]) for e in (a, b)]
+            mask = self.constant(np.equal.outer(*grids).astype(float))
+            axes = [k for k, e in enumerate((a, b)) if e >= 0 and alls[e] != 1]
+            flat += [mask.reshape([1, *(mask.shape[1 + k] for k in axes)]), [..., *((a, b)[k] for k in axes)]]
+        used = {k for axes in flat[1::2] for k in axes if k is not ...}
+        kept = [k for k in range(node.rank) if k in used]
+        alone = math.prod(alls[k] for k in range(node.rank, len(alls)) if k not in used)
+        coef = self.sizes.number(node.attr.coef) * alone
+        out = coef * self.torch.einsum(*flat, [..., *kept]) if flat else self.constant(coef)
+        return out.reshape([out.shape[0], *(alls[k] if k in kept else 1 for k in range(node.rank))]).expand([-1, *alls[: node.rank]])
 
     def _elementwise(self, node: Node, looked: list[Any]) -> Any:
         if node.op == kinds.ADD:

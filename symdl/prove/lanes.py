@@ -95,8 +95,11 @@ class Question:
         with np.errstate(all="ignore"):
             out = walk.expr(self.loss)
             leaves = [walk.base(e.node) for e in self.wrt]
-            for tape.from_output in (False, True):
-                found[tape.from_output] = dict(zip(self.names, self._played(walk, out, leaves), strict=True))
+            found[False] = dict(zip(self.names, self._played(walk, out, leaves), strict=True))
+            found[True] = found[False]
+            if tape.two_ways:
+                tape.from_output = True
+                found[True] = dict(zip(self.names, self._played(walk, out, leaves), strict=True))
         apart = {way: {n: base_and_spread(g, len(points), runs) for n, g in rows.items()} for way, rows in found.items()}
         return [
             {way: Told({n: base[k] for n, (base, _) in rows.items()}, {n: room[k] for n, (_, room) in rows.items()}) for way, rows in apart.items()}
@@ -165,7 +168,8 @@ def lanes_that_fit(exprs: Sequence[Expr], sizes: Walker) -> int:
 
 def _weight(nodes: Sequence[Node], sizes: Walker) -> int:
     """How many numbers a walk makes, about."""
-    own = sum(math.prod(map(sizes.size, n.shape)) for n in nodes) + max((math.prod(map(sizes.size, n.sizes())) for n in nodes), default=0)
+    full = [math.prod(map(sizes.size, n.sizes())) for n in nodes if n.op in (kinds.MUL, kinds.REDUCE)]
+    own = sum(math.prod(map(sizes.size, n.shape)) for n in nodes) + max(full, default=0)
     steps = max((sizes.size(n.attr.length) for n in nodes if n.op == kinds.RECUR), default=0)
     if not steps:
         return own

@@ -27,6 +27,8 @@ class Unreadable(Stop):
 
 #: A budget may take so many times as long on a machine that is busy with other things.
 PATIENCE = 3
+#: Seconds between two looks at the thread's time.
+EVERY = 0.005
 
 
 class Clock:
@@ -39,11 +41,16 @@ class Clock:
         self.seconds = seconds
         self._end = time.thread_time() + seconds
         self._latest = time.monotonic() + PATIENCE * seconds
+        self._next = 0.0
 
     def left(self) -> float:
         """Seconds."""
         return min(self._end - time.thread_time(), self._latest - time.monotonic())
 
     def look(self) -> None:
+        now = time.monotonic()
+        if now < self._next:  # asking for the thread's time is a call of the system: not more often than it takes
+            return
+        self._next = now + EVERY
         if self.left() < 0:
             raise OutOfTime(f"the time budget of {self.seconds:g} s is spent")

@@ -53,6 +53,8 @@ class Tape:
         self._rng = None if noise is None else np.random.default_rng(noise)
         self.from_output = from_output
         self.lanes = lanes
+        #: Whether ``from_output`` makes a difference to what has been recorded.
+        self.two_ways = False
         #: How many axes of a value are not its own.
         self.lead = 0 if lanes is None else 1
         self._vars: list[Var] = []
@@ -191,6 +193,7 @@ class Tape:
         xs = [a.value for a in args]
         value = FUNCTIONS[name][0](*xs)
         slopes = FUNCTIONS[name][1:]
+        self.two_ways = self.two_ways or name in FROM_OUTPUT
 
         def pull(k: int) -> Callable[[Array], Array]:
             def back(g: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from symdl.errors import SymdlError
@@ -46,12 +47,12 @@ def verify_gradients(
     """
     lines = []
     for name, gradient in gradients.items():
-        verdict = _guarded(lambda seconds, gradient=gradient, name=name: _claimed(loss, wrt[name], gradient, seconds, structure), time_budget, clock)
+        verdict = _guarded(partial(_claimed, loss, wrt[name], gradient, structure), time_budget, clock)
         lines.append(_line(f"gradient by {name}", verdict))
     return lines + compare(loss, gradients, wrt, oracles=oracles, structure=structure, clock=clock)
 
 
-def _claimed(loss: Expr, wrt: Expr, gradient: Expr, time_budget: float, structure: Any) -> Verdict:
+def _claimed(loss: Expr, wrt: Expr, gradient: Expr, structure: Any, time_budget: float) -> Verdict:
     """``check``, which takes a name that the loss does not mention for a slip of the pen; here it was asked for, and the derivative is 0."""
     if wrt.node.op == INPUT and str(wrt.node.name) not in loss.inputs:
         return prove(gradient, zeros(*loss.shape, *wrt.shape), time_budget=time_budget)
@@ -68,7 +69,7 @@ def verify_steps(steps: Iterable[Any], *, time_budget: float = TIME_BUDGET, cloc
     for number, step in enumerate(steps, start=1):
         key = (*step.before.term, step.before.shape, *step.after.term, step.after.shape)
         if key not in known:
-            known[key] = _guarded(lambda seconds, step=step: prove(step.before, step.after, time_budget=seconds), time_budget, clock)
+            known[key] = _guarded(partial(prove, step.before, step.after), time_budget, clock)
         lines.append(_line(f"step {number}: {step.of}, {step.rule.name}", known[key]))
     return lines
 
