@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -86,17 +87,19 @@ def _stays(tape: Tape) -> bool:
     if not set(tape.functions) <= _PLAIN | {COSIGMOID, "positive"}:
         return False
     kind = _Kinds(first, tape)
-    number = (first.code == LINEAR) & (first.attr != tape.numbers.of(0)) | kind.has(first.code == CONST)
     exps, sigmoids = kind.called("exp"), kind.called("sigmoid")
     sums, below = first.code == LINEAR, kind.negative_powers()
-    beside_number = sums & number & kind.has(kind.called(*_WITH_NUMBERS) | kind.powers_of(kind.called("tanh")))
+    saturating = kind.called(*_WITH_NUMBERS) | kind.powers_of(kind.called("tanh"))
+    beside_number = kind.balanced(sums & kind.has(first.code == CONST) & kind.has(saturating), saturating)
     of_exps = sums & kind.has(exps)
     inputs = first.code == INPUT
     labels = kind.opposite(sums & kind.has(sigmoids) & kind.has(inputs), sigmoids, inputs)
     differences = kind.opposite(sums & (kind.count(exps) == 2) & (first.counts() == 2), exps, exps)
     divided = below & kind.has(of_exps | kind.called(*_WITH_NUMBERS))
-    squared = np.ones(len(first), bool)
-    squared[first.args[~np.repeat(first.code == POWER, first.counts())]] = False
+    by_power = np.repeat(first.code == POWER, first.counts())
+    squared = np.zeros(len(first), bool)
+    squared[first.args[by_power]] = True
+    squared[first.args[~by_power]] = False
     return not (beside_number | differences | (labels & ~squared) | divided).any() and kind.apart(exps, sigmoids | kind.called("softplus"))
 
 
@@ -111,38 +114,61 @@ class _Kinds:
         while (behind[behind] != behind).any():
             behind = behind[behind]
         self._args = behind[rows.args]
-        self._behind = behind
+        self._floats = [float(number) for number in tape.numbers]
 
     def called(self, *names: str) -> np.ndarray:
         numbers = [self._tape.functions[name] for name in names if name in self._tape.functions]
         return (self._rows.code == CALL) & np.isin(self._rows.attr, numbers)
 
     def negative_powers(self) -> np.ndarray:
-        below = [k for k, number in enumerate(self._tape.numbers) if float(number) < 0]
+        below = [k for k, number in enumerate(self._floats) if number < 0]
         return (self._rows.code == POWER) & np.isin(self._rows.attr, below)
+
+    def balanced(self, sums: np.ndarray, kind: np.ndarray) -> np.ndarray:
+        """Which of the sums have a number, and an operand of the kind that is weighted by as much or twice as much."""
+        found = np.zeros(len(sums), bool)
+        for row in sums.nonzero()[0].tolist():
+            terms = self._terms(row)
+            numbers = {w * self._floats[self._rows.attr[a]] for a, w in terms if self._rows.code[a] == CONST}
+            numbers |= {2 * d for d in numbers}
+            found[row] = any(-w in numbers or (w in numbers and self._rows.code[a] != POWER) for a, w in terms if kind[a])
+        return found
+
+    def _terms(self, row: int) -> list[tuple[int, float]]:
+        """Operands of a sum, with their weights."""
+        operands = slice(self._rows.start[row], self._rows.start[row + 1])
+        return [(a, self._floats[w]) for a, w in zip(self._args[operands].tolist(), self._rows.weights[operands].tolist(), strict=True)]
 
     def opposite(self, sums: np.ndarray, some: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Which of the sums have an operand of the one kind and one of the other with the opposite weight."""
         found = np.zeros(len(sums), bool)
-        numbers = [float(number) for number in self._tape.numbers]
         for row in sums.nonzero()[0].tolist():
-            operands = slice(self._rows.start[row], self._rows.start[row + 1])
-            terms = list(zip(self._args[operands].tolist(), [numbers[w] for w in self._rows.weights[operands].tolist()], strict=True))
+            terms = self._terms(row)
             found[row] = bool({w for a, w in terms if some[a]} & {-w for a, w in terms if others[a]})
         return found
 
     def apart(self, some: np.ndarray, others: np.ndarray) -> bool:
         """In no product does a function of the ones meet one of the others of the same argument, or of minus that."""
-        minus = (self._rows.code == PRODUCT) & (self._rows.counts() == 1) & (self._rows.attr == self._tape.numbers.get(-1, -1))
-        of = self._behind.copy()
-        of[minus] = self._args[self._rows.start[:-1][minus]]
-        at = of[self._args[np.minimum(self._rows.start[:-1], len(self._args) - 1)]]
-        shared = np.intersect1d(at[some], at[others])
-        both = (self._rows.code == PRODUCT) if shared.size else np.zeros(0, bool)
-        for kind in (some, others) if shared.size else ():
-            these = kind & np.isin(at, shared)
+        arguments = {k: self._but_for_the_sign(int(self._args[self._rows.start[k]])) for k in (some | others).nonzero()[0].tolist()}
+        shared = {arguments[k] for k in some.nonzero()[0].tolist()} & {arguments[k] for k in others.nonzero()[0].tolist()}
+        if not shared:
+            return True
+        both = self._rows.code == PRODUCT
+        for kind in (some, others):
+            these = np.zeros(len(both), bool)
+            these[[k for k in kind.nonzero()[0].tolist() if arguments[k] in shared]] = True
             both &= self.has(these | self.has(these))  # also one in a sum beside the other
         return not both.any()
+
+    def _but_for_the_sign(self, row: int) -> tuple[Any, ...]:
+        """What a row has in common with minus the same."""
+        rows, operands = self._rows, slice(self._rows.start[row], self._rows.start[row + 1])
+        code, number = int(rows.code[row]), abs(self._floats[rows.attr[row]]) if rows.code[row] in (PRODUCT, LINEAR) else 0.0
+        if code == PRODUCT and number == 1.0 and operands.stop - operands.start == 1:
+            return self._but_for_the_sign(int(self._args[operands.start]))
+        if code not in (PRODUCT, LINEAR):
+            return (row,)
+        return code, number, tuple(self._args[operands].tolist()), tuple(abs(self._floats[w]) for w in rows.weights[operands].tolist())
 
     def powers_of(self, kind: np.ndarray) -> np.ndarray:
         return (self._rows.code == POWER) & self.has(kind)
