@@ -160,3 +160,16 @@ def test_history_is_the_same_step_by_step():
     for method in ("gd", "momentum", "adam"):
         found = trained(loss, start([T("W", 7, 3)], rng), data, lr=0.01, epochs=30, method=method)
         np.testing.assert_allclose(found["native"].history, found["numpy"].history, rtol=1e-12)
+
+
+def test_parameters_that_each_others_gradients_read():
+    """A product that moves U at once would be read by the one that moves V (matrix factorisation), or by itself (W in x' W W)."""
+    U, V, R, W = T("U", n, h), T("V", h, p), T("R", n, p), T("W", m, m)
+    rng = np.random.default_rng(8)
+    for a, b, c in ((6, 5, 3), (40, 30, 12)):
+        first = {"U": rng.normal(size=(a, c)), "V": rng.normal(size=(c, b))}
+        for sizes in (first, {"V": first["V"], "U": first["U"]}):
+            same(trained(sd.sum((U @ V - R) ** 2) / 2, sizes, {"R": rng.normal(size=(a, b))}, lr=1e-3, epochs=9))
+        same(trained(sd.sum((U @ V.T.T - 1) ** 2) / 2 + sd.sum(U[0]), first, {}, lr=1e-3, epochs=9))
+    x = T("x", n, m)
+    same(trained(sd.sum(x @ W @ W), {"W": rng.normal(size=(9, 9))}, {"x": rng.normal(size=(5, 9))}, lr=1e-3, epochs=9))

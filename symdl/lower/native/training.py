@@ -23,7 +23,7 @@ from symdl.lower.native.show import shown
 from symdl.lower.native.source import CLOCK, file, pieces, timed_builder
 from symdl.lower.native.toolchain import library
 from symdl.lower.native.updates import UPDATES
-from symdl.lower.program import Program, Ref
+from symdl.lower.program import VIEWS, Program, Ref
 
 #: Data of more numbers than this are not copied to lie another way; and no more numbers than this stand in buffers.
 COPIED_UPTO, MOST = 4_000_000, 60_000_000
@@ -263,6 +263,27 @@ def _cheapest(setting: Setting) -> _Plan:
     return found
 
 
+def _read_while_moved(program: Program, fused: Mapping[int, str]) -> list[tuple[int, str]]:
+    """Of the products that move parameters at once those that may not: another of them, or the product itself, reads the parameter it would move."""
+    numbers = {name: k for k, (name, _) in enumerate(program.inputs)}
+    left = dict(fused)
+    found: list[tuple[int, str]] = []
+    while True:
+        read = {_root(program, a) for n in left for a in program.code[n].args if isinstance(a, Ref)}
+        bad = next(((n, name) for n, name in left.items() if numbers[name] in read), None)
+        if bad is None:
+            return found
+        found.append(bad)
+        del left[bad[0]]
+
+
+def _root(program: Program, value: Ref) -> int:
+    """The value that this one is a view of."""
+    while program.code[value].op in VIEWS and isinstance(program.code[value].args[0], Ref):
+        value = program.code[value].args[0]  # type: ignore[assignment]
+    return int(value)
+
+
 class _Plan:
     """One way to lay out the loop."""
 
@@ -295,6 +316,9 @@ class _Plan:
                 fused[int(out.value)] = name
             else:
                 plain.setdefault(int(out.value), name)
+        for number, name in _read_while_moved(self.program, fused):
+            del fused[number]
+            plain[number] = name
         return fused, plain
 
     def scalars(self) -> np.ndarray:
