@@ -5,6 +5,7 @@ The true values are those of the same expression, carried out with 1,300 digits 
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import mpmath
@@ -99,7 +100,6 @@ REAL = {
     "2/(e^z+e^-z)": lambda z: 2 / (exp(z) + exp(-z)),
     "4/(e^z+e^-z)^2": lambda z: 4 / (exp(z) + exp(-z)) ** 2,
     "tanh by quotient": lambda z: (exp(z) - exp(-z)) / (exp(z) + exp(-z)),
-    "coth by quotient": lambda z: (exp(z) + exp(-z)) / (exp(z) - exp(-z)) if False else 1 / (1 + 0 * z),
     "sinh/cosh": lambda z: sd.sinh(z) / sd.cosh(z),
     "1-tanh^2": lambda z: 1 - tanh(z) ** 2,
     "1-tanh": lambda z: 1 - tanh(z),
@@ -111,8 +111,7 @@ REAL = {
     "log(1-tanh^2)": lambda z: log(1 - tanh(z) ** 2),
     "log(1-tanh)": lambda z: log(1 - tanh(z)),
     "log(1+tanh)": lambda z: log(1 + tanh(z)),
-    "2(log2 - z - softplus(-2z))": lambda z: 2 * (log(sd.as_expr(2) if hasattr(sd, "as_expr") else 2 + 0 * z) - z - softplus(-2 * z)),
-    "tanh'' ": lambda z: -2 * tanh(z) * (1 - tanh(z) ** 2),
+    "tanh''": lambda z: -2 * tanh(z) * (1 - tanh(z) ** 2),
     "exp(z)-1": lambda z: exp(z) - 1,
     "1-exp(-z)": lambda z: 1 - exp(-z),
     "exp(2z)-1": lambda z: exp(2 * z) - 1,
@@ -126,7 +125,6 @@ REAL = {
     "cosh+sinh": lambda z: sd.cosh(z) + sd.sinh(z),
     "cosh^2-sinh^2": lambda z: sd.cosh(z) ** 2 - sd.sinh(z) ** 2,
     "elu by where": lambda z: sd.where(z, z, exp(z) - 1),
-    "selu": lambda z: sd.selu(z),
     "1-cos": lambda z: 1 - sd.cos(z),
     "cos-1": lambda z: sd.cos(z) - 1,
     "1-cos^2": lambda z: 1 - sd.cos(z) ** 2,
@@ -146,9 +144,7 @@ REAL = {
     "1-exp(-z^2/2)": lambda z: 1 - exp(-(z**2) / 2),
     "exp(-z^2/2)": lambda z: exp(-(z**2) / 2),
     "log exp(-z^2/2)": lambda z: log(exp(-(z**2) / 2)),
-    "log density": lambda z: log(exp(-(z**2) / 2) / sqrt(2 * sd.pi)) if hasattr(sd, "pi") else log(exp(-(z**2) / 2)),
     "1-erf": lambda z: 1 - sd.erf(z),
-    "(1+erf(z/sqrt2))/2": lambda z: (1 + sd.erf(z / sqrt(sd.tensor("two")))) / 2 if False else sd.gelu(z),
     "1-(1+erf)/2": lambda z: 1 - (1 + sd.erf(z)) / 2,
     "log(1-erf)": lambda z: log(1 - sd.erf(z)),
     "erf(z)^2-1": lambda z: sd.erf(z) ** 2 - 1,
@@ -178,7 +174,7 @@ REAL = {
     "log(exp(z)/(1+exp(z))^2)": lambda z: log(exp(z) / (1 + exp(z)) ** 2),
     "sqrt(exp(z))": lambda z: sqrt(exp(z)),
     "sqrt(exp(2z))": lambda z: sqrt(exp(2 * z)),
-    "exp(z)^(1/3)": lambda z: exp(z) ** sd.Rational(1, 3) if hasattr(sd, "Rational") else sqrt(exp(z)),
+    "exp(z)^(1/3)": lambda z: exp(z) ** Fraction(1, 3),
     "sqrt(s^2)": lambda z: sqrt(sigmoid(z) ** 2),
     "sqrt(z^2)": lambda z: sqrt(z**2),
     "sqrt(1-tanh^2)": lambda z: sqrt(1 - tanh(z) ** 2),
@@ -200,7 +196,7 @@ REAL = {
     "softplus(z)^2": lambda z: softplus(z) ** 2,
     "-log(1-exp(-softplus(z)))": lambda z: -log(1 - exp(-softplus(z))),
     "log(-log(s))": lambda z: log(-log(sigmoid(z))),
-    "gumbel": lambda z: exp(-z - exp(-z)) if False else exp(-softplus(-z)),
+    "exp(-softplus(-z))": lambda z: exp(-softplus(-z)),
     "log1p(exp(z))": lambda z: sd.log1p(exp(z)),
     "-log1p(exp(-z))": lambda z: -sd.log1p(exp(-z)),
     "expm1(z)/(expm1(z)+2)": lambda z: sd.expm1(z) / (sd.expm1(z) + 2),
@@ -246,7 +242,7 @@ POSITIVE = {
     "log((1+w)/w)": lambda w: log((1 + w) / w),
     "log(1+1/w)": lambda w: log(1 + 1 / w),
     "log(w+1)/w": lambda w: log(w + 1) / w,
-    "(1+w)log(1+w)-w": lambda w: (1 + w) * log(1 + w) - w if False else log(1 + w) * w,
+    "w log(1+w)": lambda w: log(1 + w) * w,
     "w log w": lambda w: w * log(w),
     "exp(log(w))": lambda w: exp(log(w)),
     "log(w^2)": lambda w: log(w**2),

@@ -235,8 +235,10 @@ def _quotients(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
     (n, p, c), (m, q, d) = (first[0], first[1], times(c, first[2])), (second[0], second[1], times(d, second[2]))
     if p == q or len(p) > 1 or len(q) > 1:
         return None
+    common = [f for f in n if f in m]
+    n, m = ([f for f in side if f not in common] for side in (n, m))
     above = without(c, build.mul(1, [*n, *q]), d, build.mul(1, [*m, *p]))
-    return None if above is None else [(1, build.mul(1, [above, *(build.pow_(t, -1) for t in (*p, *q))]))]
+    return None if above is None else [(1, build.mul(1, [*common, above, *(build.pow_(t, -1) for t in (*p, *q))]))]
 
 
 def _quotient(term: Term) -> tuple[list[Term], list[Term], Any] | None:

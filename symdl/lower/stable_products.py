@@ -13,7 +13,7 @@ from symdl.graph.node import Node
 from symdl.graph.number import is_negative, times
 from symdl.lower.behind import addends, applied, argument, arguments, inside, opened, sum_of
 from symdl.lower.machine import COSIGMOID, ERFC, EXP_OF_SUM, EXPM1_OVER, GAUSS, GAUSS_OVER_ERFC, GAUSS_OVER_NORMAL, GAUSS_PLAIN, NORMAL, RECIPROCAL_EXPM1, SECH
-from symdl.lower.stable_exponents import is_gate
+from symdl.lower.stable_exponents import LARGEST, is_gate
 from symdl.lower.stable_parts import LONG, negative, sigmoid, sigmoid_of, without
 
 
@@ -78,6 +78,8 @@ _OVER_TAIL = {(GAUSS_PLAIN, ERFC): GAUSS_OVER_ERFC, (GAUSS, NORMAL): GAUSS_OVER_
 def _two_exponentials(z: Term, exponent: Any, w: Term, count: Any) -> _Joined | None:
     if not all(isinstance(e, (int, Fraction)) for e in (exponent, count)) or z == w:
         return None
+    if exponent == count == 1 and _is_largest(w, z):
+        return 1, [build.fn("exp", [build.add([1, 1], [z, w])])], 0, 0
     simple = without(exponent, z, count, w) if _cancels(exponent, z, count, w) else None
     if simple is not None:
         return 1, [build.fn("exp", [simple])], 0, 0
@@ -136,6 +138,25 @@ def _is_exponential(node: Node) -> bool:
     while node.op == kinds.LET:
         node = node.args[0]
     return node.op == kinds.FN and node.attr == "exp"
+
+
+def _is_largest(w: Term, z: Term) -> bool:
+    """Whether w is minus the largest of exponents, of which z is one."""
+    if not _minus(w) or w.node.attr.coef != -1 or len(w.node.args) != 1:
+        return False
+    top = arguments(w)[0]
+    if top.node.op != kinds.LET or top.node.attr.name != LARGEST:
+        return False
+    waiting = [inside(top)]
+    while waiting:
+        here = waiting.pop()
+        if here == z:
+            return True
+        if here.node.op == kinds.FN and here.node.attr == "maximum":
+            waiting += arguments(here)
+        elif here.node.op == kinds.REDUCE and here.node.args[0] is z.node:
+            return True
+    return False
 
 
 def _cancels(c: Any, a: Term, d: Any, b: Term) -> bool:
