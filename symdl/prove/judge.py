@@ -13,6 +13,7 @@ from symdl.expr.tensor import Expr
 from symdl.expr.tex.oriented import sized
 from symdl.expr.tex.reading import Chain, Reader, Side
 from symdl.expr.tex.variants import MOST, variants
+from symdl.prove.question import Question
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
 #: (of, by, claim) -> Verdict.
@@ -25,11 +26,12 @@ SECONDS = 1.5
 
 @dataclass
 class Judge:
-    """``decide``: whether a side is the derivative; ``same``: whether two sides are equal."""
+    """``decide``: whether a side is the derivative; ``same``: whether two sides are equal; ``question``: what is asked."""
 
     reader: Reader
     decide: Decide
     same: Any
+    question: Question
 
     def verdict(self, of: Expr, at: Expr, before: Expr | None, expr: Expr) -> Verdict:
         try:
@@ -57,6 +59,8 @@ class Judge:
             try:
                 value = self.reader.meaning(tree, chain)
                 expr = sized(value, at.shape[-1] if at.shape else None).expr
+                if before is None and chain.left is None and expr.open:
+                    of, at = self.question.asked_at(Chain([Side(side.row, "", value=value)]))
                 found = self.decide(of, at, expr) if before is None else self.same(before, expr)
             except SymdlError:
                 continue

@@ -67,7 +67,7 @@ def check_lines(
     chains = reader.read()
     asked = _asked(chains, question)
     out = Outcome(max((s.row for c in chains for s in c.sides), default=1))
-    judge = Judge(reader, decide, same)
+    judge = Judge(reader, decide, same, question)
     for chain in chains:
         _check_chain(chain, chain in asked, question, judge, out)
     return _summary(out, explain)

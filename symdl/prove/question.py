@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice, permutations
 from typing import Any
 
 import sympy as sp
@@ -85,6 +86,7 @@ class Question:
                 f"the formula speaks of an element at {', '.join(map(str, letters))}, but {self.target.node.name} has {self.target.ndim} axes"
                 + (f" and what is differentiated {count}" if count else "")
             )
+        letters = _fitting(letters, [*self.loss.shape, *self.target.shape], chain)
         of = self.loss[tuple(letters[:count])] if count else self.loss
         return of, (self.target[tuple(letters[count:])] if self.target.ndim else self.target)
 
@@ -160,6 +162,15 @@ def _look(gradient: Expr, at: Expr, first: Expr) -> Expr:
     """The gradient at the element of which is spoken."""
     keys = tuple(e if isinstance(e, sp.Symbol) else ~e if type(e) is int and e < 0 else slice(None) for e in at.map)
     return gradient[keys] if keys and at.map != of_node(first.node).map else gradient
+
+
+def _fitting(letters: list[Any], sizes: list[Any], chain: Any) -> list[Any]:
+    """Letters in the order in which they run over axes of these sizes; in alphabetic order where that fits."""
+    runs = {s: n for side in chain.sides if side.value is not None for s, n in side.value.expr.open.items()}
+    for order in islice(permutations(letters), 24):
+        if all(runs.get(s, n) == n for s, n in zip(order, sizes, strict=True)):
+            return list(order)
+    return letters
 
 
 def _free(chain: Any) -> list[sp.Symbol]:

@@ -182,6 +182,10 @@ class Calls(Totals):
         stem = first.parts[0] if first.what == "index" else first
         name = stem.parts[0] if stem.what == "symbol" else ""
         definition = self.definitions.get(name)
+        inner = bracket.parts[0]
+        if definition is not None and definition.applied and inner.what == "index" and inner.parts[0].what == "symbol":
+            if inner.parts[0].parts[0] == definition.applied:
+                return self.value(Tex("index", (first, inner.parts[1]), first.position))
         if definition is None or not definition.params:
             return None
         arguments = bracket.parts[0].parts if bracket.parts[0].what == "list" else (bracket.parts[0],)
@@ -199,6 +203,8 @@ class Calls(Totals):
     def _abs(self, tree: Tex) -> Value:
         """|A| of a square matrix is its determinant."""
         inner = oriented.sized(self.value(tree.parts[0]))
+        if inner.expr.ndim == 1 and self.norms:
+            return Value(_build("norm", inner.expr))
         if inner.expr.ndim == 2 and inner.expr.shape[0] == inner.expr.shape[1]:
             return Value(_build("det", inner.expr))
         return Value(elementwise("abs", inner.expr), inner.row)

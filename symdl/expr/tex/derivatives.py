@@ -149,6 +149,8 @@ class Derivatives(Cursor):
         tree = self.sub(tokens) if tokens else None
         if tree is None:
             return []
+        if tree.what == "product" and len(tree.parts) == 2 and tree.parts[0].what == tree.parts[1].what == "symbol":
+            return list(tree.parts)  # \nabla^2_{xx}
         return list(tree.parts) if tree.what == "list" else [tree]
 
     def _slashed(self, token: Token) -> Tex:

@@ -66,6 +66,8 @@ class Elements(Scope):
         name = self.base_name(stem)
         if name is None and stem.what == "symbol":
             name = stem.parts[0]
+        if name is not None and (name, words) in self.lettered:
+            return self._at(self._defined(self.lettered[name, words]), tokens, tree, exact=True)
         if name is not None:
             for size in range(len(tokens), 0, -1):
                 rest = tokens[size:]
@@ -81,9 +83,9 @@ class Elements(Scope):
         whole, exact = self._whole(base)
         if whole is None:
             raise self.undeclared(base, self._written(base))
-        if all(self.is_known(t.text) and t.text not in "ijk" for t in tokens if t.kind in ("letter", "command", "word")) and not _all_positions(tokens):
-            if not any(self.is_letter(t) and t.text in (*self.bound, *self.free) for t in tokens):
-                return whole  # h_\theta is h
+        named = all(self.is_known(t.text) and t.text not in "ijk" for t in tokens if t.kind in ("letter", "command", "word"))
+        if named and not _all_positions(tokens) and not any(self.is_letter(t) and t.text in (*self.bound, *self.free) for t in tokens):
+            return whole  # h_\theta is h
         if any(relation_of(t) for t in tokens):
             raise self.fail(tree, "a relation cannot stand in an index")
         return self._at(whole, tokens, tree, exact)

@@ -18,12 +18,15 @@ from symdl.expr.tex.tree import Tex
 class Left:
     """A derivative of ``of`` (None: whatever is asked about) by the trees ``by`` (empty: by what is asked about), of an ``order``; or a new ``name``.
 
+    ``applied``: the name in \\gamma(z_{nk}), which means no more than \\gamma_{nk}.
+
     ``function`` and ``targets``: what the trees mean; ``problem``: why they mean nothing.
     """
 
     name: str = ""
     letters: Sequence[Token] = ()
     params: tuple[str, ...] = ()
+    applied: str = ""
     of: Tex | None = None
     by: tuple[Tex, ...] | None = None
     order: int = 1
@@ -49,12 +52,12 @@ class Left:
 
 def _function(tree: Tex, scope: Meaning) -> Expr | None:
     """What is differentiated; None when its name is nowhere declared, and so the loss's, or it cannot be read, as \\ln p(X | \\mu)."""
-    if loss_name(tree) and (name := _bare(tree)) is not None and name[:1].isupper() and not _known(tree, scope):
+    if (loss_name(tree) or _bare(tree) in scope.strangers) and (name := _bare(tree)) is not None and name[:1].isupper() and not _known(tree, scope):
         return None
     try:
         return scope.value(tree).expr
     except SymdlError:
-        if loss_name(tree) or tree.what not in ("symbol", "index", "layer"):
+        if loss_name(tree) or tree.what not in ("symbol", "index", "layer") or scope.strangers <= {_bare(tree)}:
             return None
         raise
 
@@ -64,7 +67,20 @@ def left_of(tree: Tex, scope: Meaning, right: Sequence[Tex]) -> Left | None:
     if tree.what == "partial":
         of, by, order = tree.parts
         return Left(of=of, by=by, order=order, derivative=tree)
-    return _primed(tree, scope) or _differential(tree, scope) or _subscripted(tree, scope) or _defined(tree, scope, right)
+    return _operator(tree, scope) or _primed(tree, scope) or _differential(tree, scope) or _subscripted(tree, scope) or _defined(tree, scope, right)
+
+
+def _operator(tree: Tex, scope: Meaning) -> Left | None:
+    """Df(x), D^2 f, grad f."""
+    if tree.what != "product" or not 2 <= len(tree.parts) <= 3:
+        return None
+    first, order = tree.parts[0], 1
+    if first.what == "power" and first.parts[1].what == "number" and first.parts[1].parts[0] == 2:
+        first, order = first.parts[0], 2
+    named = first.what == "symbol" and first.parts[0] in ("D", "grad", "Hess", "hess") and not scope.is_known(first.parts[0])
+    if not named or not loss_name(tree.parts[1]) or (len(tree.parts) == 3 and tree.parts[2].what != "group"):
+        return None
+    return Left(by=(), order=2 if "ess" in first.parts[0] else order)
 
 
 def _primed(tree: Tex, scope: Meaning) -> Left | None:
@@ -115,6 +131,9 @@ def _defined(tree: Tex, scope: Meaning, right: Sequence[Tex]) -> Left | None:
         if any(n is None for n in names):
             return None
         tree = tree.parts[0]
+        inner = arguments[0]
+        if len(arguments) == 1 and inner.what == "index" and inner.parts[0].what == "symbol" and not scope.is_known(inner.parts[0].parts[0]) and _key(tree):
+            return Left(name=_key(tree), letters=inner.parts[1], applied=inner.parts[0].parts[0])
         unknown = tuple(str(n) for n in names if not scope.is_known(str(n)) and scope.element_of(str(n)) is None)
         if unknown and len(unknown) != len(names):
             return None

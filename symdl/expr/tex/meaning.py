@@ -185,6 +185,12 @@ class Meaning(Calls):
         return oriented.quotient(*(self.value(p) for p in tree.parts))
 
     def _transpose(self, tree: Tex) -> Value:
+        inner = tree.parts[0]
+        if inner.what == "index" and inner.parts[0].what in ("symbol", "layer") and (value := self.value(inner)).expr.ndim == 0:
+            base, _ = self._whole(inner.parts[0])
+            if base is not None and base.expr.ndim == 2:  # A_{ij}^T is an element of A^T
+                return self._index(Tex("index", (Tex("transpose", (inner.parts[0],), tree.position), inner.parts[1]), tree.position))
+            return value
         return oriented.transposed(self.value(tree.parts[0]))
 
     def _prime(self, tree: Tex) -> Value:
@@ -279,7 +285,7 @@ class Meaning(Calls):
         try:
             return self.value(tree).expr
         except SymdlError:
-            if loss_name(tree):
+            if loss_name(tree) or named_by(tree) in self.strangers:
                 return None
             raise
 
@@ -302,6 +308,13 @@ def plain_tree(tree: Any) -> Any:
     if isinstance(tree, Tex):
         return (tree.what, *map(plain_tree, tree.parts))
     return getattr(tree, "text", tree) if not isinstance(tree, tuple) or hasattr(tree, "text") else tuple(map(plain_tree, tree))
+
+
+def named_by(tree: Tex) -> str | None:
+    """The name in a tree of scripts and arguments."""
+    while tree.what in ("index", "layer", "power", "product", "transpose"):
+        tree = tree.parts[0]
+    return str(tree.parts[0]) if tree.what == "symbol" else None
 
 
 def loss_name(tree: Tex) -> bool:

@@ -195,6 +195,8 @@ class Parser(Derivatives):
             return Tex("symbol", (f"{inner.parts[0]}_{word}",), token.position)
         if inner.what in ("index", "layer", "power"):
             return Tex(inner.what, (self._under(inner.parts[0], word, token), *inner.parts[1:]), inner.position)
+        if inner.what == "product" and all(p.what == "symbol" for p in inner.parts):  # one name for \\overline{gx}
+            return Tex("symbol", ("".join(str(p.parts[0]) for p in inner.parts) + f"_{word}",), token.position)
         raise self.fail(f"\\{token.text} stands over a name", token.position)
 
     def _inner(self, token: Token) -> Tex:

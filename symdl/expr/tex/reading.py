@@ -9,7 +9,7 @@ from typing import Any
 from symdl.errors import ParseError, ShapeError, SymdlError
 from symdl.expr.tensor import Expr
 from symdl.expr.tex.left import Left, left_of
-from symdl.expr.tex.meaning import Meaning, plain_tree
+from symdl.expr.tex.meaning import Meaning, named_by, plain_tree
 from symdl.expr.tex.oriented import Value, sized
 from symdl.expr.tex.parser import Parser
 from symdl.expr.tex.scope import Definition, Derivative
@@ -110,23 +110,28 @@ class Reader:
         ParseError
             When the text as a whole is no formula.
         """
-        chains = self._attempt(columns=False)
-        if any(isinstance(s.problem, ShapeError) for c in chains for s in c.sides):
-            first = self.scope
-            again = self._attempt(columns=True)
-            if _failures(again) < _failures(chains):
-                return again
-            self.scope = first
-        return chains
+        best = self._attempt()
+        kept = self.scope
+        for way in ({"columns": True}, {"norms": True}):
+            if not any(isinstance(s.problem, ShapeError) for c in best for s in c.sides):
+                break
+            again = self._attempt(**way)
+            if _failures(again) < _failures(best):
+                best, kept = again, self.scope
+        self.scope = kept
+        return best
 
-    def _attempt(self, columns: bool) -> list[Chain]:
+    def _attempt(self, columns: bool = False, norms: bool = False) -> list[Chain]:
         self.scope = Meaning(self.text, self.tensors, _start(self.text), self.derivative)
-        self.scope.columns = columns
+        self.scope.columns, self.scope.norms = columns, norms
         chains = self._chains()
         if not chains:
             raise ParseError("the formula is empty")
         for chain in chains:
             self._define(chain)
+        of = [c.left.of for c in chains if c.left is not None and c.left.of is not None]
+        strange = {named_by(tree) for tree in of if not self.scope.is_known(named_by(tree) or "x")} - {None}
+        self.scope.strangers = strange if len(strange) == 1 else set()
         for chain in chains:
             self._evaluate(chain)
         for chain in chains:
@@ -189,7 +194,7 @@ class Reader:
             trees = [s.tree for s in chain.sides if s.tree is not None]
             if chain.left.derivative is not None:
                 trees = [chain.left.derivative, *trees] if self.derivative is not None else trees
-            self.scope.define(Definition(chain.left.name, trees, tuple(chain.left.letters), chain.left.params))
+            self.scope.define(Definition(chain.left.name, trees, tuple(chain.left.letters), chain.left.params, chain.left.applied))
 
     # --- values ----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -33,6 +33,7 @@ class Definition:
     sides: Sequence[Tex]
     letters: tuple[Token, ...] = ()
     params: tuple[str, ...] = ()
+    applied: str = ""
 
 
 class Scope:
@@ -48,8 +49,11 @@ class Scope:
         self.fixed: dict[str, int] = {}  # letters of a product, at a position
         self.bound: list[str] = []  # letters of sums around
         self.free: tuple[str, ...] = ()  # letters of the element that is spoken of
+        self.strangers: set[str | None] = set()  # names of what is differentiated that are nowhere declared
+        self.lettered: dict[tuple[str, str], str] = {}  # (name, its letters) -> definition, of names that are defined once for every set of letters
         self.derived: dict[Any, list[Tex]] = {}  # derivatives by what is nowhere declared, as the text has them
         self.used: set[Any] = set()  # those that are used
+        self.norms = False  # |x| of a vector is its length, and not the absolute values of its entries
         self.columns = False  # x_i of a matrix X is a column of it
 
     def fail(self, tree: Tex, message: str) -> ParseError:
@@ -69,6 +73,8 @@ class Scope:
         if found is not None:
             return Value(self.tensors[found])
         key = name if name in self.definitions else name.replace("_", "")
+        if key not in self.definitions and name[:1].isupper() and len(name) == 1 and (small := declared(name.lower(), self.tensors)):
+            return Value(self.tensors[small]) if self.tensors[small].ndim > 1 else None
         return self._defined(key) if key in self.definitions and not self.definitions[key].params else None
 
     def is_known(self, name: str) -> bool:
@@ -93,6 +99,12 @@ class Scope:
     # --- definitions -----------------------------------------------------------------------------------------
 
     def define(self, made: Definition) -> None:
+        words = "".join(t.text for t in made.letters)
+        first = self.definitions.get(made.name)
+        if first is not None and words and words != "".join(t.text for t in first.letters):
+            own = f"{made.name}_{words}"  # \\delta_j and \\delta_k of two layers
+            self.lettered[made.name, words] = own
+            made = replace(made, name=own)
         self.definitions.setdefault(made.name, made)
 
     def _defined(self, name: str) -> Value:

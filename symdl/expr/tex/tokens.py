@@ -69,6 +69,7 @@ class _Scanner:
     def __init__(self, text: str, known: Collection[str], functions: Collection[str]) -> None:
         self.text, self.known, self.functions = text, known, functions
         self.found: list[Token] = []
+        self.joined = sorted((k for k in known if "_" in k[2:]), key=len, reverse=True)[:200]  # out_h, as it was declared
 
     def tokens(self) -> list[Token]:
         at = 0
@@ -154,6 +155,11 @@ class _Scanner:
 
     def _run(self, piece: str, at: int) -> int:
         """Letters typed together: one name, a function, a word of prose, or letters each on its own."""
+        for name in self.joined:
+            end = at + len(name)
+            if self.text.startswith(name, at) and not (self.text[end : end + 1].isalnum() or self.text[end : end + 1] == "_"):
+                self.add("word", name, at)
+                return end
         for end in range(len(piece), 1, -1):
             part = piece[:end]
             whole = end == len(piece)
