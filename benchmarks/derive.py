@@ -1,9 +1,18 @@
 """What deriving costs: scalar graphs of 10^2 to 10^6 nodes against other libraries, layers with symbolic sizes, memory, and the time of an import.
 
-Run: python benchmarks/derive.py [--full] [--only scalars|symbolic|memory|import] [--rounds N]
+Run: python benchmarks/derive.py [--full] [--only scalars|after|symbolic|memory|import] [--rounds N]
 
-Every gradient is held to numbers from a plain tape before it is timed. Times are medians of rounds in which the libraries take turns; the
-gradient alone is timed, the graph is there already (JAX: tracing makes both). A library that is not installed is left out, and the list says so.
+Every gradient is held to numbers from a plain tape before it is timed. Times are processor seconds, medians of rounds in which the libraries take turns.
+A library that is not installed is left out, and the list says so. What is timed:
+
+symdl              ``sd.derive(loss, weights)``: the table of all local partials and adjoints, from which a program is made; nodes are not made yet
+CasADi SX          ``casadi.gradient(loss, vertcat(weights))`` of a graph that is there: an SX vector, from which a Function is made
+symengine, SymPy   ``loss.diff(w)`` for every w
+JAX                ``make_jaxpr(grad(f))``, which runs f on tracers: graph and gradient at once
+PyTorch            ``autograd.grad`` after a forward pass: numbers, not formulas
+
+A second table has what comes after in symdl and CasADi: the nodes of all gradients (what is printed, proved and differentiated again), and a function of
+numbers, called once. Memory is of graph, weights and gradient together, by the number of nodes or rows, as ``tracemalloc`` sees it.
 """
 
 from __future__ import annotations
@@ -26,17 +35,14 @@ import symdl as sd
 from symdl.graph.walk import topological
 from symdl.model.transformer import encoder_parameters, transformer_encoder_layer
 
-#: Gradients of graphs of more nodes than this are timed and not evaluated.
-CHECKED = 1_000
-
 #: A library that takes longer than this is not asked for a larger graph; one that takes a tenth of it, not again.
 PATIENCE = 20.0
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    started = time.perf_counter()
+    started = time.process_time()
     result = work()
-    return time.perf_counter() - started, result
+    return time.process_time() - started, result
 
 
 def check(peer: Peer, graph: Graph, n: int) -> None:
@@ -75,7 +81,7 @@ def measured(graph: Graph, n: int, peers: list[Peer], rounds: int) -> list[tuple
             if peer.name in out:
                 continue
             try:
-                if not times[peer.name] and n <= CHECKED:
+                if not times[peer.name] and n <= peer.checked:
                     check(peer, graph, n)
                 gc.collect()
                 built_in, built = seconds(lambda peer=peer: peer.build(graph, n))
@@ -106,6 +112,27 @@ def ratios(table: dict[str, list[tuple[float, float]]], sizes: list[int]) -> Non
     shown = [f"{a[0] / b[0]:.1f} ({a[1] / b[1]:.1f})" for a, b in zip(own, other, strict=False)]
     if shown:
         print(f"{'symdl / CasADi':<18}" + "".join(f"{cell:>22}" for cell in shown))
+
+
+def afterwards(peers: list[Peer], sizes: list[int]) -> None:
+    """What comes after the gradient: nodes, and a function of numbers."""
+    print("\nafter the gradient: seconds for the nodes of all gradients; for a function of numbers, and a second call of it")
+    own = next(p for p in peers if isinstance(p, Symdl))
+    for name, graph in GRAPHS.items():
+        for n in sizes:
+            numbers = Numbers()
+            graph(n, numbers)
+            for peer in peers:
+                built = peer.build(graph, n)
+                if peer is own:
+                    gradient = peer.gradient(built)
+                    nodes = f"{seconds(lambda g=gradient: [e.node for e in g.gradients.values()])[0]:>10.3f}"
+                else:
+                    nodes = " " * 10
+                gradient = peer.gradient(built)
+                made, function = seconds(lambda peer=peer, built=built, g=gradient: peer.function(built, g))
+                first, again = (seconds(lambda f=function, at=numbers.values: f(at))[0] for _ in range(2))
+                print(f"{name:<10}{n:>10,} {peer.name:<12}{nodes}{made + first:>10.3f}{again:>10.4f}", flush=True)
 
 
 # --- symbolic sizes ---------------------------------------------------------------------------------------------
@@ -148,20 +175,32 @@ def symbolic(rounds: int) -> None:
 # --- memory and import ------------------------------------------------------------------------------------------
 
 
-def memory() -> None:
-    """Bytes for each node of a graph and its gradient, the user's expressions included."""
-    print("\nmemory: bytes a node, of the graph and its gradient")
+def memory(sizes: list[int]) -> None:
+    """Bytes for each node of a graph and row of its gradient, the user's expressions included."""
+    print("\nmemory: bytes a node of the graph and row of its gradient; and a node, when the gradient is nodes too")
     peer = Symdl()
     for name, graph in GRAPHS.items():
-        gc.collect()
-        tracemalloc.start()
-        loss, wrt = peer.build(graph, 10_000)
-        gradient = peer.gradient((loss, wrt))
-        gc.collect()
-        held, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        count = len(topological([loss.node, *(g.node for g in gradient.values())]))
-        print(f"{name:<24}{held / count:>10.0f} held{peak / count:>10.0f} at most   {count:,} nodes")
+        for n in sizes:
+            gc.collect()
+            tracemalloc.start()
+            loss, wrt = peer.build(graph, n)
+            derived = peer.gradient((loss, wrt))
+            gc.collect()
+            held, peak = tracemalloc.get_traced_memory()
+            count = rows_of(derived)
+            told = f"{name:<10}{n:>10,}{held / count:>10.0f} held{peak / count:>10.0f} at most   {count:,} nodes and rows"
+            if n <= 100_000:
+                nodes = len(topological([loss.node, *(g.node for g in derived.gradients.values())]))
+                gc.collect()
+                told += f"{tracemalloc.get_traced_memory()[0] / nodes:>10.0f} held as {nodes:,} nodes"
+            tracemalloc.stop()
+            print(told, flush=True)
+            del loss, wrt, derived
+
+
+def rows_of(derived: Any) -> int:
+    """Rows of the table that a gradient is."""
+    return len(next(iter(derived.gradients.values())).source.tape.rows)
 
 
 def imports(rounds: int) -> None:
@@ -169,7 +208,9 @@ def imports(rounds: int) -> None:
     times: dict[str, list[float]] = {"sympy, numpy": [], "symdl": []}
     for _ in range(rounds + 1):
         for modules in times:
-            times[modules].append(seconds(lambda modules=modules: subprocess.run([sys.executable, "-c", f"import {modules}"], check=True))[0])
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-c", f"import {modules}"], check=True)
+            times[modules].append(time.perf_counter() - started)
     first, second = (statistics.median(t[1:]) for t in times.values())
     print(f"\nimport sympy, numpy {first * 1e3:.0f} ms; import symdl {second * 1e3:.0f} ms, {(second - first) * 1e3:+.0f} ms")
 
@@ -177,7 +218,7 @@ def imports(rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="graphs of a million nodes too")
-    parser.add_argument("--only", choices=["scalars", "symbolic", "memory", "import"])
+    parser.add_argument("--only", choices=["scalars", "after", "symbolic", "memory", "import"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--largest", type=int, default=100_000)
     given = parser.parse_args()
@@ -187,10 +228,12 @@ def main() -> None:
         for name in absent:
             print(f"{name}: not installed")
         scalars(peers, sizes, given.rounds)
+    if given.only in (None, "after"):
+        afterwards([p for p in installed()[0] if p.name in (Symdl.name, "CasADi SX")], [n for n in sizes if n <= 100_000])
     if given.only in (None, "symbolic"):
         symbolic(given.rounds)
     if given.only in (None, "memory"):
-        memory()
+        memory([n for n in sizes if n >= 10_000])
     if given.only in (None, "import"):
         imports(given.rounds)
 

@@ -5,6 +5,7 @@ A library that is not installed says so; nothing else depends on it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from scalar_graphs import Graph, Numbers
@@ -20,10 +21,13 @@ class Peer:
     name : str
     largest : int
         Graphs of more nodes than this take it too long, or are more than it can do.
+    checked : int
+        Gradients of graphs of more nodes than this are timed and not evaluated.
     """
 
     name = ""
     largest = 10**6
+    checked = 1000
 
     def build(self, graph: Graph, n: int) -> Any:
         """The graph and its variables."""
@@ -38,9 +42,14 @@ class Peer:
         """The gradient at a point; ``values`` in the order in which variables were made."""
         raise NotImplementedError
 
+    def function(self, built: Any, gradient: Any) -> Callable[[list[float]], list[float] | None]:
+        """A function of the values."""
+        return lambda values: self.value(built, gradient, values)
+
 
 class Symdl(Peer):
     name = "symdl"
+    checked = 10_000
 
     def __init__(self) -> None:
         self.sin, self.exp, self.sigmoid = sd.sin, sd.exp, sd.sigmoid
@@ -51,11 +60,14 @@ class Symdl(Peer):
         return made
 
     def gradient(self, built: Any) -> Any:
-        return sd.grad(*built)
+        return sd.derive(*built)
 
     def value(self, built: Any, gradient: Any, values: list[float]) -> list[float] | None:
-        function = sd.lambdify(self.all, list(gradient.values()))
-        return [float(v) for v in function(*values)]
+        return self.function(built, gradient)(values)
+
+    def function(self, built: Any, gradient: Any) -> Callable[[list[float]], list[float] | None]:
+        function = sd.lambdify(self.all, list(gradient.gradients.values()))
+        return lambda values: function(*values)
 
 
 class Casadi(Peer):
@@ -84,8 +96,11 @@ class Casadi(Peer):
         return self._ca.gradient(*built)
 
     def value(self, built: Any, gradient: Any, values: list[float]) -> list[float] | None:
+        return self.function(built, gradient)(values)
+
+    def function(self, built: Any, gradient: Any) -> Callable[[list[float]], list[float] | None]:
         function = self._ca.Function("g", [self._ca.vertcat(*self.all)], [gradient])
-        return [float(v) for v in function(values).full().ravel()]
+        return lambda values: [float(v) for v in function(values).full().ravel()]
 
 
 class Sympy(Peer):

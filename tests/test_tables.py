@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import symdl as sd
-from symdl.diff import recipes, taped
+from symdl.diff import partials, recipes, taped
 from symdl.errors import NameError_, SymdlError
 from symdl.expr.later import Later
 from symdl.expr.tensor import elementwise
@@ -136,7 +136,7 @@ def test_a_wrong_local_partial_shows(monkeypatch):
     loss = calculation([("sin", 0, 0), ("*", 0, 1)])
     names = [name for name in ("x0", "x1", "x2", "x3") if name in loss.inputs]
     right = by_table(loss, names, POINTS[0])
-    monkeypatch.setattr(taped, "recipe", lambda name, position: recipes.recipe("cos", position))
+    monkeypatch.setattr(partials, "recipe", lambda name, position: recipes.recipe("cos", position))
     wrong = by_table(loss, names, POINTS[0])
     assert not np.allclose(right, wrong, rtol=1e-3)
 
