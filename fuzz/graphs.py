@@ -179,7 +179,15 @@ def _moved(draws: Draws, a: Any, b: Any, names: Any) -> Any:
 
 def _gathered(draws: Draws, a: Any, b: Any, names: Any) -> Any:
     classes = INPUTS["c"]
-    return (lambda: a[classes], lambda: sd.gather(a, classes), lambda: a[..., classes], lambda: sd.sum(a[i] * b[i], i), lambda: sd.position(_first(a)) * a)[draws.below(5)]()
+    return draws.one_of(
+        [
+            lambda: a[classes],
+            lambda: sd.gather(a, classes),
+            lambda: a[..., classes],
+            lambda: sd.sum(a[i] * b[i], i),
+            lambda: sd.position(_first(a)) * a,
+        ]
+    )()
 
 
 def _letters(draws: Draws, a: Any, b: Any, names: Any) -> Any:
@@ -237,4 +245,6 @@ def _model(draws: Draws, a: Any, b: Any, names: Any) -> Any:
     )()
 
 
-KINDS = [_number, _sum, _sum, _product, _product, _matmul, _power, _function, _function, _reduce, _matrix, _moved, _gathered, _letters, _named, _chosen, _recurrence, _model]
+#: What is made often stands here twice.
+KINDS = [_number, _sum, _sum, _product, _product, _matmul, _power, _function, _function, _reduce, _matrix, _moved, _gathered, _letters, _named, _chosen]
+KINDS += [_recurrence, _model]

@@ -32,7 +32,7 @@ def one(data: bytes) -> None:
     parts = draws.text().split("|")
     for flag, part in zip([*flags, *[""] * len(parts)], parts, strict=False):
         argv += [flag, part] if flag else [part]
-    if argv[:1] and argv[0] in ("verify", "mutants", "tour") or any(a.startswith(("-o", "--out", "--check", "--ep", "--ba")) for a in argv[1:]):
+    if any(a in ("verify", "mutants", "tour") for a in argv[:1]) or any(a.startswith(("-o", "--out", "--check", "--ep", "--ba")) for a in argv[1:]):
         return  # scripts are run because they are the user's own; files are written where the user says
     if any(a.startswith("--") and "=" in a for a in argv):
         return

@@ -18,6 +18,8 @@ from symdl.prove.differences import Differences
 DIGITS = 60
 #: Of what is equal, 60 digits leave no more than this, relative to the largest number met.
 SAME = mpmath.mpf(10) ** -40
+#: What differs by more, relatively, is not equal.
+FAR = mpmath.mpf(10) ** -15
 BUDGET = 1.0
 
 
@@ -110,7 +112,8 @@ def _values(left: Any, right: Any, seed: int, digits: int) -> tuple[Any, Any] | 
 
 def _differ(left: Any, right: Any, seed: int) -> bool:
     found = _both(left, right, seed)
-    return found is not None and any(abs(p - q) > mpmath.mpf(10) ** -15 * (abs(p) + abs(q)) + mpmath.mpf(10) ** -25 for p, q in zip(*(v.flat for v in found), strict=True))
+    pairs = [] if found is None else zip(*(v.flat for v in found), strict=True)
+    return any(abs(p - q) > FAR * (abs(p) + abs(q)) + FAR**2 for p, q in pairs)
 
 
 def _same(left: Any, right: Any, seed: int) -> bool:

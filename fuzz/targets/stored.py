@@ -10,8 +10,8 @@ from fuzz import graphs
 from fuzz.draws import Draws
 from fuzz.targets.refusals import said_well
 
-POISON: list[Any] = [0, -1, 7, 10**30, 10**400, "x", "1/0", "", None, True, 0.5, [], {}, {"size": "n"}, "lambda", [0, 1, 2], {"do": "^", "of": [2, 9999]}, "recur",
-                     {"do": "^", "of": [{"do": "^", "of": [{"size": "n"}, 4096]}, 4096]}, 1e308, float("nan"), float("inf"), "#0", "__class__", [[]], 2**31, -(2**31)]  # fmt: skip
+POISON: list[Any] = [0, -1, 7, 10**30, 10**400, "x", "1/0", "", None, True, 0.5, [], {}, {"size": "n"}, "lambda", [0, 1, 2], "recur", 1e308, "#0", "__class__"]
+POISON += [{"do": "^", "of": [2, 9999]}, {"do": "^", "of": [{"do": "^", "of": [{"size": "n"}, 4096]}, 4096]}, float("nan"), float("inf"), [[]], 2**31, -(2**31)]
 
 
 def one(data: bytes) -> None:
