@@ -19,7 +19,7 @@ from symdl.train.methods import Method
 WORTH = 0.3
 
 #: With checkpoints the choice must not depend on how many epochs are asked for, or going on would not be the same as not having stopped.
-_EPOCHS_OF_CHECKPOINTS = 100
+EPOCHS_OF_CHECKPOINTS = 100
 
 
 class Vector:
@@ -149,7 +149,7 @@ def engine_for(
     """The engine that the backend's name asks for; under "auto" a native one where it can be had and pays, else the program's."""
     if backend == "native":
         return NativeEngine(compiled, vector, batches, update, data)
-    if backend == "auto" and _pays(compiled, vector, batches, _EPOCHS_OF_CHECKPOINTS if checkpoints else epochs):
+    if backend == "auto" and _pays(compiled, vector, batches, EPOCHS_OF_CHECKPOINTS if checkpoints else epochs):
         try:
             return NativeEngine(compiled, vector, batches, update, data)
         except (UnsupportedError, MissingExtraError) as reason:

@@ -13,12 +13,13 @@ import numpy as np
 
 from symdl.errors import DataError, NameError_
 from symdl.lower.compiled import Compiled
+from symdl.lower.hoist import planned
 from symdl.lower.values import as_array
 from symdl.train import checkpoint as checkpoints
 from symdl.train.batches import Batches, Order, sample_axis
 from symdl.train.course import Course
 from symdl.train.divergence import Watch
-from symdl.train.engines import ProgramEngine, Vector, engine_for
+from symdl.train.engines import EPOCHS_OF_CHECKPOINTS, ProgramEngine, Vector, engine_for
 from symdl.train.methods import method_named
 from symdl.train.run import Bar, Run
 
@@ -37,12 +38,15 @@ class TrainResult:
         Wall time, compilation included.
     backend : str
         What took the steps; after "numpy, for" the reason why no native loop did although one would have paid.
+    plan : Plan
+        What was taken out of the loop by algebra, and the count of operations that decided it: ``print(result.plan)``.
     """
 
     params: dict[str, Any]
     history: list[float]
     seconds: float
     backend: str = "numpy"
+    plan: Any = None
 
     def __str__(self) -> str:
         shapes = ", ".join(f"{name} {np.shape(value)}" for name, value in self.params.items())
@@ -69,6 +73,7 @@ def fit_loop(
     resume: bool = False,
     callback: Callable[[int, float, dict[str, Any]], Any] | None = None,
     dtype: Any = None,
+    hoist: str | bool = "auto",
     **settings: float,
 ) -> TrainResult:
     """Fit parameters by gradient descent and its relatives.
@@ -107,6 +112,9 @@ def fit_loop(
         callback(epoch, loss, params) after every epoch, epochs from 1; training stops when it gives True.
     dtype : {"float64", "float32"} or a type of NumPy, optional
         Of parameters, data and steps: 64 bits unless 32 are asked for, whatever comes in. In 32 bits NumPy takes the steps.
+    hoist : {"auto", True, False}
+        Where every step sees all samples: what depends on data alone is computed once, and samples that enter by squares and products only are rotated
+        into a few rows (see ``symdl.lower.hoist``). "auto" does so where it saves operations; the result's ``plan`` says what was done.
     **settings
         mu for momentum; beta1, beta2, eps for adam.
 
@@ -119,13 +127,15 @@ def fit_loop(
     """
     started = time.perf_counter()
     _check_settings(lr, epochs, batch, seed)
-    compiled = Compiled(
-        [loss, *gradients.values()],
-        "numpy" if backend in ("auto", "native") else backend,
-        labels=["the loss", *(f"the gradient by {n}" for n in gradients)],
-        dtype=dtype,
-    )
+    single = "numpy" if backend in ("auto", "native") else backend
+    exprs, labels = [loss, *gradients.values()], ["the loss", *(f"the gradient by {n}" for n in gradients)]
+    compiled = Compiled(exprs, single, labels=labels, dtype=dtype)
     arrays, start = _values(compiled, gradients, params, data)
+    steps = epochs if checkpoint is None else EPOCHS_OF_CHECKPOINTS
+    plan, instead = planned(exprs, start, arrays, steps, hoist, batch is None and order is None)
+    if instead is not None:
+        compiled = Compiled(instead.exprs, single, labels=labels, dtype=dtype)
+        arrays = {name: as_array(name, value, compiled.dtype) for name, value in instead.arrays.items()}
     vector = Vector(start, compiled.dtype)
     shapes = compiled.shapes
     cut = sample_axis(shapes, set(params), arrays) if batch is not None or order is not None else []
@@ -136,7 +146,7 @@ def fit_loop(
     layout = f"{method}{'' if compiled.dtype == 'float64' else ' in ' + compiled.dtype}: " + ", ".join(f"{n} {np.shape(v)}" for n, v in start.items())
     if resume and path is None:
         raise DataError("train: resume needs the checkpoint to go on from: give checkpoint=FILE")
-    program = ProgramEngine(compiled, vector, batches, update, "numpy" if backend in ("auto", "native") else backend)
+    program = ProgramEngine(compiled, vector, batches, update, single)
     engine = engine_for(backend, program, compiled, vector, batches, update, arrays, epochs, path is not None)
     course = Course(engine, batches, update, vector, rng)
     if resume and path is not None and path.exists():
@@ -144,7 +154,7 @@ def fit_loop(
     keep = (lambda state: checkpoints.save(path, state, layout)) if path is not None else None
     with Bar(progress, batches, course, epochs) as bar, np.errstate(all="ignore"):
         Run(course, Watch(course, vector, program.look, lr), epochs, keep, callback, vector.values).to_the_end(bar)
-    return TrainResult(vector.values(), course.history, time.perf_counter() - started, engine.name)
+    return TrainResult(vector.values(), course.history, time.perf_counter() - started, engine.name, plan)
 
 
 def _check_settings(lr: Any, epochs: Any, batch: Any, seed: Any) -> None:
