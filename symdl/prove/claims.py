@@ -25,7 +25,7 @@ from symdl.prove.lines import Differentiate, check_lines
 from symdl.prove.plain import ready
 from symdl.prove.problem import Gradient
 from symdl.prove.question import Question
-from symdl.prove.settle import confirmed, for_every_size, settle
+from symdl.prove.settle import confirmed, for_every_size, seen_to_differ, settle
 from symdl.prove.stop import Clock, Stop
 from symdl.prove.turned import TURNED, mending_turn, turned
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
@@ -149,7 +149,11 @@ def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock, structure: An
     join_letters([expr, target, claimed], "check")
     kind = structure_of(target.node, structure)
     problem = Gradient(expr, target, claimed, kind)
-    if kind is None and is_derivative(expr, target, claimed, problem.targets, Clock(clock.seconds / 4)) and confirmed(problem, clock):
+    if seen_to_differ(problem, clock):
+        verdict = settle(problem, Clock(clock.left() / 2))
+        if verdict.verdict == REFUTED:
+            return verdict
+    if kind is None and is_derivative(expr, target, claimed, problem.targets, Clock(clock.left() / 2)) and confirmed(problem, clock):
         return Verdict(PROVED, for_every_size(problem))
     found = _by_induction(expr, target, claimed, clock) if kind is None else None
     if found is not None and confirmed(problem, clock):

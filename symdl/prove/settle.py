@@ -21,6 +21,10 @@ from symdl.prove.zerotest import Outcome, concrete, decide
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
 
+#: A problem of more nodes than this is looked at in floats first.
+MANY = 25
+
+
 def settle(problem: Any, clock: Clock) -> Verdict:
     """Decide a problem; UNKNOWN says what was tried."""
     choices = size_choices(problem.dims, problem.nodes, problem.shape, problem.looks)
@@ -101,6 +105,17 @@ def confirmed(problem: Any, clock: Clock) -> bool:
         except Stop:
             return False
     return False
+
+
+def seen_to_differ(problem: Any, clock: Clock) -> bool:
+    """Whether the sides of a large problem differ in floats: then a witness is looked for before a proof is."""
+    if len(problem.nodes) <= MANY:
+        return False
+    sizes = size_choices(problem.dims, problem.nodes, problem.shape, problem.looks)[0]
+    try:
+        return not isinstance(disagreement(problem, sizes, clock), bool)
+    except Stop:
+        return False
 
 
 def for_every_size(problem: Any) -> str:

@@ -10,15 +10,15 @@ Equality for independent tensors is equality for whatever they stand for; what i
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
 from symdl.graph.node import LET, Node
 from symdl.graph.walk import consumers, depends_on, topological
-from symdl.prove.everysize.atom import FIXED, ONE, Num, Poly, add_to, labels_of, scaled, total_of
+from symdl.prove.everysize.atom import FIXED, ONE, Factor, Mono, Num, Poly, add_to, labels_of, of_factors, total_of
 from symdl.prove.everysize.net import canonical_slots
 from symdl.prove.everysize.read import Reader
 from symdl.prove.everysize.special import Special
@@ -38,17 +38,33 @@ def _is_product(node: Node) -> bool:
     return bool(node.attr.summed) and node.attr.coef == 1 and len(factors) > 1 and node.rank > 0
 
 
-class Chain:
-    """d loss / d target, in terms of the products of the loss and of the nodes of the claim."""
+#: Different roots of numbers in the terms of one node.
+MOST_ROOTS = 4
 
-    def __init__(self, ring: Special, loss: Expr, target: Node, claim: Expr) -> None:
+
+class Form(NamedTuple):
+    """``before`` times a polynomial of these terms: canonical, the labels at its slots being ``axes``."""
+
+    terms: Any
+    axes: tuple[int, ...]
+    before: Poly
+
+
+class Chain:
+    """d loss / d target, in terms of the products of the loss and of the nodes of the claim.
+
+    ``by_factors``: nodes of the claim are recognised in adjoints that are roots and numbers times them, not only multiples. Then more is recognised, but
+    what the claim says elsewhere in other words is found less often.
+    """
+
+    def __init__(self, ring: Special, loss: Expr, target: Node, claim: Expr, by_factors: bool = False) -> None:
         self.ring, self.target, self.claim, self.loss = ring, target, claim, loss
         self.order = topological([loss.node])
         opaque = {n for n in cuts(self.order) if n is not loss.node}
         self.reader = Reader(ring, opaque, str(target.name))
         for node in self.order:
             self.reader.nodes([node])
-        self.claimed = Claimed(ring, Reader(ring, opaque, str(target.name)), claim.node, set(self.order))
+        self.claimed = Claimed(ring, Reader(ring, opaque, str(target.name)), claim.node, set(self.order), by_factors)
 
     def gap(self) -> Poly:
         """The gradient minus the claim."""
@@ -81,12 +97,12 @@ class Chain:
 class Claimed:
     """The nodes of a claim, read as far as they stay short."""
 
-    def __init__(self, ring: Special, reader: Reader, root: Node, forward: Collection[Node]) -> None:
-        self.ring, self.reader = ring, reader
+    def __init__(self, ring: Special, reader: Reader, root: Node, forward: Collection[Node], by_factors: bool = False) -> None:
+        self.ring, self.reader, self.by_factors = ring, reader, by_factors
         self.order = topological([root], stop=reader.opaque.__contains__)
         self.forward = forward
         self.users = consumers(self.order)
-        self.forms: dict[Any, tuple[Node, tuple[int, ...], Num]] = {}
+        self.forms: dict[Any, tuple[Node, Form]] = {}
         self.long: set[Node] = set()
         self.named: set[Node] = set()
 
@@ -95,12 +111,12 @@ class Claimed:
         if len(adjoint) == 1:
             return adjoint  # short enough
         self.read()
-        form = self._form(adjoint, node.rank)
-        found = self.forms.get(form[0]) if form is not None else None
+        known_forms = ((form, self.forms.get(form.terms)) for form in self._forms(adjoint, node.rank, False))
+        form, found = next(((form, found) for form, found in known_forms if found is not None), (None, None))
         if form is None or found is None:
             return adjoint
-        name, axes, scale = found
-        place = dict(zip(axes, form[1], strict=True))
+        name, known = found
+        place = dict(zip(known.axes, form.axes, strict=True))
         if name.shape != tuple(node.shape[place[axis]] for axis in range(name.rank)):
             return adjoint
         atom = self.reader.leaf(f"#adjoint {name.serial}", name)
@@ -108,7 +124,9 @@ class Claimed:
             self.named.add(name)
             self._forget_users(name)
             self.reader.done[name] = self.ring.factor(atom, range(name.rank))
-        return scaled(self.ring.factor(atom, [place[axis] for axis in range(name.rank)]), Fraction(form[2]) / scale)
+        ring = self.ring
+        before = ring.mul(form.before, ring.place(ring.power(known.before, -1), place))
+        return ring.mul(before, ring.factor(atom, [place[axis] for axis in range(name.rank)]))
 
     def read(self) -> None:
         """What can be read now: nodes whose arguments are short."""
@@ -130,18 +148,49 @@ class Claimed:
                 self.long.add(node)
                 del done[node]
                 continue
-            form = self._form(done[node], node.rank)
-            if form is not None:
-                self.forms[form[0]] = node, form[1], form[2]
+            for form in self._forms(done[node], node.rank, True):
+                self.forms.setdefault(form.terms, (node, form))
 
-    def _form(self, poly: Poly, rank: int) -> tuple[Any, tuple[int, ...], Num] | None:
-        """The terms without a common factor, the labels by slot, the factor; None where not all axes stand in it."""
-        labels = {label for label in labels_of(poly) if label < FIXED}
-        if not poly or len(labels) != rank or len(labels) != len(labels_of(poly)):
-            return None
-        slotted = canonical_slots(poly, (), labels, self.ring.place, self.ring.atoms)
-        scale = slotted.terms[0][1]
-        return tuple((m, Fraction(c) / scale) for m, c in slotted.terms), slotted.labels, scale
+    def _forms(self, poly: Poly, rank: int, every: bool) -> Iterator[Form]:
+        """The terms as they are, then without the roots and numbers that they have in common; none where not all axes stand in them.
+
+        Roots of numbers cannot be told from the numbers that two of them make, so each of those that occur is taken out once.
+        """
+        ring = self.ring
+        if not poly:
+            return
+        yield from self._form(poly, (), rank)
+        if not self.by_factors:
+            return
+        broken = {f for mono in poly for f, e in mono if ring.atoms[f[0]].kind == "const" and type(e) is not int}
+        _, shared, _ = ring.content(poly, False)
+        common = {f: e for f, e in shared.items() if ring.atoms[f[0]].kind in ("root", "const") and f not in broken}
+        roots = {of_factors({f: e for f, e in mono if f in broken}): None for mono in poly}
+        for numbers in list(roots)[: MOST_ROOTS if every else 1]:
+            before = of_factors({**common, **dict(numbers)})
+            if before:
+                yield from self._form(poly, before, rank)
+
+    def _form(self, poly: Poly, before: Mono, rank: int) -> Iterator[Form]:
+        ring = self.ring
+        left = ring.reduced(ring.mul(poly, self._without(before))) if before else poly
+        labels = {label for label in labels_of(left) if label < FIXED}
+        if len(labels) == rank == len(labels_of(left)):
+            slotted = canonical_slots(left, (), labels, ring.place, ring.atoms)
+            scale = slotted.terms[0][1]
+            yield Form(tuple((m, Fraction(c) / scale) for m, c in slotted.terms), slotted.labels, {before: scale})
+
+    def _without(self, before: Mono) -> Poly:
+        """One by it; roots of whole numbers stand in the numerator, as everywhere."""
+        out: dict[Factor, Num] = {}
+        scale = Fraction(1)
+        for f, e in before:
+            atom = self.ring.atoms[f[0]]
+            whole_number = atom.kind == "const" and type(atom.data) is int
+            up = math.ceil(e) if whole_number else 0
+            out[f] = up - e
+            scale /= Fraction(atom.data) ** up if whole_number else 1
+        return {of_factors(out): scale}
 
     def _forget_users(self, node: Node) -> None:
         stack = [node]

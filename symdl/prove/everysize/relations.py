@@ -79,16 +79,17 @@ class Relations(Ring):
 
     def _once(self, mono: Mono) -> Poly:
         inside = frozenset().union(*(self.atoms[n].inside for (n, _), _ in mono)) if mono else frozenset()
+        opened: tuple[list[Row], dict[int, Any]] | None = None
         for number in sorted(inside, reverse=True):
             for rule in self.rules.get(number, ()):
                 if rule.atoms <= inside:
-                    found = self._rewritten(mono, rule)
+                    opened = opened or self.opened(mono)
+                    found = self._rewritten(opened[0], opened[1], rule)
                     if found is not None:
                         return found
         return {mono: 1}
 
-    def _rewritten(self, mono: Mono, rule: Rule) -> Poly | None:
-        rows, dummies = self.opened(mono)
+    def _rewritten(self, rows: list[Row], dummies: dict[int, Any], rule: Rule) -> Poly | None:
         found = next(self._matches(rule, rows, dummies), None)
         if found is None:
             return None
