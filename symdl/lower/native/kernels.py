@@ -174,14 +174,24 @@ static void columns_of(const double *from, const long long *order, long rows, lo
   }
   for (; r < rows; r++) for (long k = 0; k < size; k++) to[k * s + r] = from[order[r] * size + k];
 }
-static void transposed(const double *from, long step, long rows, long size, double *to, long s) {
-  long r = 0;
-  for (; r + 8 <= rows; r += 8) {
-    const double *row[8];
-    for (int m = 0; m < 8; m++) row[m] = from + (r + m) * step;
-    turn_rows(row, size, to + r, s);
+static void transposed(const double *from, long step, long rows, long size, double *to, long s) { /* 64 columns at a time: fewer pages */
+  for (long k = 0; k < size; k += 64) {
+    const long some = size - k < 64 ? size - k : 64;
+    long r = 0;
+    for (; r + 8 <= rows; r += 8) {
+      const double *row[8];
+      for (int m = 0; m < 8; m++) row[m] = from + (r + m) * step + k;
+      turn_rows(row, some, to + k * s + r, s);
+    }
+    for (; r < rows; r++) for (long m = 0; m < some; m++) to[(k + m) * s + r] = from[r * step + k + m];
   }
-  for (; r < rows; r++) for (long k = 0; k < size; k++) to[k * s + r] = from[r * step + k];
+}
+static void pack_turned(const double *from, long step, long columns, long size, double *to, long s) { /* columns, which lie as rows, next to each other */
+  for (long j = 0; j < columns; j += 8) {
+    const double *row[8];
+    for (long m = 0; m < 8; m++) row[m] = from + (j + m < columns ? j + m : j) * step;
+    turn_rows(row, size, to + j, s);
+  }
 }
 #define LIBM(name, call) F V name(V a) { for (int k = 0; k < 8; k++) a[k] = call(a[k]); return a; }
 LIBM(f_sin, __builtin_sin) LIBM(f_cos, __builtin_cos) LIBM(f_tan, __builtin_tan) LIBM(f_arctan, __builtin_atan)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 
 from symdl.lower.program import Instruction
 
+#: Doubles in a page of memory.
+PAGE = 512
+
 
 @dataclass(frozen=True)
 class Place:
@@ -42,7 +45,8 @@ class Place:
 
 
 def dense(shape: Sequence[int], order: Sequence[int], pad: bool = False) -> tuple[int, ...]:
-    """Strides when the axes are stored in this order (the last innermost); padded, every row begins at a multiple of eight."""
+    """Strides when the axes are stored in this order (the last innermost); padded, every row begins at a multiple of eight, and rows are not so many
+    pages apart that they fall on the same lines of the cache."""
     strides = [0] * len(shape)
     step = 1
     for count, axis in enumerate(reversed(list(order))):
@@ -50,6 +54,8 @@ def dense(shape: Sequence[int], order: Sequence[int], pad: bool = False) -> tupl
         step *= shape[axis]
         if pad and count == 0 and len(shape) > 1:
             step = -(-step // 8) * 8
+            if step % PAGE == 0:
+                step += 8
     return tuple(strides)
 
 

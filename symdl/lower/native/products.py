@@ -19,8 +19,8 @@ PACKED_ROWS, PACKED_BYTES, PACKED_DEPTH = 6, 8192, 100
 #: From so many columns of tiles on, threads share the columns: then each has its own part of B, and of the parameters, in its cache.
 MANY = 4
 
-#: What transposing an element costs, in vector operations.
-COPY = 0.8
+#: What transposing an element costs, in vector operations; and of matrices of more elements than these, which come from far in the memory.
+COPY, COPY_FAR, FAR = 0.8, 5.0, 65_536
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,26 @@ def _vectors(count: int) -> int:
 def _across(p: Product, kernel: str) -> Choice:
     copies, cost = [], 1.15 * p.m * p.k * _vectors(p.n) + 0.5 * p.m * _vectors(p.n)
     if p.b.column != 1 and p.n > 1:
-        copies.append("b")
-        cost += p.b.cost * p.k * p.n
+        if packs_turned(p):
+            cost += 0.3 * p.k * p.n
+        else:
+            copies.append("b")
+            cost += p.b.cost * p.k * p.n
     if p.c.column != 1 and p.n > 1:
         cost += (1.5 if p.update is None else 5.0) * p.m * p.n
     if kernel == "mirrored":
         copies = ["a" for _ in copies]
     return Choice(kernel, cost, tuple(copies))
+
+
+def packs(p: Product, high: int, wide: int) -> bool:
+    """Whether rows of B are copied next to each other before they are used: there are many tiles below each other, and rows far apart."""
+    return p.m >= PACKED_ROWS * high and p.k * wide * LANES * 8 > PACKED_BYTES
+
+
+def packs_turned(p: Product) -> bool:
+    """Whether B, which lies column by column, is turned while it is packed: then no copy of the whole is needed."""
+    return p.b.row == 1 and p.b.column != 1 and p.n > 1 and packs(p, *tile(p.m, _vectors(p.n)))
 
 
 def _along(p: Product) -> Choice:
@@ -143,12 +156,13 @@ def across(p: Product, shared: bool = False) -> list[str]:
         columns.append((full, vectors, vectors % wide))
     by_columns = shared and columns[0][1] - columns[0][0] >= MANY * columns[0][2]
     by_rows = shared and not by_columns
+    turned = packs_turned(p)
     for start, stop, width in columns:
         short = tail if stop == vectors else 0
         panels, step = (stop - start) // width, width * LANES
         span = share(panels, by_columns)
         lines.append(f"for (long j = {start * LANES} + ({span[0]})*{step}; j < {start * LANES} + ({span[1]})*{step}; j += {step}) {{")
-        if p.m >= PACKED_ROWS * high and p.k * width * LANES * 8 > PACKED_BYTES and p.b.column == 1:
+        if turned or (packs(p, high, width) and p.b.column == 1):
             lines += _packed(p, high, width, short, by_rows)
         else:
             lines += _rows(p, high, width, short, p.k, p.b.row, "=", "", by_rows)
@@ -169,7 +183,13 @@ def _packed(p: Product, high: int, wide: int, short: int, shared: bool) -> list[
     lines = [f"double pack[{depth * row}] __attribute__((aligned(64)));"]
     whole, rest = p.k // depth * depth, p.k % depth
 
+    flat = replace(p, b=replace(p.b, column=1))
+
     def block(k: str, size: int, mode: str) -> list[str]:
+        if p.b.column != 1:
+            columns = row - LANES + (short or LANES)
+            turn = f"pack_turned(mb + j*{p.b.column} + {k}, {p.b.column}, {columns}, {size}, pack, {row});"
+            return [turn, *_rows(flat, high, wide, short, size, row, mode, k, shared)]
         copy = [f"store(pack + k*{row} + {w * LANES}, {_load(f'from + {w * LANES}', _partial(w, wide, short), 1)});" for w in range(wide)]
         return [
             f"{{ const double *from = mb + j + ({k})*{p.b.row};",

@@ -17,16 +17,16 @@ from symdl.lower.native.functions import number as digits
 from symdl.lower.native.functions import operation, table_function, vector
 from symdl.lower.native.kernels import LANES
 from symdl.lower.native.loops import Nest, copied, nest
-from symdl.lower.native.places import Place, dense, extent, seen
+from symdl.lower.native.places import PAGE, Place, dense, extent, seen
 from symdl.lower.native.prepare import is_elementwise
-from symdl.lower.native.products import COPY, KERNELS, Matrix, Product, choose
+from symdl.lower.native.products import COPY, COPY_FAR, FAR, KERNELS, Matrix, Product, choose
 from symdl.lower.native.reductions import reduction
 from symdl.lower.native.scans import scan
 from symdl.lower.native.schedule import Loop, Single, scheduled
 from symdl.lower.program import VIEWS, Instruction, Operand, Program, Ref, Table
 
-#: From so many multiplications a product is left to BLAS.
-BLAS_FROM = 25_000_000
+#: From so many multiplications a product is left to BLAS, if an argument has more numbers than this: own kernels do not cut rows to the cache's size.
+BLAS_FROM, BLAS_BEYOND = 25_000_000, 500_000
 
 #: From so many vector operations threads share a step: to meet costs as much as a thousand.
 SHARED_FROM = 4000.0
@@ -36,11 +36,12 @@ _WORK = {"sigmoid": 30.0, "cosigmoid": 4.0, "exp": 25.0, "log": 35.0, "log1p": 4
 
 
 class Part(NamedTuple):
-    """Where a step's lines begin, what it is, and whether threads share it."""
+    """Where a step's lines begin, what it is, whether threads share it, and whether it does nothing but move a parameter."""
 
     at: int
     what: str
     shared: bool
+    moves: bool = False
 
 
 class Builder:
@@ -149,8 +150,22 @@ class Builder:
         if wanted is not None:
             return wanted
         shape, order = self.code[number].shape, self.orders[number]
-        strides = dense(shape, order, pad=order != tuple(range(len(order))))
+        strides = dense(shape, order, pad=order != tuple(range(len(order))) or self._may_be_padded(number))
         return Place(self.memory.buffer(extent(shape, strides)), 0, shape, strides)
+
+    def _may_be_padded(self, number: int) -> bool:
+        """A matrix whose rows are whole pages, and which nobody looks at otherwise than as a matrix."""
+        shape = self.code[number].shape
+        if len(shape) != 2 or shape[0] == 1 or shape[1] % PAGE:
+            return False
+        seen_as = {number}
+        for k, step in enumerate(self.code):
+            if any(isinstance(a, Ref) and a in seen_as for a in step.args):
+                if step.op == "view" and sorted(step.attr) == [0, 1]:
+                    seen_as.add(k)
+                elif not (is_elementwise(step) and step.shape == shape) and step.op not in ("dot", "inner", "sum", "amax"):
+                    return False
+        return not any(isinstance(o.value, Ref) and o.value in seen_as for o in self.program.outputs)
 
     def _copied(self, place: Place, order: tuple[int, ...], pad: bool = True) -> Place:
         """A copy whose axes are stored in this order."""
@@ -189,10 +204,10 @@ class Builder:
         self._part(f"v{int(number)} to its place")
         self.lines += nest(Nest(wanted.shape, order, {"a": self.place(number)}, [], {"a": wanted}, []))
 
-    def _part(self, what: str, work: float = 0.0) -> bool:
-        """A new step of so many vector operations; whether threads share it."""
-        shared = self.threads > 1 and work >= SHARED_FROM
-        self.parts.append(Part(len(self.lines), what, shared))
+    def _part(self, what: str, work: float = 0.0, moves: bool = False) -> bool:
+        """A new step of so many vector operations; whether threads share it. Those that move parameters are done together, and need no meeting."""
+        shared = self.threads > 1 and work >= (SHARED_FROM / 10 if moves else SHARED_FROM)
+        self.parts.append(Part(len(self.lines), what, shared, moves))
         return shared
 
     # --- loops ------------------------------------------------------------------------------------------------
@@ -348,7 +363,8 @@ class Builder:
 
     def _as_matrix(self, place: Place) -> Matrix:
         number = self._inputs.get(place.base)
-        cost = COPY if number is None else self.frame.copy_cost.get(number, COPY)
+        usual = COPY if math.prod(place.shape) <= FAR else COPY_FAR
+        cost = usual if number is None else self.frame.copy_cost.get(number, usual)
         row, column = place.strides
         return Matrix(place.pointer(), row or 1, column or 1, cost) if 1 in place.shape else Matrix(place.pointer(), row, column, cost)
 
@@ -360,7 +376,7 @@ class Builder:
                 self.lines += indexing.zeros(self.place(n))
             return
         moved = ", the update inside" if p.update else ""
-        if self.threads == 1 and p.m * p.n * p.k >= BLAS_FROM and self._by_blas(p):
+        if self.threads == 1 and p.m * p.n * p.k >= BLAS_FROM and max(p.m, p.n) * p.k > BLAS_BEYOND and self._by_blas(p):
             self._part(f"v{n} product {size} by BLAS{moved}")
             self.lines += self._blas(p)
             self.cost += p.m * p.n * p.k / LANES
@@ -375,7 +391,7 @@ class Builder:
                 order = (1, 0) if choice.kernel == "along" else (0, 1)
                 b = self._copied(b, order)
                 p = replace(p, b=self._as_matrix(b))
-        shared = self._part(f"v{n} product {size}, kernel {choice.kernel}{moved}", choice.cost if choice.kernel != "along" else 0.0)
+        shared = self._part(f"v{n} product {size}, kernel {choice.kernel}{moved}", choice.cost if choice.kernel != "along" else 0.0, bool(p.update))
         self.lines += KERNELS[choice.kernel](p, shared)
         self.cost += choice.cost
 

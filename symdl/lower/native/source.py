@@ -33,6 +33,22 @@ def pieces(name: str, builder: Builder, start: int = 0, stop: int | None = None)
     return functions, calls
 
 
+def together(name: str, builder: Builder, start: int) -> tuple[list[str], list[tuple[str, bool]]] | None:
+    """As ``pieces`` for all lines from there on, which threads go through without meeting in between; None unless all of them move parameters."""
+    bounds = [p for p in builder.parts if p.at >= start]
+    if builder.threads == 1 or len(bounds) < 2 or not all(p.moves for p in bounds):
+        return None
+    functions: list[str] = []
+    calls: list[str] = []
+    for part, end in zip(bounds, [*(p.at for p in bounds[1:]), len(builder.lines)], strict=True):
+        lines = builder.lines[part.at : end]
+        calls.append(f"{name}_{len(calls)}")
+        alone = lines if part.shared else ["if (LAST) {", *lines, "}"]
+        functions.append(f"static __attribute__((noinline)) void {calls[-1]}({_ARGS}, const long me) {{\n" + "\n".join(alone) + "\n}")
+    functions.append(f"static void {name}({_ARGS}, const long me) {{ {' '.join(f'{call}(w, e, c, me);' for call in calls)} }}")
+    return functions, [(name, True)]
+
+
 #: C that measures steps.
 CLOCK = r"""
 #include <time.h>
@@ -47,7 +63,7 @@ def timed_builder(builder: Builder) -> Builder:
     new = copy.copy(builder)
     new.lines, new.parts, new.late_from = [], [], None
     ends = [*(p.at for p in builder.parts[1:]), len(builder.lines)]
-    for k, ((at, what, shared), end) in enumerate(zip(builder.parts, ends, strict=True)):
+    for k, ((at, what, shared, _), end) in enumerate(zip(builder.parts, ends, strict=True)):
         if at == builder.late_from:
             new.late_from = len(new.lines)
         new.parts.append(Part(len(new.lines), what, shared))

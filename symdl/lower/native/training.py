@@ -20,7 +20,7 @@ from symdl.lower.native.places import Place, dense, extent
 from symdl.lower.native.prepare import prepared, sample_axes
 from symdl.lower.native.program import Builder
 from symdl.lower.native.show import shown
-from symdl.lower.native.source import CLOCK, file, pieces, timed_builder
+from symdl.lower.native.source import CLOCK, file, pieces, timed_builder, together
 from symdl.lower.native.toolchain import library
 from symdl.lower.native.updates import UPDATES
 from symdl.lower.program import VIEWS, Program, Ref
@@ -336,7 +336,7 @@ class _Plan:
         builder = timed_builder(self.builder) if timed else self.builder
         late = len(builder.lines) if builder.late_from is None else builder.late_from
         first, calls = pieces("forth", builder, 0, late)
-        second, late_calls = pieces("move", builder, late)
+        second, late_calls = (None if timed else together("moves", builder, late)) or pieces("move", builder, late)
         update = self._update()  # before the pointers are counted
         x = self.frame.memory.pointer(("x",))
         begin = [
