@@ -83,15 +83,32 @@ _FINISH = r"""
 
 
 def threads_allowed() -> int:
-    """SYMDL_THREADS or OMP_NUM_THREADS, else the processors that this process may use; at most 16."""
+    """SYMDL_THREADS or OMP_NUM_THREADS, else the cores that this process may use (two threads on one core are no faster than one); at most 16."""
     for name in ("SYMDL_THREADS", "OMP_NUM_THREADS"):
         text = os.environ.get(name, "")
         if text.isdigit() and int(text) > 0:
             return min(int(text), 16) if sys.platform != "win32" else 1
     if sys.platform == "win32":
         return 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, 16)
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    cores = {_read(f"/sys/devices/system/cpu/cpu{k}/topology/thread_siblings_list") or str(k) for k in usable}
+    return max(1, min(len(cores), _quota(_read("/sys/fs/cgroup/cpu.max")), 16))
+
+
+def _quota(text: str) -> int:
+    """Processors that a container is given: "200000 100000" is two. A thread that waits for one that may not run waits long."""
+    words = text.split()
+    if len(words) == 2 and all(w.isdigit() for w in words) and int(words[1]):
+        return max(1, int(words[0]) // int(words[1]))
+    return 16
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def shares(threads: int) -> str:

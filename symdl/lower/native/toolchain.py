@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import hashlib
 import os
@@ -103,17 +104,19 @@ def cache_directory() -> Path:
     return _temporary()
 
 
-def _is_ours(folder: Path) -> bool:
-    """What others may write into is not loaded from."""
+def _is_ours(place: Path) -> bool:
+    """What others may write into, or own, is not loaded."""
     if not hasattr(os, "getuid"):
         return True
-    stat = folder.stat()
+    stat = place.stat()
     return stat.st_uid == os.getuid() and not stat.st_mode & 0o022
 
 
 @cache
 def _temporary() -> Path:
-    return Path(tempfile.mkdtemp(prefix="symdl-"))
+    folder = Path(tempfile.mkdtemp(prefix="symdl-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def library(source: str) -> ctypes.CDLL:
@@ -130,18 +133,54 @@ def library(source: str) -> ctypes.CDLL:
     machine = f"{platform.machine()} {' '.join(sorted(cpu_features()))}"
     key = hashlib.sha256("\0".join([source, *FLAGS, *tool.command[1:], tool.identity, machine]).encode()).hexdigest()[:32]
     folder = cache_directory()
-    path = folder / f"{key}{'.dll' if sys.platform == 'win32' else '.so'}"
-    if not path.exists():
-        _compile(tool, source, path)
-    try:
-        return ctypes.CDLL(str(path))
-    except OSError:
-        path.unlink(missing_ok=True)  # a file cut short: made anew, once
-        _compile(tool, source, path)
+    suffix = ".dll" if sys.platform == "win32" else ".so"
+    for path in folder.glob(f"{key}-*{suffix}"):
+        found = _loaded(path)
+        if found is not None:
+            return found
+        path.unlink(missing_ok=True)  # cut short, altered, or of somebody else: made anew
+    said = ""
+    for place in (folder, None):  # the second, should libraries not be executable in the first
+        path = _made(tool, source, place or _temporary(), key, suffix)
         try:
             return ctypes.CDLL(str(path))
         except OSError as error:
-            raise UnsupportedError(f"the compiled program cannot be loaded: {str(error)[:200]}") from None
+            said = str(error)
+            path.unlink(missing_ok=True)
+    raise UnsupportedError(f"the compiled program cannot be loaded: {said[:200]}")
+
+
+def _loaded(path: Path) -> ctypes.CDLL | None:
+    """A library of the cache; None unless it is ours, and the bytes are those its name was made from (loading half a file can end the process)."""
+    try:
+        if not path.is_symlink() and _is_ours(path) and path.stem.endswith(_digest(path.read_bytes())):
+            return ctypes.CDLL(str(path))
+    except OSError:
+        pass
+    return None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _made(tool: Compiler, source: str, folder: Path, key: str, suffix: str) -> Path:
+    """The library, compiled beside its place and put there at once: others may be compiling the same."""
+    try:
+        handle, name = tempfile.mkstemp(prefix="new-", suffix=suffix, dir=folder)
+        os.close(handle)
+    except OSError as error:
+        raise UnsupportedError(f"the cache {folder} cannot be written: {error.strerror}") from None
+    beside = Path(name)
+    try:
+        _compile(tool, source, beside)
+        path = folder / f"{key}-{_digest(beside.read_bytes())}{suffix}"
+        os.replace(beside, path)
+    except OSError as error:
+        raise UnsupportedError(f"the cache {folder} cannot be written: {error.strerror}") from None
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
 
 
 def _compile(tool: Compiler, source: str, path: Path) -> None:
@@ -162,12 +201,7 @@ def _compile(tool: Compiler, source: str, path: Path) -> None:
         if done.returncode or not made.exists():
             said = next((line for line in done.stderr.splitlines() if "error" in line), "it gave no reason")
             raise UnsupportedError(f"{tool.name} does not take the program: {said[:200]}")
-        beside = path.with_name(f"{path.name}.{os.getpid()}")
-        try:
-            shutil.copyfile(made, beside)
-            os.replace(beside, path)
-        except OSError as error:
-            raise UnsupportedError(f"the cache {path.parent} cannot be written: {error.strerror}") from None
+        shutil.copyfile(made, path)
 
 
 def _prune(folder: Path) -> None:

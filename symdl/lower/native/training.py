@@ -31,8 +31,8 @@ COPIED_UPTO, MOST = 4_000_000, 60_000_000
 #: Batches of no more numbers than this are fetched into the cache a step ahead.
 AHEAD_UPTO = 8192
 
-#: From so many vector operations a step is worth several threads.
-THREADS_FROM = 200_000.0
+#: From so many vector operations a step is worth several threads, and each of them has so many to do.
+THREADS_FROM, THREAD_WORK = 200_000.0, 100_000.0
 
 #: Below so many vector operations it is tried whether parameters are better kept column by column.
 TURNED_BELOW = 200_000.0
@@ -253,8 +253,9 @@ class NativeLoop:
 def _cheapest(setting: Setting) -> _Plan:
     """Of the layouts the one of least estimated cost: samples side by side or not, and parameters column by column where that helps."""
     found = min((_Plan(setting, lanes, frozenset(), 1) for lanes in (False, True)), key=lambda p: p.cost)
+    threads = min(threads_allowed(), max(2, int(found.cost / THREAD_WORK)))
     if threads_allowed() > 1 and found.cost > THREADS_FROM:
-        return _Plan(setting, found.lanes, frozenset(), threads_allowed())
+        return _Plan(setting, found.lanes, frozenset(), threads)
     if found.cost < TURNED_BELOW:
         for name in list(found.frame.fused.values())[:12]:
             if len(setting.params[name][1]) == 2:
