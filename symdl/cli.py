@@ -106,8 +106,9 @@ def _derive(p: Parser) -> None:
 
 def _check(p: Parser) -> None:
     _expression(p)
-    p.add_argument("--wrt", required=True, metavar="NAME")
-    p.add_argument("--claim", required=True, metavar="EXPR", help="the gradient that is claimed, in the text language or in LaTeX")
+    p.add_argument("--wrt", action="append", required=True, metavar="NAME", help="what is differentiated by; given twice, or as NAME,NAME: second derivatives")
+    p.add_argument("--claim", metavar="EXPR", help="the gradient that is claimed, in the text language or in LaTeX; several lines are checked line by line")
+    p.add_argument("--claim-file", metavar="FILE", help="the claim from a file; - is the standard input")
 
 
 def _verify(p: Parser) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from symdl.errors import DataError, NameError_
+from symdl.errors import DataError, NameError_, SymdlError
 
 OK, FAILED, UNDECIDED = 0, 1, 2
+#: Characters of a claim that are read from a file; more are refused by the reader.
+_LONGEST_CLAIM = 50_000
 
 
 def tour(args: argparse.Namespace) -> int:
@@ -52,13 +54,37 @@ def check(args: argparse.Namespace) -> int:
     from symdl.expr.tex.reading import looks_like_latex
 
     loss = _expression(args.expr, args)
-    if looks_like_latex(args.claim):
-        return _said(sd.check(loss, args.wrt, args.claim))
-    claim = _expression(args.claim, args)
+    wrt: list[str] = [name for text in args.wrt for name in text.split(",") if name]
+    text = _claim(args)
+    if looks_like_latex(text):
+        return _said(sd.check(loss, wrt, text))
+    try:
+        claim = _expression(text, args)
+    except SymdlError:  # sd.check says it better: it knows what is claimed, and reads formulas without any LaTeX command
+        return _said(sd.check(loss, wrt, text))
     strange = sorted(set(claim.inputs) - set(loss.inputs) - set(_shapes(args.shape)))
     if strange:  # an undeclared name is a scalar to the parser; in a claim it is a slip of the pen
-        raise NameError_(f"the claim mentions {', '.join(strange)}, but the loss does not; it mentions {', '.join(loss.inputs)}")
-    return _said(sd.check(loss, args.wrt, claim))
+        return _said(sd.check(loss, wrt, text))
+    return _said(sd.check(loss, wrt, claim))
+
+
+def _claim(args: argparse.Namespace) -> str:
+    """The claim: as it is typed, or from a file, or from the standard input."""
+    import sys
+
+    if (args.claim is None) == (args.claim_file is None):
+        raise DataError("check: give the claim with --claim TEXT or with --claim-file FILE (- for the standard input)")
+    if args.claim is not None:
+        return str(args.claim)
+    try:
+        if args.claim_file == "-":
+            return sys.stdin.read(_LONGEST_CLAIM)
+        with open(args.claim_file, encoding="utf-8") as file:
+            return file.read(_LONGEST_CLAIM)
+    except UnicodeDecodeError:
+        raise DataError(f"{args.claim_file} is not a text in UTF-8") from None
+    except OSError as error:
+        raise DataError(f"{args.claim_file} cannot be read: {error.strerror}") from None
 
 
 def _said(verdict: Any) -> int:

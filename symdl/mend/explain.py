@@ -12,6 +12,7 @@ from symdl.edits import shown
 from symdl.errors import NameError_, SymdlError, UnsupportedError
 from symdl.expr.tensor import Expr, of_node
 from symdl.mend.search import find_edit
+from symdl.mend.terms import differing_terms
 from symdl.mend.trial import Trial
 from symdl.prove import claims
 from symdl.prove.stop import Stop
@@ -82,7 +83,8 @@ def said_of(right: Expr, claim: Expr) -> str:
         return f"{edit.words}; right would be {shown(edit.claim)}"
     wrong = _wrong_entries(right, claim)
     if not wrong:
-        return "no single edit that was tried mends it"
+        where = differing_terms(right, claim)
+        return "no single edit that was tried mends it" + (f"; {where}" if where else "")
     said = []
     for at in wrong[:2]:
         edit = find_edit(right[at], claim[at])

@@ -83,6 +83,8 @@ def parse_latex(text: str, /, **tensors: Any) -> Expr:
     """
     from symdl.expr.parse import _declared
 
+    if not isinstance(text, str):
+        raise ParseError(f"parse_latex reads text, and a {type(text).__name__} is given")
     sizes: set[str] = set()
     known = {name: _declared(name, shape, sizes) for name, shape in tensors.items()}
     chains = Reader(text, known).read()

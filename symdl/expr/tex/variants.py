@@ -8,7 +8,7 @@ from typing import Any
 
 from symdl.expr.tex.tree import Tex
 
-_TURNED = frozenset(["symbol", "group", "index", "layer", "power", "call", "transpose", "quotient"])
+_TURNED = frozenset(["symbol", "group", "layer", "power", "call", "transpose", "quotient"])
 #: Variants of one formula that are made.
 MOST = 60
 
@@ -22,13 +22,13 @@ def variants(tree: Tex, names: Sequence[str]) -> Iterator[tuple[str, Tex]]:
         What may stand for a name.
     """
     places = list(_places(tree, ()))
-    for path, node, inner in places:
-        if node.what in _TURNED and not inner:
-            yield _turned(node), _put(tree, path, node.parts[0] if node.what == "transpose" else Tex("transpose", (node,), node.position))
     for path, node, _ in places:
         if node.what == "index" and len(pair := [t for t in node.parts[1] if t.kind != ","]) == 2:
             name = node.parts[0].parts[0] if node.parts[0].what == "symbol" else "a part"
             yield f"the indices of {name} should be exchanged", _put(tree, path, replace(node, parts=(node.parts[0], tuple(pair[::-1]))))
+    for path, node, inner in places:
+        if node.what in _TURNED and not inner:
+            yield _turned(node), _put(tree, path, node.parts[0] if node.what == "transpose" else Tex("transpose", (node,), node.position))
     for path, node, _ in places:
         if node.what == "product":
             for k in range(len(node.parts) - 1):
