@@ -23,6 +23,8 @@ from symdl.graph.walk import topological
 _LETTERS = "ijklmnpqrstuv"
 #: Parts of an argument, shared ones counted as often as they occur.
 LARGE = 500
+#: From here on sums and products are not sorted either: SymPy compares shared parts as often as they occur.
+HUGE = 5000
 #: Elements of inverses of larger matrices are left as such.
 WRITTEN_OUT = 3
 
@@ -83,7 +85,7 @@ class Reader:
             if missing:
                 stack.extend(missing)
                 continue
-            self._written[key] = min(1 + sum(self._written.get(k, 1) for k in needs), 2 * LARGE)
+            self._written[key] = min(1 + sum(self._written.get(k, 1) for k in needs), 2 * HUGE)
             self._known[key] = self._make(*key, [self._known[k] for k in needs])
             stack.pop()
         return self._known[node, at]
@@ -120,7 +122,9 @@ class Reader:
         if node.op == kinds.FN and node.attr == "iszero":
             return sp.KroneckerDelta(*equation_sides(node, lambda e: at[e], self.read, self._start))
         if node.op == kinds.ADD:
-            return sp.Add(*[number_to_sympy(c) * a for c, a in zip(node.attr, args, strict=True)])
+            evaluate = self._written[node, at] <= HUGE
+            terms = [a if c == 1 else sp.Mul(number_to_sympy(c), a, evaluate=evaluate) for c, a in zip(node.attr, args, strict=True)]
+            return sp.Add(*terms, evaluate=evaluate)
         if node.op == kinds.MUL:
             return self._product(node, at, args)
         if node.op == kinds.POW:
@@ -154,9 +158,11 @@ class Reader:
         equations = {s.factor for s in self._solved(node).values()}
         args = [a for k, a in enumerate(args) if k not in equations]
         pairs = [[self._index(e if e < 0 else labels[e]) for e in delta] for delta in node.attr.deltas]
-        body = sp.Mul(*args, *[sp.KroneckerDelta(a, b) for a, b in pairs])
+        evaluate = self._written[node, at] <= HUGE
+        body = sp.Mul(*args, *[sp.KroneckerDelta(a, b) for a, b in pairs], evaluate=evaluate)
         limits = self._limits(node, at)
-        return number_to_sympy(node.attr.coef) * (sp.Sum(body, *limits) if limits else body)
+        whole = sp.Sum(body, *limits) if limits else body
+        return whole if node.attr.coef == 1 else sp.Mul(number_to_sympy(node.attr.coef), whole, evaluate=evaluate)
 
     def _reduction(self, node: Node, at: tuple[Any, ...], body: sp.Expr) -> sp.Expr:
         limits = self._limits(node, at)
