@@ -59,7 +59,7 @@ def test_other_types_are_refused_in_one_line(dtype):
 
 def test_inputs_that_float32_cannot_hold():
     f = sd.lambdify(x, 2 * x, dtype="float32")
-    with pytest.raises(sd.DataError, match="x: 1e.39 is too large for float32"):
+    with pytest.raises(sd.DataError, match=r"x: 1e.39 is too large for float32"):
         f([1.0, 1e39])
     with pytest.raises(sd.DataError, match="too large for float32"):
         sd.lambdify("z", sd.tensor("z") * 2, dtype="float32")(-1e300)
@@ -157,7 +157,7 @@ def test_printed_python_of_a_network_and_on_the_command_line(capsys):
     loss, values = _network()
     space: dict = {}
     exec(python_source(loss, {"W": sd.grad(loss, W)}, dtype="float32"), space)
-    value, gradients = space["loss_and_gradients"](**values)
+    _, gradients = space["loss_and_gradients"](**values)
     assert gradients["W"].dtype == np.float32
     np.testing.assert_allclose(gradients["W"], sd.value_and_grad(loss, [W])(**values)[1]["W"], rtol=1e-5, atol=1e-6)
     assert main(["derive", "sum(exp(x))", "--wrt", "x", "--shape", "x:n", "--format", "python", "--dtype", "float32"]) == 0

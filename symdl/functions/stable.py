@@ -44,7 +44,10 @@ def log_one_minus_exp(z: Array) -> Array:
 
 
 def silu(z: Array) -> Array:
-    return z * sigmoid(z)
+    """z*sigmoid(z); the exponential in two halves, of which none is so small that it loses digits."""
+    h = np.exp(-0.5 * np.abs(z))
+    e = h * h
+    return np.where(np.asarray(z) >= 0, z / (1.0 + e), (z * h) * (h / (1.0 + e)))
 
 
 def relu(z: Array) -> Array:

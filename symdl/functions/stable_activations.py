@@ -20,8 +20,9 @@ def log_sigmoid(z: Array) -> Array:
 
 def mish(z: Array) -> Array:
     """z*tanh(softplus(z)), with tanh(log(1 + e)) = e(e + 2)/(e(e + 2) + 2)."""
-    e = np.exp(-np.abs(z))
-    return z * np.where(np.asarray(z) >= 0, (1.0 + 2.0 * e) / (1.0 + 2.0 * e + 2.0 * e * e), e * (e + 2.0) / (e * (e + 2.0) + 2.0))
+    h = np.exp(-0.5 * np.abs(z))  # half the exponent: e itself may be so small that it has lost digits
+    e = h * h
+    return np.where(np.asarray(z) >= 0, z * ((1.0 + 2.0 * e) / (1.0 + 2.0 * e + 2.0 * e * e)), (z * h) * (h * (e + 2.0) / (e * (e + 2.0) + 2.0)))
 
 
 def gelu_tanh(z: Array) -> Array:

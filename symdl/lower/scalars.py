@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from symdl.functions import stable_normal
 from symdl.functions.stable_normal import scaled_tail
 from symdl.lower import machine
 from symdl.lower.machine import evaluation
@@ -41,6 +42,12 @@ def _sigmoid(z: float) -> float:
         return 1.0 / (1.0 + math.exp(-z))
     e = math.exp(z)
     return e / (1.0 + e)
+
+
+def _silu(z: float) -> float:
+    """The exponential in two halves, of which none is so small that it loses digits."""
+    h = math.exp(-0.5 * abs(z))
+    return z / (1.0 + h * h) if z >= 0.0 else (z * h) * (h / (1.0 + h * h))
 
 
 def _softplus(z: float) -> float:
@@ -88,6 +95,10 @@ def _normal(z: float) -> float:
     return tail if z < 0.0 else 1.0 - tail
 
 
+def _gelu(z: float) -> float:
+    return z * _normal(z) if z > -30.0 else float(stable_normal.gelu(np.float64(z)))
+
+
 def power(base: float, exponent: float) -> float:
     """base**exponent as ``numpy.power``."""
     try:
@@ -117,9 +128,9 @@ _FAST: dict[str, Callable[..., float]] = {
     "abs": abs,
     "sigmoid": _sigmoid,
     "softplus": _softplus,
-    "silu": lambda z: z * _sigmoid(z),
+    "silu": _silu,
     "relu": lambda z: z if z > 0.0 or z != z else 0.0,
-    "gelu": lambda z: z * _normal(z),
+    "gelu": _gelu,
     "expm1": _guarded(math.expm1),
     "log1p": _log1p,
     machine.COSIGMOID: lambda z: _sigmoid(-z),

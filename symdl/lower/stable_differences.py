@@ -73,11 +73,11 @@ def _with_argument(c: Any, part: Term, others: Sequence[Addend]) -> list[Addend]
         return None
     sign, name = _ARGUMENTS[part.node.attr]
     z = arguments(part)[0]
-    left = _taken(others, z, times(c, sign))
+    left = taken(others, z, times(c, sign))
     return None if left is None else [*left, (c if name != "tanhshrink" else times(-1, c), applied(name, z))]
 
 
-def _taken(parts: Sequence[Addend], z: Term, scale: Any) -> list[Addend] | None:
+def taken(parts: Sequence[Addend], z: Term, scale: Any) -> list[Addend] | None:
     """The terms without scale*z; None when it is not among them."""
     left = list(parts)
     for c, piece in addends(inside(z)):
@@ -214,6 +214,8 @@ def _root(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
         return None
     w = b if plus(c, d) == 0 else negative(b)
     apart = without(1, arguments(a)[0], -1, build.pow_(w, 2))
+    if apart is not None and apart.node.op == kinds.ADD:  # might cancel again
+        return None
     return None if apart is None or b.node.op == kinds.CONST else [(c, applied(ROOT_LESS, a, w, apart))]
 
 

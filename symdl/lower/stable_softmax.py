@@ -20,6 +20,7 @@ from symdl.graph.number import plus, times
 from symdl.graph.rebuild import placed
 from symdl.lower.behind import Parts, addends, applied, argument, arguments, inside, named, opened, rest_of, sum_of
 from symdl.lower.machine import COSIGMOID, REST
+from symdl.lower.stable_differences import taken
 from symdl.lower.stable_parts import LONG
 
 #: The name of z - m: what has it is neither opened nor taken for anything else.
@@ -103,6 +104,22 @@ class Complements:
                 made = self._one_minus(whole[i], whole[j]) or self._label(old, whole[i], whole[j])
                 if made is not None:
                     return sum_of([*(p for n, p in enumerate(parts) if n not in (i, j)), *((times(c, s), t) for s, t in made)])
+        return self._whole_sum(parts, whole) if len(parts) > 2 else None
+
+    def _whole_sum(self, parts: list[tuple[Any, Term]], whole: list[Parts]) -> Term | None:
+        """F - F*u = F*(1 - u) for a sum F, whose terms stand among the others."""
+        for j, (d, _) in enumerate(parts):
+            factors = whole[j].factors
+            if len(factors) != 2 or whole[j].summed or whole[j].deltas:
+                continue
+            for u, total in (factors, factors[::-1]):
+                if inside(total).node.op != kinds.ADD:
+                    continue
+                scale = times(-1, times(d, whole[j].coef))
+                left = taken([p for n, p in enumerate(parts) if n != j], total, scale)
+                complement = None if left is None else self.complement(u)
+                if left is not None and complement is not None:
+                    return sum_of([*left, (scale, named("complement", build.mul(1, [total, complement])))])
         return None
 
     def _one_minus(self, first: Parts, second: Parts) -> list[tuple[int, Term]] | None:
