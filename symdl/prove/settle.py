@@ -12,6 +12,7 @@ import sympy as sp
 
 from symdl.errors import SymdlError
 from symdl.prove.beyond import disagreement, further
+from symdl.prove.evidence import with_evidence
 from symdl.prove.samples import probes
 from symdl.prove.sizes import size_choices
 from symdl.prove.stop import Clock, Stop
@@ -20,13 +21,16 @@ from symdl.prove.witness import Found, agrees_somewhere, refute
 from symdl.prove.zerotest import Outcome, concrete, decide
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
-
 #: A problem of more nodes than this is looked at in floats first.
 MANY = 25
 
 
 def settle(problem: Any, clock: Clock) -> Verdict:
-    """Decide a problem; UNKNOWN says what was tried."""
+    """Decide a problem; UNKNOWN says what was tried, and the strongest evidence."""
+    return with_evidence(_settled(problem, clock), problem)
+
+
+def _settled(problem: Any, clock: Clock) -> Verdict:
     choices = size_choices(problem.dims, problem.nodes, problem.shape, problem.looks)
     done: list[Outcome] = []
     every = True
