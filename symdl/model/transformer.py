@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from symdl.errors import NameError_
+from symdl.errors import DataError, NameError_
 from symdl.expr.dims import as_size
 from symdl.expr.tensor import Expr, as_expr, tensor
 from symdl.model.attention import multi_head_attention
@@ -138,6 +138,8 @@ def transformer_decoder_layer(
 
 def _block(x: Expr, params: Params, parts: list[Any], norm_first: bool, eps: Any) -> Expr:
     """Residual connections around the parts, with a norm each."""
+    if not isinstance(params, Mapping):
+        raise DataError("a transformer layer: the parameters are a mapping of names, as attention_parameters and encoder_parameters give it")
     for k, part in enumerate(parts, start=1):
         weight, bias = params.get(f"norm{k}.weight"), params.get(f"norm{k}.bias")
         x = x + part(layer_norm(x, weight, bias, eps)) if norm_first else layer_norm(x + part(x), weight, bias, eps)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
+
+from symdl.errors import DataError
 
 
 class Stop(Exception):
@@ -38,6 +41,8 @@ class Clock:
     """
 
     def __init__(self, seconds: float) -> None:
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds < 1e300:
+            raise DataError(f"a time budget is a number of seconds, and {type(seconds).__name__} {reprlib.repr(seconds):.40} is given")
         self.seconds = seconds
         self._end = time.thread_time() + seconds
         self._latest = time.monotonic() + PATIENCE * seconds

@@ -29,7 +29,7 @@ def pairwise_distance(x1: Any, x2: Any, p: Any = 2, eps: Any = 1e-6) -> Expr:
     difference = a - b + eps
     if p == math.inf or p is sp.oo:
         return max_(abs_(difference), axis=-1)
-    if not p > 0:
+    if not isinstance(p, (int, float, sp.Expr)) or p is sp.nan or not p > 0:
         raise DomainError(f"pairwise_distance: p is {p}, and must be positive")
     exact = number(p)
     powers = difference**exact if type(exact) is int and exact % 2 == 0 else abs_(difference) if exact == 1 else raise_to(abs_(difference), exact)
