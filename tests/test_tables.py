@@ -22,7 +22,8 @@ from symdl.expr.tensor import elementwise
 from symdl.functions import TABLE
 from symdl.graph import node as kinds
 from symdl.graph import tape as rows
-from symdl.lower import tabled
+from symdl.lower import levels, numpy_backend, tabled
+from symdl.lower.compiled import Compiled
 from symdl.lower.machine import evaluation
 
 FUNCTIONS = sorted(name for name, entry in TABLE.items() if entry.nargs <= 2)
@@ -302,3 +303,48 @@ def test_functions_of_thousands_of_arguments():
     expected[1:-1] += np.cos(values[1:-1]) * values[2:]
     expected[2:] += np.sin(values[1:-1])
     assert np.allclose(found, expected, rtol=1e-12)
+
+
+def layered(width, layers=3):
+    """A network written out in scalars: wide and not deep."""
+    units = [sd.tensor(f"u{k}") for k in range(width)]
+    weights = []
+    for layer in range(layers):
+        made = []
+        for k in range(width):
+            ws = [sd.tensor(f"w{layer}_{k}_{m}") for m in range(width)]
+            weights += ws
+            total = ws[0] * units[0]
+            for w, u in zip(ws[1:], units[1:], strict=True):
+                total = total + w * u
+            made.append((sd.tanh(total) + 2) ** -1 if layer % 2 else sd.sigmoid(total) / 3)
+        units = made
+    loss = units[0] ** 3
+    for unit in units[1:]:
+        loss = loss + unit**3
+    return loss, weights
+
+
+def test_wide_programs_are_computed_level_by_level(monkeypatch):
+    loss, wrt = layered(28)
+    values = {name: 0.5 * math.sin(k) for k, name in enumerate(loss.inputs)}
+    derived = sd.derive(loss, wrt)
+    compiled = Compiled([loss, *derived.gradients.values()])
+    program = compiled.program(dict.fromkeys(compiled.names, ()))
+    fast = levels.by_levels(program)
+    assert fast is not None
+    monkeypatch.setattr(numpy_backend, "by_levels", lambda program: None)
+    lines = numpy_backend.compile_program(program)
+    given_values = [values[name] for name in compiled.names]
+    found, expected = fast(*given_values), lines(*given_values)
+    assert np.allclose(found, expected, rtol=1e-13, atol=0)
+    step = 1e-6
+    name = wrt[5].name
+    one, two = (fast(*[v + sign * step if n == name else v for n, v in zip(compiled.names, given_values, strict=True)])[0] for sign in (1, -1))
+    assert found[6] == pytest.approx((one - two) / (2 * step), rel=1e-3)  # its digits are those of a difference
+
+
+def test_deep_and_short_programs_stay_lines():
+    loss, wrt = large(3000)
+    compiled = Compiled(list(sd.derive(loss, wrt).gradients.values()))
+    assert levels.by_levels(compiled.program(dict.fromkeys(compiled.names, ()))) is None
