@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from symdl.edits import Edit, shown
@@ -51,7 +52,8 @@ def wrong_terms(trial: Trial) -> Iterator[Edit]:
     values = trial.values(claim)
     if claim.node.op != kinds.ADD or values is None:
         return
-    gaps = [w - v for w, v in zip(trial.wanted, values, strict=True)]
+    with np.errstate(all="ignore"):  # values may be infinite
+        gaps = [w - v for w, v in zip(trial.wanted, values, strict=True)]
     terms = [placed(Term(a, m), claim.map) for a, m in claim.node.terms()]
     for k, (coef, term) in enumerate(zip(claim.node.attr, terms, strict=True)):
         one = Expr(build.mul(coef, [term]), claim.shape, _opened(claim))
