@@ -10,7 +10,7 @@ from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.node import Node
-from symdl.graph.number import is_negative, times
+from symdl.graph.number import is_negative, plus, times
 from symdl.lower.behind import addends, applied, argument, arguments, inside, opened, sum_of
 from symdl.lower.machine import COSIGMOID, ERFC, EXP_OF_SUM, EXPM1_OVER, GAUSS, GAUSS_OVER_ERFC, GAUSS_OVER_NORMAL, GAUSS_PLAIN, NORMAL, RECIPROCAL_EXPM1, SECH
 from symdl.lower.stable_exponents import LARGEST, is_gate
@@ -78,8 +78,10 @@ _OVER_TAIL = {(GAUSS_PLAIN, ERFC): GAUSS_OVER_ERFC, (GAUSS, NORMAL): GAUSS_OVER_
 def _two_exponentials(z: Term, exponent: Any, w: Term, count: Any) -> _Joined | None:
     if not all(isinstance(e, (int, Fraction)) for e in (exponent, count)) or z == w:
         return None
-    if exponent == count == 1 and _is_largest(w, z):
-        return 1, [build.fn("exp", [build.add([1, 1], [z, w])])], 0, 0
+    top = _largest(w, z) if count == 1 else None
+    if top is not None and type(exponent) is int and 1 <= exponent <= -w.node.attr.coef:  # one of the largest exponents for each of the others
+        left = plus(w.node.attr.coef, exponent)
+        return 1, [build.pow_(build.fn("exp", [build.add([1, -1], [z, top])]), exponent), *([build.fn("exp", [build.mul(left, [top])])] if left else [])], 0, 0
     simple = without(exponent, z, count, w) if _cancels(exponent, z, count, w) else None
     if simple is not None:
         return 1, [build.fn("exp", [simple])], 0, 0
@@ -140,23 +142,23 @@ def _is_exponential(node: Node) -> bool:
     return node.op == kinds.FN and node.attr == "exp"
 
 
-def _is_largest(w: Term, z: Term) -> bool:
-    """Whether w is minus the largest of exponents, of which z is one."""
-    if not _minus(w) or w.node.attr.coef != -1 or len(w.node.args) != 1:
-        return False
+def _largest(w: Term, z: Term) -> Term | None:
+    """M when w is -k*M for the largest M of some exponents, of which z is one."""
+    if not _minus(w) or type(w.node.attr.coef) is not int or len(w.node.args) != 1 or w.node.attr.summed:
+        return None
     top = arguments(w)[0]
     if top.node.op != kinds.LET or top.node.attr.name != LARGEST:
-        return False
+        return None
     waiting = [inside(top)]
     while waiting:
         here = waiting.pop()
         if here == z:
-            return True
+            return top
         if here.node.op == kinds.FN and here.node.attr == "maximum":
             waiting += arguments(here)
         elif here.node.op == kinds.REDUCE and here.node.args[0] is z.node:
-            return True
-    return False
+            return top
+    return None
 
 
 def _cancels(c: Any, a: Term, d: Any, b: Term) -> bool:
