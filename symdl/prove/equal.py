@@ -8,19 +8,20 @@ from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr.dims import show_shape
 from symdl.expr.tensor import Expr, describe, join_letters
 from symdl.prove.everysize.same import same
+from symdl.prove.exact import flint
 from symdl.prove.expand import same_for_every_size
 from symdl.prove.induction import by_induction
 from symdl.prove.plain import ready
 from symdl.prove.problem import Equality
-from symdl.prove.settle import confirmed, for_every_size, settle
+from symdl.prove.settle import confirmed, for_every_size, seen_to_differ, settle
 from symdl.prove.stop import Clock
-from symdl.steps.verdict import PROVED, UNKNOWN, Verdict
+from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
 #: Seconds.
 TIME_BUDGET = 10.0
 
 
-def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET) -> Verdict:
+def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET, *, exact: bool = False) -> Verdict:
     """Decide whether two expressions are equal.
 
     First by normal form (``everysize``), which holds for every size; else exactly at concrete sizes (several small ones where sizes are symbols): exponentials,
@@ -34,6 +35,10 @@ def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET) -> Verdict:
         Of one shape. Open index letters: for every value of them.
     time_budget : float
         Seconds.
+    exact : bool
+        Ask for a certificate: what the test modulo random primes says, with a chance of error below 1e-30, is computed once more over the rational
+        numbers, by python-flint. Normal forms and inductions are exact as they are. The verdict's method says which it was, and why not where a
+        certificate could not be had (one-hot inputs, roots that are no rational functions of the generators).
 
     Returns
     -------
@@ -44,7 +49,11 @@ def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET) -> Verdict:
     ------
     ShapeError
         When the shapes differ.
+    MissingExtraError
+        When ``exact`` is asked for and python-flint is not installed (``pip install 'symdl[prove]'``).
     """
+    if exact:
+        flint()
     clock = Clock(time_budget)
     try:
         left, right = ready(lhs, rhs), ready(rhs, lhs)
@@ -54,13 +63,17 @@ def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET) -> Verdict:
     if left == right:
         return Verdict(PROVED, "canonical form, for every size")
     problem = Equality(left, right)
+    if seen_to_differ(problem, clock):
+        verdict = settle(problem, Clock(clock.left() / 2))
+        if verdict.verdict == REFUTED:
+            return verdict
     normal = same(left, right, Clock(time_budget / 4)) or same_for_every_size(left, right, Clock(time_budget / 8))
     if normal and confirmed(problem, clock):
         return Verdict(PROVED, for_every_size(problem))
     found = by_induction(left, right, Clock(time_budget / 2), lambda a, b: prove(a, b, time_budget / 4))
     if found is not None and confirmed(problem, clock):
         return found
-    return settle(problem, clock)
+    return settle(problem, clock, exact)
 
 
 def check_shapes(left: Expr, right: Expr, operation: str) -> None:

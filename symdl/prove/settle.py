@@ -13,6 +13,7 @@ import sympy as sp
 from symdl.errors import SymdlError
 from symdl.prove.beyond import disagreement, further
 from symdl.prove.evidence import with_evidence
+from symdl.prove.exact import certified
 from symdl.prove.samples import probes
 from symdl.prove.sizes import size_choices
 from symdl.prove.stop import Clock, Stop
@@ -25,15 +26,16 @@ from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 MANY = 25
 
 
-def settle(problem: Any, clock: Clock) -> Verdict:
-    """Decide a problem; UNKNOWN says what was tried, and the strongest evidence."""
-    return with_evidence(_settled(problem, clock), problem)
+def settle(problem: Any, clock: Clock, exact: bool = False) -> Verdict:
+    """Decide a problem; UNKNOWN says what was tried, and the strongest evidence. ``exact``: what the modular test proves is certified, where that is possible."""
+    return with_evidence(_settled(problem, clock, exact), problem)
 
 
-def _settled(problem: Any, clock: Clock) -> Verdict:
+def _settled(problem: Any, clock: Clock, exact: bool) -> Verdict:
     choices = size_choices(problem.dims, problem.nodes, problem.shape, problem.looks)
     done: list[Outcome] = []
     every = True
+    uncertain = "" if exact else None
     for sizes, fixed in _cases(problem, choices):
         every = every and fixed
         shown = _show_sizes(sizes)
@@ -52,6 +54,12 @@ def _settled(problem: Any, clock: Clock) -> Verdict:
         if not seen:
             return Verdict(UNKNOWN, f"exact zero test{shown} finds no difference; no real point was found at which both sides are defined")
         done.append(outcome)
+        if uncertain == "":
+            try:
+                if not certified(problem, sizes, clock):
+                    return _without_proof(problem, sizes, clock, f"zero test over the rational numbers{shown}: the two sides differ")
+            except Stop as reason:
+                uncertain = str(reason)
     try:
         looked = _beyond(problem, clock)
     except Stop as reason:
@@ -60,7 +68,7 @@ def _settled(problem: Any, clock: Clock) -> Verdict:
         return looked
     counted = sorted(name for name, v in problem.variables.items() if v.whole is not None)
     note = [f"for {'all' if every else 'some'} whole numbers {', '.join(counted)}"] if counted else []
-    return Verdict(PROVED, ", ".join([_method(done, choices, looked), *note]))
+    return Verdict(PROVED, ", ".join([_method(done, choices, looked, uncertain), *note]))
 
 
 def _beyond(problem: Any, clock: Clock) -> list[dict[sp.Symbol, int]] | Verdict:
@@ -130,9 +138,13 @@ def for_every_size(problem: Any) -> str:
     return "normal form, for every size" + (" that has the positions named" if fixed else "")
 
 
-def _method(done: list[Outcome], choices: list[dict[sp.Symbol, int]], looked: list[dict[sp.Symbol, int]]) -> str:
+def _method(done: list[Outcome], choices: list[dict[sp.Symbol, int]], looked: list[dict[sp.Symbol, int]], uncertain: str | None = None) -> str:
     cases = max(o.cases for o in done)
     parts = ["exact zero test modulo random primes, error < 1e-30"]
+    if uncertain == "":
+        parts = ["exact zero test over the rational numbers, by python-flint"]
+    elif uncertain:
+        parts[0] += f" (no certificate: {uncertain})"
     if cases > 1:
         parts.append(f"all {cases} cases of signs, boundaries excluded")
     if choices[0]:
