@@ -27,7 +27,10 @@ MANY = 25
 
 
 def settle(problem: Any, clock: Clock, exact: bool = False) -> Verdict:
-    """Decide a problem; UNKNOWN says what was tried, and the strongest evidence. ``exact``: what the modular test proves is certified, where that is possible."""
+    """Decide a problem; UNKNOWN says what was tried, and the strongest evidence.
+
+    ``exact``: what the modular test proves is certified, where that is possible.
+    """
     return with_evidence(_settled(problem, clock, exact), problem)
 
 
