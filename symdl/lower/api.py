@@ -13,6 +13,7 @@ from symdl.expr.dims import is_dim
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.graph.node import INPUT
 from symdl.lower.compiled import Compiled
+from symdl.lower.listing import Shown
 
 
 def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None) -> Callable[..., Any]:
@@ -61,7 +62,7 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None) ->
         return _nest(shape, iter(results), compiled.dtype)
 
     function.__doc__ = f"f({', '.join(names)})"
-    return function
+    return Shown(function, function.__doc__, lambda: compiled.made)
 
 
 def evaluate(expr: Any, /, **values: Any) -> Any:
@@ -105,7 +106,7 @@ def value_and_gradients(loss: Expr, gradients: Mapping[str, Expr], backend: str 
         value, *found = compiled(values)
         return value, dict(zip(gradients, found, strict=True))
 
-    return function
+    return Shown(function, f"the loss and its gradients by {', '.join(gradients)}", lambda: compiled.made)
 
 
 # --- arguments and results as the caller nests them --------------------------------------------------------------

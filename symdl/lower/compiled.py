@@ -76,6 +76,11 @@ class Compiled:
         self.names: list[str] = [str(n.name) for n in self._inputs]
 
     @property
+    def made(self) -> list[Any]:
+        """What was compiled so far, one for every combination of shapes; ``print`` shows it."""
+        return list(self._programs.values())
+
+    @property
     def shapes(self) -> dict[str, tuple[Any, ...]]:
         """Name -> symbolic shape of every input."""
         return self._expected
@@ -140,6 +145,10 @@ class Compiled:
         return found
 
 
+#: Longer programs are not kept to be shown.
+_SHOWN = 20_000
+
+
 class _Run:
     """A program for certain shapes. Its tensors come out in one vector, which is copied and looked through at once."""
 
@@ -153,6 +162,13 @@ class _Run:
         for k, view in zip(self._tensors, self._layout.views(self._vector), strict=True):
             outs[k] = view
         self._run = backend(program, outs)
+        self._program = program if len(program.code) <= _SHOWN else None
+
+    def __str__(self) -> str:
+        """The program, or what its backend shows of it."""
+        if type(self._run).__str__ is not object.__str__:
+            return str(self._run)
+        return "a program too long to be shown" if self._program is None else str(self._program)
 
     def __call__(self, args: Sequence[Any], labels: Sequence[str]) -> list[Any]:
         results = self._run(*args)

@@ -44,6 +44,8 @@ class Plan:
     once : int
         Operations before the first step.
     steps : int
+    loop : str
+        The plan of the compiled loop, where there is one: its instructions, and the steps that they became.
     """
 
     taken: bool
@@ -52,8 +54,12 @@ class Plan:
     after: int = 0
     once: int = 0
     steps: int = 0
+    loop: str = ""
 
     def __str__(self) -> str:
+        return "\n\n".join(filter(None, [self._hoisting(), self.loop]))
+
+    def _hoisting(self) -> str:
         if not self.before:
             return f"hoisting: {'taken' if self.taken else 'not taken'}: {self.why}"
         plain, other = self.steps * self.before, self.once + self.steps * self.after

@@ -134,8 +134,9 @@ class Program:
     dtype: str = "float64"
 
     def __str__(self) -> str:
-        lines = [f"{Ref(k)} = {step}" for k, step in enumerate(self.code)]
-        return "\n".join([*lines, "return " + ", ".join(str(o.value) for o in self.outputs)])
+        from symdl.lower.listing import listed
+
+        return listed(self)
 
 
 def without_dead_code(code: Iterable[Instruction], roots: Iterable[Operand], keep: int) -> tuple[list[Instruction], dict[int, Ref]]:

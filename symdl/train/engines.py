@@ -52,6 +52,9 @@ class Engine(Protocol):
         Fewer than asked: the next loss is not finite, and no step was taken on it.
         """
 
+    def plan(self) -> str:
+        """What a step is made of, to be read; nothing where a program is called step by step (``print`` a ``value_and_grad`` to see it)."""
+
 
 class ProgramEngine:
     """One call of a program for every step, and the update in NumPy."""
@@ -68,6 +71,9 @@ class ProgramEngine:
         if step is None:
             step = self._programs[size] = _bind(self._compiled, self._vector, self._batches.buffers(size))
         return step(), self._vector.gradients
+
+    def plan(self) -> str:
+        return ""
 
     def run(self, order: np.ndarray | None, first: int, count: int) -> list[float]:
         losses: list[float] = []
@@ -117,6 +123,9 @@ class NativeEngine:
         setting = Setting(compiled.program(shapes), vector.places, data, cut, samples, batches.size, Rule(update.name, update.constants, update.memory))
         self.loop = NativeLoop(setting, vector.x)
         self.name = "native"
+
+    def plan(self) -> str:
+        return str(self.loop)
 
     def run(self, order: np.ndarray | None, first: int, count: int) -> np.ndarray:
         if order is None:

@@ -39,7 +39,8 @@ class TrainResult:
     backend : str
         What took the steps; after "numpy, for" the reason why no native loop did although one would have paid.
     plan : Plan
-        What was taken out of the loop by algebra, and the count of operations that decided it: ``print(result.plan)``.
+        What was taken out of the loop by algebra, and the count of operations that decided it; of a compiled loop every instruction, what was fused,
+        and what it costs: ``print(result.plan)``.
     """
 
     params: dict[str, Any]
@@ -148,6 +149,7 @@ def fit_loop(
         raise DataError("train: resume needs the checkpoint to go on from: give checkpoint=FILE")
     program = ProgramEngine(compiled, vector, batches, update, single)
     engine = engine_for(backend, program, compiled, vector, batches, update, arrays, epochs, path is not None)
+    plan.loop = engine.plan()
     course = Course(engine, batches, update, vector, rng)
     if resume and path is not None and path.exists():
         course.back(checkpoints.load(path, course.state(), layout))

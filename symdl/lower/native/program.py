@@ -36,12 +36,13 @@ _WORK = {"sigmoid": 30.0, "cosigmoid": 4.0, "exp": 25.0, "log": 35.0, "log1p": 4
 
 
 class Part(NamedTuple):
-    """Where a step's lines begin, what it is, whether threads share it, and whether it does nothing but move a parameter."""
+    """Where a step's lines begin, what it is, whether threads share it, whether it does nothing but move a parameter."""
 
     at: int
     what: str
     shared: bool
     moves: bool = False
+    cost: float = 0.0  # of all steps before it, in vector operations
 
 
 class Builder:
@@ -207,7 +208,7 @@ class Builder:
     def _part(self, what: str, work: float = 0.0, moves: bool = False) -> bool:
         """A new step of so many vector operations; whether threads share it. Those that move parameters are done together, and need no meeting."""
         shared = self.threads > 1 and work >= (SHARED_FROM / 10 if moves else SHARED_FROM)
-        self.parts.append(Part(len(self.lines), what, shared, moves))
+        self.parts.append(Part(len(self.lines), what, shared, moves, self.cost))
         return shared
 
     # --- loops ------------------------------------------------------------------------------------------------
@@ -234,17 +235,17 @@ class Builder:
             step = self.code[n]
             args = [operand(a) for a in step.args]
             body += self._element(n, step, args, pairs)
-            self.cost += _WORK.get(step.op, 1.0) * _vectors(loop.shape, loop.order)
         sums = []
         for n in loop.sums:
             args = [operand(a) for a in self.code[n].args]
             body.append(f"V t{n} = {' * '.join(args)};")
             sums.append((self.scalar(Ref(n)), f"t{n}"))
         writes = {f"t{n}": self.place(n) for n in loop.members if n in self._needed}
-        self.cost += (len(reads) + len(writes) + len(sums)) * _vectors(loop.shape, loop.order)
+        vectors = _vectors(loop.shape, loop.order)
+        work = (sum(_WORK.get(self.code[n].op, 1.0) for n in loop.members) + len(reads) + len(writes)) * vectors
         fused = ", ".join(f"v{n} {self.code[n].attr if self.code[n].op == 'call' else self.code[n].op}" for n in (*loop.members, *loop.sums))
-        work = (sum(_WORK.get(self.code[n].op, 1.0) for n in loop.members) + len(reads) + len(writes)) * _vectors(loop.shape, loop.order)
         shared = self._part(f"loop {_size(loop.shape)}: {fused}", 0.0 if sums else work)
+        self.cost += work + len(sums) * vectors
         self.lines += nest(Nest(loop.shape, loop.order, reads, body, writes, sums, shared))
 
     def _element(self, n: int, step: Instruction, args: list[str], pairs: dict[str, str]) -> list[str]:

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
+from symdl.lower.listing import WIDTH, amount, cut, duration, listed, operations
 from symdl.lower.native.program import Builder
-from symdl.lower.program import Program, Ref
+
+#: What a vector operation takes, in seconds: a multiply-add on eight doubles, from the nearest cache.
+VECTOR = 0.35e-9
 
 
-def operations(program: Program) -> int:
-    """Floating-point operations of one evaluation: two for a multiplication and its addition, one for every element of anything else."""
-    total = 0
-    for step in program.code:
-        shapes = [program.code[a].shape for a in step.args if isinstance(a, Ref)]
-        if step.op in ("dot", "matmul"):
-            total += 2 * math.prod(step.shape) * shapes[0][-1]
-        elif step.op in ("inner", "einsum"):
-            total += 2 * math.prod(shapes[0])
-        elif step.op in ("sum", "amax"):
-            total += math.prod(shapes[0])
-        elif step.op not in ("input", "view", "select", "reshape", "spread", "stretch", "ones", "table"):
-            total += math.prod(step.shape)
-    return total
+def shown(builder: Builder, measured: Sequence[tuple[str, float]] | None = None) -> str:
+    """Instructions with shapes, then the steps they became: loops with what they fuse, products with their kernels, and what each costs.
 
-
-def shown(builder: Builder) -> str:
-    """Instructions with shapes, then the steps they became: loops with what they fuse, products with their kernels."""
-    lines = ["instructions", *(f"  {line}" for line in str(builder.program).splitlines())]
-    lines.append("native steps")
-    lines += [f"  {k}: {p.what}{', shared by threads' if p.shared else ''}" for k, p in enumerate(builder.parts)]
-    stored = sum(1 for step in builder.program.code if step.op != "input")
-    lines.append(f"{operations(builder.program):,} operations; {stored} values, {builder.memory.size * 8:,} bytes of buffers")
-    lines.append(f"about {builder.cost:,.0f} vector operations")
+    Parameters
+    ----------
+    builder : Builder
+    measured : sequence of (what, nanoseconds), optional
+        For every step.
+    """
+    lines = ["instructions", *(f"  {line}" for line in listed(builder.program).splitlines()), "native steps"]
+    starts = [p.cost for p in builder.parts]
+    costs = [end - begin for begin, end in zip(starts, [*starts[1:], builder.cost], strict=True)]
+    total = sum(costs) or 1.0
+    head = ("step", "what is done", "share", "estimated", "measured" if measured else "", "threads")
+    rows = [head]
+    for k, (part, cost) in enumerate(zip(builder.parts, costs, strict=True)):
+        took = duration(measured[k][1] * 1e-9) if measured else ""
+        threads = str(builder.threads) if part.shared else "1"
+        rows.append((f"{k}", cut(part.what, WIDTH - 50), f"{100 * cost / total:.1f} %", duration(cost * VECTOR), took, threads))
+    lines += [f"  {line}" for line in _steps(rows)]
+    memory = amount(builder.memory.size * 8)
+    took = f", measured {duration(sum(t for _, t in measured) * 1e-9)}" if measured else ""
+    lines.append(
+        f"{len(builder.parts)} native steps, {memory} of buffers; about {builder.cost:,.0f} vector operations, estimated {duration(total * VECTOR)}{took}"
+    )
     return "\n".join(lines)
+
+
+def _steps(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    sides = "rlrrrr"
+    return ["  ".join(c.rjust(w) if s == "r" else c.ljust(w) for c, w, s in zip(row, widths, sides, strict=True)).rstrip() for row in rows]
+
+
+__all__ = ["operations", "shown"]

@@ -63,7 +63,7 @@ def timed_builder(builder: Builder) -> Builder:
     new = copy.copy(builder)
     new.lines, new.parts, new.late_from = [], [], None
     ends = [*(p.at for p in builder.parts[1:]), len(builder.lines)]
-    for k, ((at, what, shared, _), end) in enumerate(zip(builder.parts, ends, strict=True)):
+    for k, ((at, what, shared, *_), end) in enumerate(zip(builder.parts, ends, strict=True)):
         if at == builder.late_from:
             new.late_from = len(new.lines)
         new.parts.append(Part(len(new.lines), what, shared))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from symdl.errors import UnsupportedError
+from symdl.lower.listing import WIDTH, cut
 from symdl.lower.native.backend import aligned, pointers
 from symdl.lower.native.driver import Body, shares, threads_allowed
 from symdl.lower.native.frame import Memory
@@ -227,7 +228,8 @@ class NativeLoop:
         return losses[:done]
 
     def measured(self, order: np.ndarray | None, steps: int) -> list[tuple[str, float]]:
-        """What each step of the plan is, and the nanoseconds that it takes (about 20 of them for the clock); parameters stay as they are."""
+        """What each step of the plan is, and the nanoseconds that it takes (about 20 of them for the clock), which ``print`` shows from then on;
+        parameters stay as they are."""
         timed = library(self._plan.source(timed=True))
         timed.spent.restype = ctypes.POINTER(ctypes.c_double)
         kept = [array.copy() for array in self._moving()]
@@ -239,7 +241,8 @@ class NativeLoop:
         for array, before in zip(self._moving(), kept, strict=True):
             array[...] = before
         spent = timed.spent()
-        return [(part.what, spent[k] / done) for k, part in enumerate(self._plan.builder.parts)]
+        self._plan.measured = [(part.what, spent[k] / done) for k, part in enumerate(self._plan.builder.parts)]
+        return self._plan.measured
 
     def _moving(self) -> list[np.ndarray]:
         return [self._arrays[("x",)], *self._setting.rule.memory.values()]
@@ -291,6 +294,7 @@ class _Plan:
     def __init__(self, setting: Setting, lanes: bool, turned: frozenset[str], threads: int) -> None:
         self.setting, self.lanes, self.turned = setting, lanes, turned
         self.program = program = prepared(setting.program)
+        self.measured: list[tuple[str, float]] | None = None
         self._names = list(setting.params)
         count = len(program.code)
         self._constants = {name: f"c[{count + k}]" for k, name in enumerate(setting.rule.constants)}
@@ -390,5 +394,5 @@ class _Plan:
         way = "samples side by side" if self.lanes else "row by row"
         moves = ", ".join(f"v{n}" for n in self.frame.fused) or "none"
         threads = self.builder.threads
-        lines = [shown(self.builder), f"stored {way}; {threads} thread{'s' if threads > 1 else ''}; method {self.setting.rule.name}"]
-        return "\n".join([*lines, f"parameters moved inside the products: {moves}; kept column by column: {len(self.turned)}"])
+        lines = [shown(self.builder, self.measured), f"stored {way}; {threads} thread{'s' if threads > 1 else ''}; method {self.setting.rule.name}"]
+        return "\n".join([*lines, cut(f"parameters moved inside the products: {moves}; kept column by column: {len(self.turned)}", WIDTH)])

@@ -1,0 +1,121 @@
+"""The plan that is printed: every instruction with shape, operations and memory; what is shared, fused, moved at once; what it costs."""
+
+import re
+
+import numpy as np
+import pytest
+
+import symdl as sd
+from symdl.lower.compiled import Compiled
+from symdl.lower.listing import amount, cut, duration, operations
+from symdl.lower.native import toolchain
+
+needs_compiler = pytest.mark.skipif(toolchain.compiler() is None, reason="no C compiler")
+n, p, h = sd.dims("n p h")
+X, T, W, b = sd.tensor("X", n, p), sd.tensor("T", n, h), sd.tensor("W", p, h), sd.tensor("b", h)
+LOSS = sd.sum((sd.sigmoid(X @ W + b) - T) ** 2) / 2
+SHAPES = {"X": (32, 64), "T": (32, 10), "W": (64, 10), "b": (10,)}
+
+
+def program():
+    compiled = Compiled([LOSS, *sd.derive(LOSS, [W, b]).gradients.values()])
+    return compiled.program({name: SHAPES[name] for name in compiled.names})
+
+
+def narrow(text):
+    assert max(map(len, text.splitlines())) < 120
+    assert not any(line != line.rstrip() for line in text.splitlines())
+    return text
+
+
+def test_a_program_shows_every_instruction():
+    made = program()
+    text = narrow(str(made))
+    lines = text.splitlines()
+    assert len([line for line in lines if re.match(r"v\d+ ", line)]) == len(made.code)
+    head = lines[0]
+    for word in ("value", "instruction", "shape", "operations", "memory"):
+        assert word in head
+    (product,) = [line for line in lines if "32x10" in line and "dot(" in line]
+    assert f"{2 * 32 * 64 * 10:,}" in product and "2.56 kB" in product
+    at = head.index("shape")
+    assert all(line[at - 1] == " " and line[at] != " " for line in lines[1 : len(made.code) + 1])  # columns below each other
+    assert "input X" in text and "shared by 2" in text and "result 0" in text and "result 2" in text and "in v" in text
+    counted = sum(int(found.replace(",", "")) for line in lines[1 : len(made.code) + 1] for found in re.findall(r"  ([\d,]+)(?=  |$)", line[at + 6 :])[:1])
+    assert counted == operations(made)
+    assert f"{operations(made):,} operations" in text and "estimated: about" in text
+
+
+def test_operations_are_counted():
+    A, x = sd.tensor("A", p, p), sd.tensor("x", p)
+    count = lambda e, **shapes: operations(Compiled([e]).program(shapes))  # noqa: E731
+    assert count(A @ x, A=(7, 7), x=(7,)) == 2 * 49
+    assert count(sd.sum(x), x=(7,)) == 7
+    assert count(sd.inv(A), A=(6, 6)) == 2 * 216
+    steps = sd.recur("h", x, lambda before, t: sd.tanh(A @ before), 20)[-1]
+    assert count(steps, A=(5, 5), x=(5,)) == 20 * (2 * 25 + 5)
+
+
+def test_long_programs_stay_narrow():
+    xs = [sd.tensor(f"x{k}") for k in range(60)]
+    total = xs[0]
+    for x in xs[1:]:
+        total = total + x * x
+    compiled = Compiled([total, *sd.derive(total, xs).gradients.values()])
+    text = narrow(str(compiled.program(dict.fromkeys(compiled.names, ()))))
+    assert "..." in text
+
+
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("native", marks=needs_compiler)])
+def test_functions_show_what_they_run(backend):
+    rng = np.random.default_rng(0)
+    values = {name: rng.normal(size=shape) for name, shape in SHAPES.items()}
+    g = sd.value_and_grad(LOSS, [W, b], backend=backend)
+    assert "call it once" in str(g)
+    g(**values)
+    text = narrow(str(g))
+    assert "dot(" in text and "operations" in text and "by W, b" in text
+    assert ("native steps" in text) == (backend == "native")
+    f = sd.lambdify([X, W], sd.exp(X @ W), backend=backend)
+    f(values["X"], values["W"])
+    f(values["X"][:3], values["W"])
+    assert narrow(str(f)).count("float64: ") == 2  # one program for each combination of shapes
+
+
+@needs_compiler
+def test_the_loop_of_a_training_says_what_was_fused_and_what_it_costs():
+    rng = np.random.default_rng(0)
+    data = {"X": rng.normal(size=(32, 64)), "T": rng.uniform(size=(32, 10))}
+    found = sd.train(LOSS, params={"W": np.zeros((64, 10)), "b": np.zeros(10)}, data=data, lr=0.1, epochs=3, backend="native", progress=False)
+    text = narrow(str(found.plan))
+    assert "hoisting" in text
+    assert re.search(r"loop 32x10: .*add, .*sigmoid", text)  # fused
+    assert "the update inside" in text and "kernel" in text and "%" in text
+    assert re.search(r"estimated [\d.]+ us", text) and "of buffers" in text and "method gd" in text
+    shares = [float(s) for s in re.findall(r"([\d.]+) %", text)]
+    assert sum(shares) == pytest.approx(100, abs=1)
+
+
+@needs_compiler
+def test_measured_costs_are_shown_once_they_are_measured():
+    from symdl.lower.native.training import NativeLoop, Rule, Setting
+    from symdl.train.engines import Vector
+
+    rng = np.random.default_rng(0)
+    vector = Vector({"W": rng.normal(size=(64, 10)), "b": np.zeros(10)})
+    data = {"X": rng.normal(size=(32, 64)), "T": rng.uniform(size=(32, 10))}
+    loop = NativeLoop(Setting(program(), vector.places, data, frozenset(), frozenset(data), 32, Rule("gd", {"lr": 0.1}, {})), vector.x)
+    assert "measured" not in str(loop)
+    before = vector.x.copy()
+    steps = loop.measured(None, 20)
+    np.testing.assert_array_equal(vector.x, before)
+    assert all(took >= 0 for _, took in steps)
+    text = narrow(str(loop))
+    assert "measured" in text and "estimated" in text
+    assert len(steps) == len(re.findall(r"^ +\d+  \S.* %", text, re.M))
+
+
+def test_amounts_and_times_as_people_write_them():
+    assert [amount(x) for x in (0, 12, 999, 1500, 123_456, 5e6, 3.2e10)] == ["0 B", "12 B", "999 B", "1.5 kB", "123 kB", "5 MB", "32 GB"]
+    assert [duration(x) for x in (2e-9, 3.21e-7, 4.5e-5, 0.012, 3.0)] == ["2 ns", "321 ns", "45 us", "12 ms", "3 s"]
+    assert cut("abcdefgh", 6) == "abc..." and cut("abc", 6) == "abc"
