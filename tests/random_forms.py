@@ -23,7 +23,8 @@ def leaf(rng: np.random.Generator) -> Any:
     a = atom(rng)
     kinds = [exp, lambda t: exp(-t), sigmoid, tanh, sd.softplus, sd.cosh, sd.sinh, sd.erf, sd.cos, sd.sin, sd.arctan, sd.abs, sd.expm1,
              lambda t: log(1 + exp(t)), lambda t: 1 / (1 + exp(-t)), lambda t: exp(-(t**2)), lambda t: sqrt(1 + t**2), lambda t: log(1 + t**2),
-             lambda t: log(sigmoid(t)), lambda t: 1 / (1 + t**2), lambda t: t, lambda t: sqrt(exp(t)), lambda t: exp(t) / (1 + exp(t)), lambda t: exp(-(t**2) / 2),
+             lambda t: log(sigmoid(t)), lambda t: 1 / (1 + t**2), lambda t: t, lambda t: sqrt(exp(t)), lambda t: exp(t) / (1 + exp(t)),
+             lambda t: exp(-(t**2) / 2),
              lambda t: sqrt(2 + t**2), lambda t: 1 / (2 + exp(t))]  # fmt: skip
     return kinds[rng.integers(len(kinds))](a)
 
