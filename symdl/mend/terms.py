@@ -9,12 +9,15 @@ from symdl.expr.tensor import Expr
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
+from symdl.graph.walk import more_than
 from symdl.mend.trial import Trial, close
 from symdl.prove.expand import multiplied_out
 from symdl.prove.stop import Clock, Stop
 
 #: Sums of more terms are not compared term by term.
 MOST_TERMS = 24
+#: Nor those of larger graphs: every term is a walk.
+MOST_NODES = 1000
 
 
 def differing_terms(right: Expr, claim: Expr) -> str:
@@ -39,6 +42,8 @@ def differing_terms(right: Expr, claim: Expr) -> str:
 def _terms(expr: Expr, trial: Trial) -> list[tuple[Expr, Any]]:
     whole = multiplied_out(expr, Clock(0.5))
     if whole.node.op == kinds.ADD and len(whole.node.args) > MOST_TERMS:
+        return []
+    if more_than([whole.node], MOST_NODES):
         return []
     found = [whole]
     if whole.node.op == kinds.ADD:
