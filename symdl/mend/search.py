@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from symdl.edits import Edit, dropped, everywhere, indices, numbers, signs, swapped, transposes
 from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
+from symdl.graph.build import Term
 from symdl.graph.walk import topological
 from symdl.mend.parts import dropped_pairs, functions, missing_factors, missing_terms, powers, quantities, sized_numbers, taken_for
 from symdl.mend.trial import Trial
@@ -48,6 +49,10 @@ def _edits(trial: Trial) -> Iterator[Edit]:
     yield from whole_transposed(claim)
     for source in (signs, transposes):
         yield from everywhere(claim, order, source)
+    if claim.node.op == kinds.INPUT:
+        for other in inputs:
+            if other is not claim.node and other.shape == claim.node.shape:
+                yield Edit(f"{claim.node.name} should be {other.name}", Expr(Term(other, claim.map), claim.shape, claim.open))
     if (symmetric := only_symmetric(trial)) is not None:
         yield symmetric
     yield from everywhere(claim, order, lambda node: swapped(node, inputs))

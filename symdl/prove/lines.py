@@ -229,6 +229,8 @@ def _unread(out: Outcome) -> str:
 def _place(side: Side, out: Outcome) -> str:
     """Which line a side is: its number, or how it is typed where there is one line only."""
     shown = side.text if len(side.text) <= 80 else side.text[:77] + "..."
+    if not side.row:
+        return f"{shown}, before the first line,"
     return f"line {side.row} ({shown})" if out.rows > 1 else f"line 1, the side {shown},"
 
 

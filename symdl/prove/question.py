@@ -76,6 +76,8 @@ class Question:
             if self.first is not None:
                 return _look(self.loss, left.targets[0], self.first), left.targets[1]
             of = left.function if left.function is not None and left.function.open else self.loss
+            if left.function is None and self.loss.ndim and len(letters := left.of_letters()) == self.loss.ndim:
+                of = self.loss[tuple(letters)]
             return of, left.targets[0]
         letters = _free(chain) if left is None or not left.letters else [sp.Symbol(t.text, integer=True) for t in left.letters]
         if not set(letters) - set(self.target.open) - set(self.loss.open):

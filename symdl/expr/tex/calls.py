@@ -183,9 +183,9 @@ class Calls(Totals):
         name = stem.parts[0] if stem.what == "symbol" else ""
         definition = self.definitions.get(name)
         inner = bracket.parts[0]
-        if definition is not None and definition.applied and inner.what == "index" and inner.parts[0].what == "symbol":
-            if inner.parts[0].parts[0] == definition.applied:
-                return self.value(Tex("index", (first, inner.parts[1]), first.position))
+        applied = "" if definition is None else definition.applied
+        if applied and inner.what == "index" and inner.parts[0].what == "symbol" and inner.parts[0].parts[0] == applied:
+            return self.value(Tex("index", (first, inner.parts[1]), first.position))
         if definition is None or not definition.params:
             return None
         arguments = bracket.parts[0].parts if bracket.parts[0].what == "list" else (bracket.parts[0],)

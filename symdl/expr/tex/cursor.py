@@ -20,7 +20,7 @@ class Cursor:
 
     def __init__(self, text: str, tokens: Sequence[Token], known: Collection[str] = (), depth: int = 0) -> None:
         self.text, self.tokens, self.known = text, list(tokens), known
-        self.at, self.depth = 0, depth
+        self.at, self.depth, self.level = 0, depth, depth // 2
         self.bars: list[str] = []
 
     @property
@@ -116,6 +116,9 @@ class Cursor:
         raise NotImplementedError
 
     def inside(self, closing: str, opened: str = "(") -> Tex:
+        raise NotImplementedError
+
+    def related(self) -> Tex:
         raise NotImplementedError
 
     def _product_ends(self) -> bool:

@@ -169,7 +169,9 @@ class Derivatives(Cursor):
         """dC/dw, when that is what the letter d begins."""
         if token.text != "d" or self.token.kind not in ("letter", "command", "word") or "d" in self.known:
             return None
-        start, saved = self.at, self.tokens[:]
+        start, saved, level, depth = self.at, self.tokens[:], self.level, self.depth
+        if level > 20:
+            return None
         try:
             of = self.applied(self.factor())
             if self.token.kind == "/":
@@ -178,21 +180,21 @@ class Derivatives(Cursor):
                     self.take()
                     return Tex("partial", (of, (self.factor(),), 1), token.position)
         except ParseError:
-            pass
-        self.at, self.tokens = start, saved
+            self.bars = []
+        self.at, self.tokens, self.level, self.depth = start, saved, level, depth
         return None
 
     def _operand(self) -> Tex | None:
         """What an operator is applied to: a name with its arguments, or the product that follows a number, a norm, a sum."""
         if self._product_ends():
             return None
-        start, saved, depth = self.at, self.tokens[:], self.depth
+        start, saved, depth, level = self.at, self.tokens[:], self.depth, self.level
         try:
             return self._operated(start, saved)
         except ParseError:
             if depth > 1:
                 raise
-        self.depth, self.bars = depth, []
+        self.depth, self.level, self.bars = depth, level, []
         # ln p(X | mu) and the like: whatever it is, it is what is differentiated.
         self.at = len(self.tokens) - 1
         return Tex("unread", (), saved[start].position)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from symdl.errors import SymdlError
+from symdl.expr.dims import indices
 from symdl.expr.tensor import Expr
+from symdl.expr.tex.derived import loss_name
 from symdl.expr.tex.letters import grouped
-from symdl.expr.tex.meaning import Meaning, loss_name
+from symdl.expr.tex.meaning import Meaning
 from symdl.expr.tex.tokens import Token
 from symdl.expr.tex.tree import Tex
 
@@ -43,6 +45,12 @@ class Left:
             self.targets = tuple(scope.target(tree) for tree in self.by or ())
         except SymdlError as error:
             self.problem = error
+
+    def of_letters(self) -> list[Any]:
+        """The letters of the element that is differentiated, where its name is nowhere declared: f_i."""
+        if self.of is None or self.of.what != "index":
+            return []
+        return [indices(t.text) for t in self.of.parts[1] if t.kind == "letter"]
 
     def index_names(self) -> tuple[str, ...]:
         """The letters of the element that is spoken of."""

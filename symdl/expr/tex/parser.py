@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from symdl.expr.tex.derivatives import Derivatives
+from symdl.expr.tex.environments import Environments
 from symdl.expr.tex.tokens import Token
 from symdl.expr.tex.tree import FUNCTIONS, HADAMARD, OUTER, QUOTIENT, TIMES, Tex, relation_of
 
+#: Deepest nesting of anything in anything: roots of sums of fractions.
+MAX_LEVEL = 50
 #: Longest number, in digits.
 MAX_DIGITS = 60
 #: Where a product ends.
 _STOPS = frozenset(["+", "-", "=", "<", ">", ")", "]", "}", ",", ";", "&", "newline", "end", "begin", ":", ".", "!", "prose", "quad"])
-_UNREAD = frozenset(["int", "oint", "iint", "lim", "argmin", "argmax", "infty", "ldots", "cdots", "dots", "dotsb", "vdots", "mid", "binom", "limsup", "liminf", "sup", "inf", "cup", "cap", "forall", "exists", "mathbb"])
+_UNREAD_NAMES = "int oint iint lim argmin argmax infty ldots cdots dots dotsb vdots mid binom limsup liminf sup inf cup cap forall exists mathbb"
+_UNREAD = frozenset(_UNREAD_NAMES.split())
 
 
 def side_tree(text: str, tokens: Sequence[Token]) -> Tex:
@@ -26,7 +29,7 @@ def side_tree(text: str, tokens: Sequence[Token]) -> Tex:
     return tree
 
 
-class Parser(Derivatives):
+class Parser(Environments):
     # --- sums and products -----------------------------------------------------------------------------------
 
     def listed(self) -> Tex:
@@ -118,6 +121,14 @@ class Parser(Derivatives):
         return self.scripts(self.base())
 
     def base(self) -> Tex:
+        self.level += 1
+        if self.level > MAX_LEVEL:
+            raise self.fail("the formula is nested too deeply")
+        made = self._base()
+        self.level -= 1
+        return made
+
+    def _base(self) -> Tex:
         token = self.take()
         if token.kind == "number":
             return self._number(token)
@@ -137,7 +148,7 @@ class Parser(Derivatives):
             self.expect(token.kind)
             return Tex("abs" if token.kind == "|" else "norm", (inside,), token.position)
         if token.kind == "begin":
-            return self._environment(token)
+            return self.environment(token)
         if token.kind == "command":
             return self._command(token)
         self.at -= 1
@@ -246,26 +257,3 @@ class Parser(Derivatives):
             else:
                 upper = self.group()
         return Tex("total", (tuple(lower), upper, self.term(), token.text), token.position)
-
-    # --- cases and matrices ----------------------------------------------------------------------------------
-
-    def _environment(self, token: Token) -> Tex:
-        """The cells of cases, or of a matrix, row by row."""
-        rows: list[list[Tex]] = [[]]
-        self.deeper()
-        while self.token.kind != "end" or self.token.text != token.text:
-            kind = self.token.kind
-            if kind == "end" and not self.token.text:
-                raise self.fail(rf"an \end{{{token.text}}} is missing", token.position)
-            if kind == "newline":
-                rows.append([])
-            elif kind == "prose" and self.token.text.strip(" ,.").lower() in ("otherwise", "else", "其他", "其它"):
-                rows[-1].append(Tex("otherwise", (), self.token.position))
-            if kind in ("newline", "&", "prose", ",", ".", ";", "quad"):
-                self.take()
-                continue
-            rows[-1].append(self.related())
-        self.take()
-        self.depth -= 1
-        made = tuple(tuple(row) for row in rows if row)
-        return Tex("cases" if "cases" in token.text else "matrix", made, token.position)

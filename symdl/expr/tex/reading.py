@@ -8,8 +8,9 @@ from typing import Any
 
 from symdl.errors import ParseError, ShapeError, SymdlError
 from symdl.expr.tensor import Expr
+from symdl.expr.tex.derived import named_by, plain_tree
 from symdl.expr.tex.left import Left, left_of
-from symdl.expr.tex.meaning import Meaning, named_by, plain_tree
+from symdl.expr.tex.meaning import Meaning
 from symdl.expr.tex.oriented import Value, sized
 from symdl.expr.tex.parser import Parser
 from symdl.expr.tex.scope import Definition, Derivative
@@ -22,7 +23,7 @@ __all__ = ["Chain", "Reader", "Side", "looks_like_latex", "parse_latex"]
 
 @dataclass
 class Side:
-    """One side of an equation: its tree, the row on which it stands, how it is typed; what it means, or why it has no meaning."""
+    """One side of an equation: its tree, how it is typed, the row on which it stands (0: in a sentence before the first); what it means, or why nothing."""
 
     row: int
     text: str
@@ -46,7 +47,7 @@ class Chain:
 
 def looks_like_latex(text: str) -> bool:
     """Whether a text is a formula in LaTeX, or in the characters of formulas, and not one in the language of ``sd.parse``."""
-    return "\\" in text or "_{" in text or "^" in text or "$" in text or any(ord(c) > 127 for c in text) or _ends_in_prime(text)
+    return "\\" in text or "_{" in text or "^" in text or "$" in text or not text.isascii() or _ends_in_prime(text)
 
 
 def _ends_in_prime(text: str) -> bool:
@@ -101,7 +102,8 @@ class Reader:
     """Reads a text, once with x_i of a matrix X as a row and, where that does not fit, once more with it as a column."""
 
     def __init__(self, text: str, tensors: Mapping[str, Expr], derivative: Derivative | None = None) -> None:
-        self.text, self.tensors, self.derivative = formulas(text), dict(tensors), derivative
+        self.text, self.sentences = formulas(text)
+        self.tensors, self.derivative = dict(tensors), derivative
         self.scope = Meaning(self.text, self.tensors, _start(text), derivative)
 
     def read(self) -> list[Chain]:
@@ -147,6 +149,7 @@ class Reader:
     def _chains(self) -> list[Chain]:
         found: list[Chain] = []
         for equation in equations(self.text, self.tensors):
+            equation.row = max(equation.row - self.sentences, 0)
             sides = [self._side(tokens, equation) for tokens in equation.sides]
             if equation.continues and found:
                 found[-1].sides += sides

@@ -52,7 +52,7 @@ class Relations(Elements):
         if tree.what != "symbol" or self.is_known(tree.parts[0]) or tree.parts[0] in self.fixed:
             return None
         name = tree.parts[0]
-        return indices(name) if len(name) == 1 and (name not in self.sizes or name in (*self.bound, *self.free, *"ijk")) else None
+        return indices(name) if len(name) == 1 and (name not in self.sizes or name in (*self.bound, *self.free)) else None
 
     @staticmethod
     def _delta(a: Any, b: Any) -> Expr:

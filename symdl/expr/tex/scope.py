@@ -44,6 +44,7 @@ class Scope:
         self.sizes = {str(s) for e in tensors.values() for size in (*e.shape, *e.open.values()) for s in sp.sympify(size).free_symbols}
         self.definitions: dict[str, Definition] = {}
         self.values: dict[str, Value] = {}
+        self.failed: dict[str, SymdlError] = {}
         self.pending: list[str] = []  # definitions that are being read
         self.params: list[dict[str, Value]] = []  # arguments of functions that are being applied
         self.fixed: dict[str, int] = {}  # letters of a product, at a position
@@ -110,6 +111,8 @@ class Scope:
     def _defined(self, name: str) -> Value:
         if name in self.values:
             return self.values[name]
+        if name in self.failed:
+            raise self.failed[name]
         if name in self.pending:
             raise ParseError(f"{name} is defined by itself")
         if len(self.pending) > MAX_CHAIN:
@@ -118,6 +121,9 @@ class Scope:
         bound, self.bound, params, self.params = self.bound, [], self.params, []
         try:
             self.values[name] = self._made(self.definitions[name])
+        except SymdlError as error:
+            self.failed[name] = error
+            raise
         finally:
             self.pending.pop()
             self.bound, self.params = bound, params

@@ -52,15 +52,15 @@ _MATH = re.compile(
 _MATHY = re.compile(r"[=^_{}]|\\[A-Za-z]|[-+*/|]\s*\Z|\A\s*[-+*/|(]")
 
 
-def formulas(text: str) -> str:
-    """The text with the prose around its formulas blanked out, and lines that are formulas of their own set apart."""
+def formulas(text: str) -> tuple[str, int]:
+    """The text without the prose around its formulas, lines that are formulas of their own set apart; and how many rows are sentences before the first."""
     if len(text) > 20_000:  # refused by the tokens anyway
-        return text
+        return text, 0
     pieces, at, cut = [], 0, False
     for match in _MATH.finditer(text):
         between = text[at : match.start()]
         if _MATHY.search(between):
-            return _lined(text)
+            return _lined(text), 0
         cut |= bool(between.strip())
         shown = match.group("e") or next(match.group(k) for k in "abcd" if match.group(k) is not None)
         display = match.group("e") or match.group("a") or match.group("c")
@@ -68,12 +68,14 @@ def formulas(text: str) -> str:
         at = match.end()
     rest = text[at:]
     if not pieces or (_MATHY.search(rest) and rest.strip()):
-        return _lined(text)
-    out = ""
-    for between, shown, display in pieces:
+        return _lined(text), 0
+    out, before = "", 0
+    for number, (between, shown, display) in enumerate(pieces):
+        if display and not any(d for _, _, d in pieces[:number]):
+            before = out.count(r"\\ ") + bool(out)
         joined = not between.strip() and out and not display
         out += (" " if joined else r" \\ " if out and (display or "." in between or "\n\n" in between) else r" \text{,~} " if out else "") + shown
-    return out
+    return out, before
 
 
 def _lined(text: str) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from symdl.expr.tex.tokens import Token
 
 #: Styles of letters: what stands in their braces is meant.
-_BOLD = frozenset(
-    ["mathbf", "boldsymbol", "bm", "vec", "symbf", "mathbb", "mathcal", "mathscr", "mathfrak", "mathds", "bf", "cal", "it", "pmb", "underline", "boxed", "cancel", "ensuremath", "mathrel", "mathbin"]
-)
+_BOLD_NAMES = "mathbf boldsymbol bm vec symbf mathbb mathcal mathscr mathfrak mathds bf cal it pmb underline boxed cancel ensuremath mathrel mathbin"
+_BOLD = frozenset(_BOLD_NAMES.split())
 #: Styles of words: several letters in their braces are one name.
-_ROMAN = frozenset(["mathrm", "operatorname", "mathit", "mathsf", "mathtt", "mathop", "text", "textbf", "textrm", "textit", "texttt", "textsf", "rm", "sf", "mbox"])
+_ROMAN_NAMES = "mathrm operatorname mathit mathsf mathtt mathop text textbf textrm textit texttt textsf rm sf mbox"
+_ROMAN = frozenset(_ROMAN_NAMES.split())
 #: Commands that say nothing, with the number of their arguments.
 _SILENT = {
     "label": 1,

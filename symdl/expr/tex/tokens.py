@@ -42,7 +42,8 @@ _LOOKS = frozenset([*_SPACING.split(), *_SIZING.split(), " ", "\n"])
 #: Words between formulas, also where they are typed without \text.
 _BARE = frozenset(["where", "with", "and", "let", "hence", "thus", "therefore", "then", "since", "otherwise"])
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*\Z")
-_PROSE = _BARE | frozenset(["if", "for", "so", "by", "else", "that", "is", "using", "chain", "rule", "given", "when", "because", "as", "we", "get", "have", "or"])
+_WORDS = "if for so by else that is using chain rule given when because as we get have or"
+_PROSE = _BARE | frozenset(_WORDS.split())
 
 
 def tokenize(text: str, known: Collection[str] = (), functions: Collection[str] = ()) -> list[Token]:

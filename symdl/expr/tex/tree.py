@@ -50,7 +50,8 @@ OUTER = frozenset(["otimes"])
 RELATIONS = {"=": "=", "<": "<", ">": ">", "lt": "<", "gt": ">", "le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">="}
 RELATIONS |= {"ne": "!=", "neq": "!=", "in": "in", "equiv": "="}
 #: What leads from one equation to the next.
-ARROWS = frozenset(["Rightarrow", "implies", "to", "Longrightarrow", "longrightarrow", "iff", "Leftrightarrow", "Longleftrightarrow", "therefore", "because", "rightarrow", "leadsto"])
+_ARROWS_NAMES = "Rightarrow implies to Longrightarrow longrightarrow iff Leftrightarrow Longleftrightarrow therefore because rightarrow leadsto"
+ARROWS = frozenset(_ARROWS_NAMES.split())
 EQUALS = frozenset(["equiv", "triangleq", "coloneqq", "eqqcolon", "doteq", "colon"])
 #: Relations that are no equations.
 OTHERS = frozenset(["approx", "sim", "simeq", "propto", "le", "leq", "ge", "geq", "ne", "neq", "ll", "gg", "lesssim", "gtrsim", "leqslant", "geqslant", "cong"])
