@@ -1,7 +1,7 @@
 """Planning sums of products: in which order factors are multiplied, and which pairs become matrix products.
 
 A factor is a value with an index (a small int) on each of its axes, every index once. Factors with the same indices
-are multiplied elementwise; the order of the rest minimises the number of multiplications (exactly up to six factors); a pair that
+are multiplied elementwise; the order of the rest minimises the number of multiplications (exactly up to eight factors); a pair that
 shares summed indices becomes a dot (BLAS), a stacked matmul, or an einsum.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from symdl.lower.program import Operand
 
@@ -26,7 +26,7 @@ class Factor(NamedTuple):
 
 
 #: Up to this many factors every order is tried.
-EXACT = 6
+EXACT = 8
 
 #: NumPy's sums of rows of up to so many numbers cost four times the product with a vector of ones.
 SHORT = 24
@@ -107,6 +107,21 @@ def order(factors: Sequence[Factor], summed: frozenset[int], sizes: Mapping[int,
     return _exact(sets, summed, sizes) if len(sets) <= EXACT else _greedy(sets, summed, sizes)
 
 
+def cheapest(sets: Sequence[frozenset[Any]], summed: frozenset[Any], sizes: Mapping[Any, int]) -> int:
+    """Multiplications of the order that is taken for factors with these indices."""
+    work = list(sets)
+    if len(work) < 2:
+        return math.prod(sizes[i] for s in work for i in s)
+    if len(work) <= EXACT:
+        return _best(work, summed, sizes)[(1 << len(work)) - 1][0]
+    total = 0
+    for i, j in _greedy(list(work), summed, sizes):
+        total += _cost(work[i], work[j], sizes)
+        rest = [s for k, s in enumerate(work) if k not in (i, j)]
+        work = [*rest, _result(work[i], work[j], rest, summed)]
+    return total
+
+
 def _cost(a: frozenset[int], b: frozenset[int], sizes: Mapping[int, int]) -> int:
     return math.prod(sizes[i] for i in a | b)
 
@@ -117,7 +132,12 @@ def _result(a: frozenset[int], b: frozenset[int], others: Sequence[frozenset[int
 
 
 def _exact(sets: list[frozenset[int]], summed: frozenset[int], sizes: Mapping[int, int]) -> list[tuple[int, int]]:
-    """The cheapest order, by dynamic programming over subsets of the factors."""
+    """The cheapest order."""
+    return _positions((1 << len(sets)) - 1, _best(sets, summed, sizes), len(sets))
+
+
+def _best(sets: list[frozenset[int]], summed: frozenset[int], sizes: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+    """Every subset of the factors -> what its product costs at best, and one of the two parts it is made of: dynamic programming."""
     everything = (1 << len(sets)) - 1
     left_over: dict[int, frozenset[int]] = {}
     for subset in range(1, everything + 1):
@@ -137,7 +157,7 @@ def _exact(sets: list[frozenset[int]], summed: frozenset[int], sizes: Mapping[in
                 choices.append((price, part))
             part = (part - 1) & subset
         best[subset] = min(choices)
-    return _positions(everything, best, len(sets))
+    return best
 
 
 def _positions(everything: int, best: dict[int, tuple[int, int]], count: int) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ from symdl.graph.node import Node
 from symdl.graph.static import scaled, static_nodes, static_values
 from symdl.graph.walk import consumers, inputs, topological
 from symdl.graph.windows import equation_of, is_equation, split_equation
+from symdl.lower.chains import chained
 from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter, long_last
 from symdl.lower.gathers import Equation, Known, solve
@@ -54,6 +55,9 @@ def lower(wanted: Sequence[Wanted], sizes: Mapping[Any, int], names: Sequence[No
     """
     order = topological(w.node for w in wanted)
     planner = _Planner(Values(sizes, (n.attr.length for n in order if n.op == kinds.RECUR)), dtype)
+    cheap = chained([Term(w.node, w.map) for w in wanted], planner.size)
+    wanted = [Wanted(t.node, t.map, w.shape) for t, w in zip(cheap, wanted, strict=True)]
+    order = topological(w.node for w in wanted)
     for node in names:
         planner.input(node)
     planner.walk(order, wanted)
@@ -87,6 +91,9 @@ class _Planner:
         self._by_name: dict[str, Factor] = {}
         self._uses: dict[Node, list[tuple[Node, int]]] = {}
         self._wishes: dict[Node, tuple[int, ...]] = {}
+
+    def size(self, size: Any) -> int:
+        return self._values.size(size)
 
     def sizes(self, node: Node) -> tuple[int, ...]:
         return tuple(self._values.size(s) for s in node.shape)
