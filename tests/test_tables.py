@@ -96,7 +96,7 @@ def calculation(steps, most=6):
     return total
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(STEPS)
 def test_rows_and_nodes_have_the_same_values(steps):
     loss = calculation(steps)
@@ -265,18 +265,18 @@ def test_gradients_by_name_are_a_mapping():
 # --- cost -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_hundred_thousand_nodes_are_derived_in_a_moment():
-    """About 0.3 seconds of work; without the table it was 5."""
-    loss, wrt = large(100_000, functions=("sin", "exp", "sigmoid"))
+def test_twenty_thousand_nodes_are_derived_in_a_moment():
+    """Some 0.05 seconds of work; without the table it was 1."""
+    loss, wrt = large(20_000, functions=("sin", "exp", "sigmoid"))
     gc.collect()
     started = time.process_time()
     d = sd.derive(loss, wrt)
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 1
     assert len(d.gradients) == len(wrt)
 
 
 def test_bytes_for_each_row():
-    loss, wrt = large(20_000)
+    loss, wrt = large(10_000)
     sd.derive(loss, wrt)
     gc.collect()
     tracemalloc.start()
