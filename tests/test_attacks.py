@@ -22,8 +22,8 @@ import symdl as sd
 from symdl.cli import main
 from symdl.lower.source import python_source
 
-#: Ten times what is promised (50 ms, 50 MB): the machine is shared, and counting memory is slow.
-SECONDS, BYTES = 0.5, 500e6
+#: 50 ms and 50 MB are promised. Of time ten times as much is allowed here, as the machine is shared; memory is the same everywhere.
+SECONDS, BYTES = 0.5, 50e6
 
 n, p = sd.dims("n p")
 X, w, y = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n)

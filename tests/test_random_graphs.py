@@ -167,7 +167,7 @@ def test_gradients_agree_with_pytorch(expr, seed):
 @given(graphs())
 def test_texts_and_files_come_back(expr):
     again = sd.from_json(sd.to_json(expr))
-    assert again == expr or sd.prove(again, expr).verdict == "PROVED"  # an index equation may come back the other way round
+    assert again == expr and hash(again) == hash(expr)
     shown = str(expr)
     assert shown
     try:

@@ -21,6 +21,9 @@ from symdl.graph.recurrence import PARTS, is_hole, with_arguments
 from symdl.graph.walk import topological
 from symdl.saved.numbers import read_number, read_size, written
 
+#: What is kept of what SymPy knows of a symbol.
+_ASSUMPTIONS = ("real", "positive", "integer", "nonnegative", "negative", "nonzero", "nonpositive", "complex", "finite", "rational", "even", "odd")
+
 #: Nodes and axes of what is loaded.
 MAX_NODES, MAX_RANK = 5_000_000, 32
 
@@ -57,14 +60,14 @@ def _record(node: Node, place: dict[Node, int]) -> dict[str, Any]:
 def _write_input(node: Node, place: dict[Node, int]) -> dict[str, Any]:
     info: InputInfo = node.attr
     kind = "hole" if is_hole(node) else "tensor"
-    return {"name": info.name, "facts": sorted(info.facts), "kind": kind, "assumed": _assumptions(info.atom)}
+    bare = {"bare": True} if isinstance(info.atom, sp.IndexedBase) and info.atom.shape is None else {}
+    return {"name": info.name, "facts": sorted(info.facts), "kind": kind, "assumed": _assumptions(info.atom), **bare}
 
 
 def _assumptions(atom: sp.Basic) -> dict[str, bool]:
-    """What SymPy was told of a Symbol that the user brought."""
-    if not isinstance(atom, sp.Symbol):
-        return {}
-    return {k: v for k, v in sorted(atom._assumptions_orig.items()) if k in ("real", "positive", "integer", "nonnegative", "negative")}
+    """What SymPy was told of a symbol that the user brought, or by the facts of a tensor."""
+    told = atom._assumptions_orig if isinstance(atom, sp.Symbol) else atom.assumptions0 if isinstance(atom, sp.IndexedBase) else {}
+    return {k: v for k, v in sorted(told.items()) if k in _ASSUMPTIONS}
 
 
 def _write_mul(node: Node, place: dict[Node, int]) -> dict[str, Any]:
@@ -170,8 +173,11 @@ def _read_input(record: dict[str, Any], terms: list[Term], shape: tuple[Any, ...
         check_name(name)
     if facts - set(FACTS):
         raise DataError(f"{sorted(facts - set(FACTS))[0]!r:.40} is not a known fact")
-    assumed = {k: bool(v) for k, v in record["assumed"].items() if k in ("real", "positive", "integer", "nonnegative", "negative")}
-    atom = sp.IndexedBase(name, shape=shape) if shape else sp.Symbol(name, **assumed)
+    assumed = {k: bool(v) for k, v in record["assumed"].items() if k in _ASSUMPTIONS}
+    try:
+        atom = sp.IndexedBase(name, shape=None if record.get("bare") else shape, **assumed) if shape else sp.Symbol(name, **assumed)
+    except sp.core.facts.InconsistentAssumptions:
+        raise DataError(f"what is assumed of {name} contradicts itself") from None
     return Term(build.input_node(InputInfo(name, atom, facts), shape), tuple(range(len(shape))))
 
 
