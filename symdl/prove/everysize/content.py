@@ -43,6 +43,10 @@ class Content(Relations):
         """Whether it is seen to be above zero everywhere."""
         return bool(poly) and all(c > 0 and all(self.factor_positive(f) for f, _ in mono) for mono, c in poly.items())
 
+    def not_below(self, poly: Poly) -> bool:
+        """Whether it is seen to be nowhere below zero."""
+        return bool(poly) and all(c > 0 and all(self.nonnegative(f, e) for f, e in mono) for mono, c in poly.items())
+
     def factor_positive(self, factor: Factor) -> bool:
         atom = self.atoms[factor[0]]
         if atom.kind == "sum":

@@ -11,6 +11,7 @@ import sympy as sp
 
 from symdl.prove.everysize.atom import ONE, Atom, Factor, Mono, Num, Poly, add_to, is_number, number, of_factors, scaled, total_of, whole
 from symdl.prove.everysize.content import MAX_EXPONENT, Content
+from symdl.prove.everysize.factor import two_factors
 from symdl.prove.everysize.relations import heaviest
 from symdl.prove.stop import TooLarge, Undefined, Unreadable
 
@@ -83,8 +84,11 @@ class Powers(Content):
         full = self.expanded(left)
         if full != left:
             return self.reduced(self.mul(made, self.power(full, q)))
+        product = two_factors(left)
+        if product is not None:
+            return self.reduced(self.times(made, self.times(self.power(product[0], q), self.power(product[1], q))))
         sign = 1
-        if not self.positive(left) and (self.positive(scaled(left, -1)) or self._backwards(left)):
+        if not self.not_below(left) and (self.positive(scaled(left, -1)) or self._backwards(left)):
             left, sign = scaled(left, -1), -1 if int(q) % 2 else 1
         return self.reduced(scaled(self.mul(made, self._root(left, q)), sign))
 
@@ -114,6 +118,9 @@ class Powers(Content):
         full = self.expanded(left)
         if full != left:
             return self.reduced(self.mul(out, self._fractional(full, q)))
+        product = two_factors(left)
+        if product is not None and all(self.not_below(part) for part in product):
+            return self.reduced(self.times(out, self.times(self._fractional(product[0], q), self._fractional(product[1], q))))
         return self.reduced(self.mul(out, self._root(left, q)))
 
     def _absolute(self, f: Factor, q: Num) -> Poly:

@@ -25,6 +25,7 @@ class Special(Matrices):
             "exp": self.exp, "log": self.log, "sin": lambda x: self._odd("sin", x), "cos": self.cos, "arctan": lambda x: self._odd("arctan", x),
             "erf": lambda x: self._odd("erf", x), "abs": lambda x: self.times(x, self.sign(x)), "sign": self.sign, "positive": self.step,
             "step": self.step, "relu": lambda x: self.times(x, self.step(x)), "iszero": self.equation, "where": self.where,
+            "maximum": lambda a, b: self._extreme(a, b, 1), "minimum": lambda a, b: self._extreme(a, b, -1),
         }  # fmt: skip
         for kind, name in (("sin", "sin"), ("cos", "cos"), ("erf", "erf"), ("arctan", "arctan"), ("iszero", "iszero")):
             self.makers[kind] = self._function_again(name)
@@ -96,6 +97,11 @@ class Special(Matrices):
 
     def where(self, c: Poly, a: Poly, b: Poly) -> Poly:
         return total_of([(1, b), (1, self.times(self.step(c), total_of([(1, a), (-1, b)])))])
+
+    def _extreme(self, a: Poly, b: Poly, sign: int) -> Poly:
+        """(a + b + |a - b|)/2, or with a minus: where the two tie, each counts half."""
+        gap = total_of([(1, a), (-1, b)])
+        return scaled(total_of([(1, a), (1, b), (sign, self.times(gap, self.sign(gap)))]), Fraction(1, 2))
 
     def maximum(self, poly: Poly, bound: Mapping[int, Any]) -> Poly:
         """The largest over some labels (label -> size): a name; what does not vary with them stands before it."""
