@@ -116,7 +116,7 @@ def test_softmax_cross_entropy_and_second_derivatives():
 def test_products(kernel, size, update):
     import ctypes
 
-    from symdl.lower.native.kernels import PRELUDE
+    from symdl.lower.native.source import file
 
     rows, columns, inner = size
     rng = np.random.default_rng(0)
@@ -131,7 +131,7 @@ def test_products(kernel, size, update):
         sides = a.copy(), b.copy(), c.copy()
     A, B, C = (Matrix(f"e[{q}]", x.strides[0] // 8, x.strides[1] // 8) for q, x in enumerate(sides))
     lines = KERNELS[kernel](Product(rows, columns, inner, A, B, C, update), False)
-    run = toolchain.library("\n".join([PRELUDE, "void run(double *const *e) {", *lines, "}"])).run
+    run = toolchain.library(file([], [], "\n".join(["void run(double *const *e) {", *lines, "}"]))).run
     run((ctypes.c_void_p * 3)(*[x.ctypes.data for x in sides]))
     np.testing.assert_allclose(sides[2], a @ b if update is None else c - 0.25 * (a @ b), rtol=1e-12, atol=1e-12)
 

@@ -7,6 +7,7 @@ that pays. The update of parameters (x -= lr*result) is done on the tile, before
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -210,12 +211,53 @@ def _rows(p: Product, high: int, wide: int, short: int, depth: int, step: int, m
     """All rows of a column of tiles; with a start the rows of B from there, packed."""
     tiles, rest = divmod(p.m, high)
     lines: list[str] = []
+    packed = bool(start) and (p.c.column == 1 or p.n == 1)
+
+    def tile_of(rows: int) -> list[str]:
+        return [_called(p, rows, wide, short, depth, mode, start)] if packed else _tile(p, rows, wide, short, depth, step, mode, start)
+
     if tiles:
         span = share(tiles, shared)
-        lines += [f"for (long i = ({span[0]})*{high}; i < ({span[1]})*{high}; i += {high}) {{", *_tile(p, high, wide, short, depth, step, mode, start), "}"]
+        lines += [f"for (long i = ({span[0]})*{high}; i < ({span[1]})*{high}; i += {high}) {{", *tile_of(high), "}"]
     if rest:
-        lines += ["if (LAST) {" if shared else "{", f"const long i = {tiles * high};", *_tile(p, rest, wide, short, depth, step, mode, start), "}"]
+        lines += ["if (LAST) {" if shared else "{", f"const long i = {tiles * high};", *tile_of(rest), "}"]
     return lines
+
+
+def _called(p: Product, high: int, wide: int, short: int, depth: int, mode: str, start: str) -> str:
+    """A tile over packed rows of B as a call: one function for all products with tiles of that size, since compilers are slow over each."""
+    kind, rate = ("s", "0.0") if p.update is None else ("u", p.update)
+    after = {"q": "q", "+": "1"}.get(mode, "0")
+    x, to = f"ma + i*{p.a.row} + ({start})*{p.a.column}", f"mc + i*{p.c.row} + j"
+    return f"tile_{high}_{wide}_{short or LANES}_{kind}({x}, {p.a.row}, {p.a.column}, pack, {to}, {p.c.row}, {depth}, {rate}, {after});"
+
+
+def tile_functions(text: str) -> list[str]:
+    """The functions for the tiles that are called in a C text."""
+    return [_tile_function(name, int(h), int(w), int(s), kind) for name, h, w, s, kind in sorted(set(_CALLS.findall(text)))]
+
+
+_CALLS = re.compile(r"\b(tile_(\d+)_(\d+)_(\d+)_([su]))\(")
+
+
+def _tile_function(name: str, high: int, wide: int, short: int, kind: str) -> str:
+    cells = [(r, w) for r in range(high) for w in range(wide)]
+    flat = [f"t{r}_{w}" for r, w in cells]
+    there = {(r, w): (f"to + {r}*row + {w * LANES}", short if w == wide - 1 else LANES) for r, w in cells}
+    params = "const double *x, const long step, const long column, const double *y, double *to, const long row, const long depth, "
+    params += "const double rate, const long after"
+    lines = [f"static __attribute__((noinline)) void {name}({params}) {{", f"V {', '.join(f'{t} = dup(0.0)' for t in flat)};"]
+    if kind == "s":
+        lines += ["if (after) {", *(f"t{r}_{w} = {_load(*there[r, w], 1)};" for r, w in cells), "}"]
+    lines.append(f"for (long k = 0; k < depth; k++, x += column, y += {wide * LANES}) {{")
+    lines += [f"V y{w} = load(y + {w * LANES});" for w in range(wide)]
+    for r in range(high):
+        lines.append(f"{{ V z = dup(x[{r}*step]); " + " ".join(f"t{r}_{w} += z * y{w};" for w in range(wide)) + " }")
+    lines.append("}")
+    for r, w in cells:
+        where, count = there[r, w]
+        lines.append(_store(where, 1, count, f"t{r}_{w}", "rate" if kind == "u" else None))
+    return "\n".join([*lines, "}"])
 
 
 def _partial(w: int, wide: int, short: int) -> int:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable
 
 from symdl.lower.native.kernels import PRELUDE
+from symdl.lower.native.products import tile_functions
 from symdl.lower.native.program import Builder, Part
 
 #: A C function of more lines than this is cut: compilers take more than linear time.
@@ -73,7 +74,8 @@ def timed_builder(builder: Builder) -> Builder:
 
 def file(helpers: Iterable[str], functions: Iterable[str], main: str) -> str:
     """The whole source."""
-    return "\n".join([PRELUDE, *helpers, *functions, main, ""])
+    written = list(functions)
+    return "\n".join([PRELUDE, *helpers, *tile_functions("\n".join([*written, main])), *written, main, ""])
 
 
 def function_source(builder: Builder) -> str:
