@@ -49,6 +49,11 @@ class Judge:
         method = MENDED if words and "the index" not in said else UNFORMED
         return Verdict(REFUTED, method, detail=f"{words}: as it stands, {said}" if words else said)
 
+    def follows_from_another(self, side: Side, chain: Chain) -> bool:
+        """Whether a side has no meaning because what it uses has none: the line that defines that is to blame."""
+        own = "" if chain.left is None else chain.left.name
+        return bool((words_of(side.tree) & set(self.reader.scope.failed)) - {own})
+
     def _mend(self, side: Side, chain: Chain, of: Expr, at: Expr, before: Expr | None) -> str:
         end = time.monotonic() + SECONDS
         if side.tree is None:
@@ -67,3 +72,24 @@ class Judge:
             if found.verdict == PROVED:
                 return words
         return ""
+
+
+def words_of(tree: Any) -> set[str]:
+    """The names in a tree, also joined with the numbers and letters behind them: delta, and delta2 for \\delta^{(2)}."""
+    found: set[str] = set()
+    waiting = [tree]
+    while waiting:
+        one = waiting.pop()
+        what = getattr(one, "what", None)
+        if what is not None:
+            waiting += one.parts
+            if what in ("index", "layer", "power"):
+                base = one.parts[0]
+                digits = "".join(getattr(t, "text", "") for t in one.parts[1]) if what == "index" else str(getattr(one.parts[1], "parts", (one.parts[1],))[0])
+                if base.what in ("symbol", "layer", "power"):
+                    found |= {f"{w}{digits}" for w in words_of(base)}
+            if what == "symbol":
+                found.add(str(one.parts[0]))
+        elif isinstance(one, (tuple, list)):
+            waiting += one
+    return found

@@ -10,7 +10,7 @@ from symdl.errors import ParseError, ShapeError, SymdlError
 from symdl.expr.tensor import Expr
 from symdl.expr.tex.oriented import sized
 from symdl.expr.tex.reading import Chain, Reader, Side
-from symdl.prove.judge import MENDED, UNFORMED, Decide, Judge
+from symdl.prove.judge import MENDED, UNFORMED, Decide, Judge, words_of
 from symdl.prove.question import Question
 from symdl.steps.verdict import REFUTED, UNKNOWN, Verdict
 
@@ -109,27 +109,7 @@ def _is_name(side: Side) -> bool:
 def _used(chain: Chain, chains: list[Chain]) -> bool:
     """Whether another line uses what this one defines."""
     name = "" if chain.left is None else chain.left.name
-    return any(name in _words(s.tree) for c in chains if c is not chain for s in c.sides)
-
-
-def _words(tree: Any) -> set[str]:
-    found: set[str] = set()
-    waiting = [tree]
-    while waiting:
-        one = waiting.pop()
-        what = getattr(one, "what", None)
-        if what is not None:
-            waiting += one.parts
-            if what in ("index", "layer", "power"):
-                base = one.parts[0]
-                digits = "".join(getattr(t, "text", "") for t in one.parts[1]) if what == "index" else str(getattr(one.parts[1], "parts", (one.parts[1],))[0])
-                if base.what in ("symbol", "layer", "power"):
-                    found |= {f"{w}{digits}" for w in _words(base)}
-            if what == "symbol":
-                found.add(str(one.parts[0]))
-        elif isinstance(one, (tuple, list)):
-            waiting += one
-    return found
+    return any(name in words_of(s.tree) for c in chains if c is not chain for s in c.sides)
 
 
 # --- one chain ----------------------------------------------------------------------------------------------------------
@@ -154,8 +134,10 @@ def _check_chain(chain: Chain, asked: bool, question: Question, judge: Judge, ou
         if problem is not None:
             side.problem = problem
         expr = None if problem is not None else _expr(side, at if derivative else None)
-        if expr is None and isinstance(side.problem, ShapeError) and (derivative or before is not None):
-            out.steps.append(Step(side, judge.unformed(side, chain, of, at, before), of, at, before))
+        if expr is None and isinstance(side.problem, ShapeError) and not judge.follows_from_another(side, chain):
+            known = derivative or before is not None
+            found = judge.unformed(side, chain, of, at, before) if known else Verdict(REFUTED, UNFORMED, detail=str(side.problem))
+            out.steps.append(Step(side, found, of, at, before))
             continue
         if expr is None:
             out.unread.append(side)

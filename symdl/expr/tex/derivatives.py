@@ -221,7 +221,11 @@ class Derivatives(Cursor):
 
 
 def _is_d(token: Token) -> bool:
-    return (token.kind == "command" and token.text == "partial") or (token.kind == "letter" and token.text == "d")
+    return (
+        (token.kind == "command" and token.text == "dd")
+        or (token.kind == "command" and token.text == "partial")
+        or (token.kind == "letter" and token.text == "d")
+    )
 
 
 def _layer(tokens: list[Token]) -> tuple[str, str]:

@@ -48,6 +48,8 @@ _MATH = re.compile(
     r"|(?P<e>\\begin\{(?P<name>" + "|".join(_DISPLAYS.split()) + r")\*?\}.*?\\end\{(?P=name)\*?\})",
     re.DOTALL,
 )
+#: The fences of code in Markdown.
+_FENCE = re.compile(r"^\s*```[a-z]*\s*$", re.MULTILINE)
 #: What formulas have and prose has not.
 _MATHY = re.compile(r"[=^_{}]|\\[A-Za-z]|[-+*/|]\s*\Z|\A\s*[-+*/|(]")
 
@@ -56,6 +58,7 @@ def formulas(text: str) -> tuple[str, int]:
     """The text without the prose around its formulas, lines that are formulas of their own set apart; and how many rows are sentences before the first."""
     if len(text) > 20_000:  # refused by the tokens anyway
         return text, 0
+    text = _FENCE.sub("", text)
     pieces, at, cut = [], 0, False
     for match in _MATH.finditer(text):
         between = text[at : match.start()]

@@ -63,7 +63,7 @@ def tokenize(text: str, known: Collection[str] = (), functions: Collection[str] 
     """
     if len(text) > MAX_LENGTH:
         raise ParseError(f"the formula has {len(text)} characters: at most {MAX_LENGTH} are read")
-    return _without_empty_delimiters(_Scanner(text, known, functions).tokens())
+    return _without_empty_groups(_without_empty_delimiters(_Scanner(text, known, functions).tokens()))
 
 
 class _Scanner:
@@ -203,6 +203,17 @@ def _without_empty_delimiters(tokens: list[Token]) -> list[Token]:
             skip = following.kind == "."
             continue
         out.append(token)
+    return out
+
+
+def _without_empty_groups(tokens: list[Token]) -> list[Token]:
+    """{} says nothing, unless something stands in front of it that wants a group."""
+    out: list[Token] = []
+    for token in tokens:
+        if token.kind == "}" and out and out[-1].kind == "{" and (len(out) < 2 or out[-2].kind not in ("_", "^", "command", "}")):
+            out.pop()
+        else:
+            out.append(token)
     return out
 
 

@@ -55,6 +55,10 @@ class Totals(Relations):
         first: Sequence[Token] | None = None
         conditions: list[list[Token]] = []
         for piece in pieces:
+            if (ranged := self._ranged(piece)) is not None:
+                letters.append(ranged[0])
+                conditions += ranged[1]
+                continue
             if any(t.kind == "command" and t.text == "in" for t in piece):
                 raise self.fail(tree, "a sum over a set is not read: write \\sum_{i=1}^{n}, with a condition such as i \\ne j")
             sign = next((k for k, t in enumerate(piece) if relation_of(t) is not None), None)
@@ -68,6 +72,16 @@ class Totals(Relations):
                 letters += [n for n in self._summed(piece, names) if n not in letters]
                 conditions.append(piece)
         return Over(list(dict.fromkeys(letters)), first, conditions)
+
+    def _ranged(self, piece: Sequence[Token]) -> tuple[str, list[list[Token]]] | None:
+        """1 <= i <= n and i in [n]: the letter, and the conditions where these are not the whole axis."""
+        kinds = [relation_of(t) or t.kind for t in piece]
+        if len(piece) == 5 and kinds[1] in ("<=", "<") and kinds[3] in ("<=", "<") and kinds[2] == "letter":
+            return piece[2].text, [list(piece[:3]), list(piece[2:])]
+        if len(piece) == 5 and kinds[:3] == ["letter", "in", "["] and kinds[4] == "]":
+            upper = [piece[0], Token("command", "le", piece[1].position), piece[3]]
+            return piece[0].text, [upper]
+        return None
 
     def _summed(self, piece: Sequence[Token], left: list[str]) -> list[str]:
         """The letters of a condition that the sum runs over: k in k != j; both in i < j, where neither is spoken of."""
