@@ -23,6 +23,8 @@ SCRIPTS: dict[str, tuple[str, list[str]]] = {
     "deriving": ("derive.py", ["--rounds", "3"]),
     "steps": ("native_step.py", ["--rounds", "5"]),
     "digits": ("digits_step.py", ["20"]),
+    "hoisting": ("hoisting.py", ["--steps", "5000"]),
+    "hessians": ("hessians.py", ["--quick"]),
     "adbench": ("adbench/run.py", ["--quick"]),
 }
 PEERS = ("numpy", "sympy", "torch", "jax", "numba", "casadi", "symengine", "ziglang")

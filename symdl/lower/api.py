@@ -53,7 +53,13 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None) ->
     listed = args if isinstance(args, (list, tuple)) else [args]
     nested = len(names) != len(listed) or any(isinstance(arg, (list, tuple, sp.Tuple)) for arg in listed)
 
+    # Called with the inputs alone, one after the other, there is nothing to sort out.
+    simple = not nested and set(names) == set(compiled.names)
+    place = [list(names).index(name) for name in compiled.names] if simple else []
+
     def function(*values: Any) -> Any:
+        if simple and len(values) == len(listed):
+            return _nest(shape, iter(compiled.of([values[k] for k in place])), compiled.dtype)
         given: dict[str, Any] = dict(zip(names, values, strict=False))
         if nested or len(values) != len(listed):
             given.clear()

@@ -25,7 +25,7 @@ from symdl.lower.precision import DOUBLE, bits, precision_named, rounded
 from symdl.lower.program import Program
 from symdl.lower.sizes import bind_sizes
 from symdl.lower.stabilise import stabilised
-from symdl.lower.values import as_array
+from symdl.lower.values import FLOAT, as_array
 
 
 class Compiled:
@@ -108,19 +108,28 @@ class Compiled:
         with self._lock, np.errstate(all="ignore"):
             return self._call(values)
 
+    def of(self, args: Sequence[Any]) -> list[Any]:
+        """The results for values of the inputs in the order of ``names``, checked."""
+        with self._lock, np.errstate(all="ignore"):
+            return self._ran(args, {})
+
     def _call(self, values: Mapping[str, Any]) -> list[Any]:
         names = self.names
         if len(values) != len(names) or not all(map(values.__contains__, names)):
             values, sizes = self._sorted_out(values)
         else:
             sizes = {}
-        args = [as_array(name, values[name], self.dtype) for name in names]
+        return self._ran([values[name] for name in names], sizes)
+
+    def _ran(self, values: Sequence[Any], sizes: Mapping[sp.Symbol, int]) -> list[Any]:
+        kind = FLOAT if self.dtype == DOUBLE else None
+        args = [a if _ready(a, kind) else as_array(name, a, self.dtype) for name, a in zip(self.names, values, strict=True)]
         key: Any = tuple([a.shape if type(a) is np.ndarray else () for a in args])
         if sizes:
             key = (key, *sizes.items())
         run = self._programs.get(key)
         if run is None:
-            run = self._programs[key] = _Run(self._backend, self.program(dict(zip(names, map(np.shape, args), strict=True)), sizes))
+            run = self._programs[key] = _Run(self._backend, self.program(dict(zip(self.names, map(np.shape, args), strict=True)), sizes))
         return run(args, self._labels)
 
     def _sorted_out(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[sp.Symbol, int]]:
@@ -147,6 +156,14 @@ class Compiled:
 
 #: Longer programs are not kept to be shown.
 _SHOWN = 20_000
+
+
+def _ready(value: Any, kind: np.dtype | None) -> bool:
+    """Whether a value is what ``as_array`` would make of it; False when that is not seen at a glance."""
+    if type(value) is not np.ndarray or value.dtype is not kind or not value.flags.c_contiguous or not value.ndim or not value.size:
+        return False
+    flat = value.ravel()
+    return math.isfinite(flat.dot(flat))
 
 
 class _Run:
