@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,6 @@ def check(args: argparse.Namespace) -> int:
 
 def _claim(args: argparse.Namespace) -> str:
     """The claim: as it is typed, or from a file, or from the standard input."""
-    import sys
-
     if (args.claim is None) == (args.claim_file is None):
         raise DataError("check: give the claim with --claim TEXT or with --claim-file FILE (- for the standard input)")
     if args.claim is not None:
@@ -123,8 +122,6 @@ def _status(reports: Sequence[Any]) -> int:
 
 
 def mutants(args: argparse.Namespace) -> int:
-    import sys
-
     from symdl.mutants import score
 
     def say(row: Any) -> None:
@@ -169,7 +166,8 @@ def train(args: argparse.Namespace) -> int:
     if not target.parent.is_dir():
         raise DataError(f"{target} cannot be written: there is no folder {target.parent}")
     try:
-        result = sd.train(loss, start, data, lr=args.lr, epochs=args.epochs, batch=args.batch, method=args.method, backend=args.backend, seed=args.seed, dtype=args.dtype,
+        result = sd.train(loss, start, data, lr=args.lr, epochs=args.epochs, batch=args.batch, method=args.method, backend=args.backend,
+                          seed=args.seed, dtype=args.dtype,
                           progress=False if args.quiet else None, **_checkpoint(args))  # fmt: skip
     except sd.DivergenceError as error:
         kept = target.with_name(f"{target.stem}.good.npz")  # never taken for what was asked for
