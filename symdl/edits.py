@@ -1,7 +1,7 @@
 """Small changes of formulas: a sign, a factor, a transpose, an index, a term too many or too few.
 
 Each generator looks at one node and gives (words, term): what would have been wrong with the node if the term were right, and the term in the node's own
-labels. ``mend.py`` looks for the one that makes a refuted claim right; ``mutants/`` uses them the other way round, to make right gradients wrong.
+labels. ``mend`` looks for the one that makes a refuted claim right; ``mutants/`` uses them the other way round, to make right gradients wrong.
 """
 
 from __future__ import annotations

@@ -33,11 +33,12 @@ class Judge:
     same: Any
     question: Question
 
-    def verdict(self, of: Expr, at: Expr, before: Expr | None, expr: Expr) -> Verdict:
+    def verdict(self, of: Expr, at: Expr, before: Expr | None, expr: Expr, side: Side, chain: Chain) -> Verdict:
         try:
             return self.decide(of, at, expr) if before is None else self.same(before, expr)
         except ShapeError as error:
-            return Verdict(REFUTED, UNFORMED, detail=str(error))
+            side.problem = error
+            return self.unformed(side, chain, of, at, before)
         except SymdlError as error:
             return Verdict(UNKNOWN, "reading the formula", detail=str(error))
 

@@ -145,7 +145,7 @@ def _check_chain(chain: Chain, asked: bool, question: Question, judge: Judge, ou
         if before is None and not derivative:
             before = expr  # a definition, or the first of several sides that are said to be equal
             continue
-        out.steps.append(Step(side, judge.verdict(of, at, before, expr), of, at, before, expr))
+        out.steps.append(Step(side, judge.verdict(of, at, before, expr, side, chain), of, at, before, expr))
         before = expr
 
 

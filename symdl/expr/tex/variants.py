@@ -8,9 +8,9 @@ from typing import Any
 
 from symdl.expr.tex.tree import Tex
 
-_TURNED = frozenset(["symbol", "group", "layer", "power", "call", "transpose", "quotient"])
+_TURNED = frozenset(["symbol", "group", "index", "layer", "power", "call", "transpose", "quotient"])
 #: Variants of one formula that are made.
-MOST = 60
+MOST = 120
 
 
 def variants(tree: Tex, names: Sequence[str]) -> Iterator[tuple[str, Tex]]:
@@ -26,6 +26,13 @@ def variants(tree: Tex, names: Sequence[str]) -> Iterator[tuple[str, Tex]]:
         if node.what == "index" and len(pair := [t for t in node.parts[1] if t.kind != ","]) == 2:
             name = node.parts[0].parts[0] if node.parts[0].what == "symbol" else "a part"
             yield f"the indices of {name} should be exchanged", _put(tree, path, replace(node, parts=(node.parts[0], tuple(pair[::-1]))))
+    letters = sorted({t.text for _, node, _ in places if node.what == "index" for t in node.parts[1] if t.kind == "letter"})
+    for path, node, _ in places:
+        for k, token in enumerate(node.parts[1] if node.what == "index" else ()):
+            for letter in letters if token.kind == "letter" else ():
+                if letter != token.text:
+                    tokens = (*node.parts[1][:k], token._replace(text=letter), *node.parts[1][k + 1 :])
+                    yield f"the index {token.text} should be {letter}", _put(tree, path, replace(node, parts=(node.parts[0], tokens)))
     for path, node, inner in places:
         if node.what in _TURNED and not inner:
             yield _turned(node), _put(tree, path, node.parts[0] if node.what == "transpose" else Tex("transpose", (node,), node.position))
