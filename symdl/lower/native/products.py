@@ -186,7 +186,7 @@ def _packed(p: Product, high: int, wide: int, short: int, shared: bool) -> list[
 
     flat = replace(p, b=replace(p.b, column=1))
 
-    def block(k: str, size: int, mode: str) -> list[str]:
+    def block(k: str, size: int | str, mode: str) -> list[str]:
         if p.b.column != 1:
             columns = row - LANES + (short or LANES)
             turn = f"pack_turned(mb + j*{p.b.column} + {k}, {p.b.column}, {columns}, {size}, pack, {row});"
@@ -198,6 +198,9 @@ def _packed(p: Product, high: int, wide: int, short: int, shared: bool) -> list[
             *_rows(p, high, wide, short, size, row, mode, k, shared),
         ]
 
+    if p.c.column == 1 or p.n == 1:
+        some = f"const long some = {p.k} - q < {depth} ? {p.k} - q : {depth};" if rest else f"const long some = {depth};"
+        return [*lines, f"for (long q = 0; q < {p.k}; q += {depth}) {{", some, *block("q", "some", "q" if p.update is None else "+"), "}"]
     if p.update is None:  # one text for the first rows, which begin at zero, and for the others, which are added
         lines += [f"for (long q = 0; q < {whole}; q += {depth}) {{", *block("q", depth, "q"), "}"]
     else:
@@ -207,7 +210,7 @@ def _packed(p: Product, high: int, wide: int, short: int, shared: bool) -> list[
     return lines
 
 
-def _rows(p: Product, high: int, wide: int, short: int, depth: int, step: int, mode: str, start: str, shared: bool) -> list[str]:
+def _rows(p: Product, high: int, wide: int, short: int, depth: int | str, step: int, mode: str, start: str, shared: bool) -> list[str]:
     """All rows of a column of tiles; with a start the rows of B from there, packed."""
     tiles, rest = divmod(p.m, high)
     lines: list[str] = []
@@ -224,7 +227,7 @@ def _rows(p: Product, high: int, wide: int, short: int, depth: int, step: int, m
     return lines
 
 
-def _called(p: Product, high: int, wide: int, short: int, depth: int, mode: str, start: str) -> str:
+def _called(p: Product, high: int, wide: int, short: int, depth: int | str, mode: str, start: str) -> str:
     """A tile over packed rows of B as a call: one function for all products with tiles of that size, since compilers are slow over each."""
     kind, rate = ("s", "0.0") if p.update is None else ("u", p.update)
     after = {"q": "q", "+": "1"}.get(mode, "0")
@@ -264,7 +267,7 @@ def _partial(w: int, wide: int, short: int) -> int:
     return short if short and w == wide - 1 else LANES
 
 
-def _tile(p: Product, high: int, wide: int, short: int, depth: int, step: int, mode: str, start: str) -> list[str]:
+def _tile(p: Product, high: int, wide: int, short: int, depth: int | str, step: int, mode: str, start: str) -> list[str]:
     """A tile of C in registers; mode "+" adds to what stands there, mode "q" does unless the C variable q is 0."""
     names = [[f"t{r}_{w}" for w in range(wide)] for r in range(high)]
     stride = p.c.column if p.n > 1 else 1
@@ -279,7 +282,7 @@ def _tile(p: Product, high: int, wide: int, short: int, depth: int, step: int, m
         lines.append(f"V {', '.join(f'{name} = dup(0.0)' for name in flat)};")
     lines.append(f"const double *x = ma + i*{p.a.row}{f' + ({start})*{p.a.column}' if start else ''}, *y = {'pack' if start else f'mb + j*{p.b.column}'};")
     unroll = "#pragma GCC unroll 2" if high * wide <= 12 else "#pragma GCC unroll 1"
-    if depth > 1:
+    if depth != 1:
         lines += [unroll, f"for (long k = 0; k < {depth}; k++, x += {p.a.column}, y += {step}) {{"]
     else:
         lines.append("{")
