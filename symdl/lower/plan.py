@@ -22,6 +22,7 @@ from symdl.lower.chains import chained
 from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter, long_last
 from symdl.lower.gathers import Equation, Known, solve
+from symdl.lower.gram import halved
 from symdl.lower.lookups import Row, added, lookup_of, taken
 from symdl.lower.machine import REST
 from symdl.lower.program import Output, Program, Ref, Table, without_dead_code
@@ -55,7 +56,7 @@ def lower(wanted: Sequence[Wanted], sizes: Mapping[Any, int], names: Sequence[No
     """
     order = topological(w.node for w in wanted)
     planner = _Planner(Values(sizes, (n.attr.length for n in order if n.op == kinds.RECUR)), dtype)
-    cheap = chained([Term(w.node, w.map) for w in wanted], planner.size)
+    cheap = halved(chained([Term(w.node, w.map) for w in wanted], planner.size), planner.size)
     wanted = [Wanted(t.node, t.map, w.shape) for t, w in zip(cheap, wanted, strict=True)]
     order = topological(w.node for w in wanted)
     for node in names:
