@@ -173,3 +173,28 @@ def test_parameters_that_each_others_gradients_read():
         same(trained(sd.sum((U @ V.T.T - 1) ** 2) / 2 + sd.sum(U[0]), first, {}, lr=1e-3, epochs=9))
     x = T("x", n, m)
     same(trained(sd.sum(x @ W @ W), {"W": rng.normal(size=(9, 9))}, {"x": rng.normal(size=(5, 9))}, lr=1e-3, epochs=9))
+
+
+def test_callbacks_and_the_last_good_parameters_are_those_of_numpy():
+    rng = np.random.default_rng(9)
+    loss = sd.sum((T("X", n, p) @ w - T("v", n)) ** 2)
+    data = {"X": rng.normal(size=(50, 7)), "v": rng.normal(size=50)}
+    seen = {"numpy": [], "native": []}
+    for backend, told in seen.items():
+
+        def callback(epoch, value, params, told=told):
+            told.append((epoch, value, params["w"].copy()))
+            return epoch == 7
+
+        sd.train(loss, params={"w": np.zeros(7)}, data=data, lr=1e-4, epochs=20, batch=16, backend=backend, progress=False, callback=callback)
+    assert [e for e, *_ in seen["native"]] == list(range(1, 8))
+    for (_, a, u), (_, b, v) in zip(*seen.values(), strict=True):
+        assert a == pytest.approx(b, rel=1e-12)
+        np.testing.assert_allclose(u, v, rtol=1e-12, atol=1e-14)
+    kept = []
+    for backend in ("numpy", "native"):
+        with pytest.raises(sd.DivergenceError) as caught:
+            sd.train(loss, params={"w": np.zeros(7)}, data=data, lr=10.0, epochs=500, backend=backend, progress=False, hoist=False)
+        kept.append(caught.value)
+    assert str(kept[0]) == str(kept[1]) and np.isfinite(kept[1].params["w"]).all()
+    np.testing.assert_allclose(kept[1].params["w"], kept[0].params["w"], rtol=1e-9)
