@@ -149,10 +149,9 @@ def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock, structure: An
     join_letters([expr, target, claimed], "check")
     kind = structure_of(target.node, structure)
     problem = Gradient(expr, target, claimed, kind)
-    if seen_to_differ(problem, clock):
-        verdict = settle(problem, Clock(clock.left() / 2))
-        if verdict.verdict == REFUTED:
-            return verdict
+    differ = seen_to_differ(problem, clock)
+    if differ is not None:
+        return differ
     if kind is None and is_derivative(expr, target, claimed, problem.targets, Clock(clock.left() / 2)) and confirmed(problem, clock):
         return Verdict(PROVED, for_every_size(problem))
     found = _by_induction(expr, target, claimed, clock) if kind is None else None

@@ -15,7 +15,7 @@ from symdl.prove.plain import ready
 from symdl.prove.problem import Equality
 from symdl.prove.settle import confirmed, for_every_size, seen_to_differ, settle
 from symdl.prove.stop import Clock
-from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
+from symdl.steps.verdict import PROVED, UNKNOWN, Verdict
 
 #: Seconds.
 TIME_BUDGET = 10.0
@@ -63,10 +63,9 @@ def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET, *, exact: bool =
     if left == right:
         return Verdict(PROVED, "canonical form, for every size")
     problem = Equality(left, right)
-    if seen_to_differ(problem, clock):
-        verdict = settle(problem, Clock(clock.left() / 2))
-        if verdict.verdict == REFUTED:
-            return verdict
+    differ = seen_to_differ(problem, clock)
+    if differ is not None:
+        return differ
     normal = same(left, right, Clock(time_budget / 4)) or same_for_every_size(left, right, Clock(time_budget / 8))
     if normal and confirmed(problem, clock):
         return Verdict(PROVED, for_every_size(problem))

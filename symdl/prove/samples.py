@@ -75,8 +75,8 @@ def probes(known: list[Variable], sizes: Mapping[Any, int]) -> Iterator[dict[str
 
 def _attempts(known: list[Variable], sizes: Mapping[Any, int], kind: str, rng: Any) -> Iterator[dict[str, Any]]:
     scale = SCALES[kind]
-    # A size that stands on no input (ones(n), a mean of constants) is told by its symbol.
-    told = {d for v in known for size in v.shape if isinstance(size, sp.Basic) for d in size.free_symbols}
+    # A size that is the length of no axis of an input (ones(n), an axis of 2*d) is told by its symbol.
+    told = {size for v in known for size in v.shape if isinstance(size, sp.Symbol)}
     loose: dict[Any, Any] = {d: n for d, n in sizes.items() if d not in told}
     for change in (None, "positive", "share", None, "positive", None, "far"):
         yield {v.name: draw(v, sizes, kind, scale, rng, change) for v in known} | loose

@@ -122,15 +122,22 @@ def confirmed(problem: Any, clock: Clock) -> bool:
     return False
 
 
-def seen_to_differ(problem: Any, clock: Clock) -> bool:
-    """Whether the sides of a large problem differ in floats: then a witness is looked for before a proof is."""
+def seen_to_differ(problem: Any, clock: Clock) -> Verdict | None:
+    """A large problem is looked at in floats first, at its smallest sizes: where its sides differ there, a witness is looked for before a proof is."""
     if len(problem.nodes) <= MANY:
-        return False
-    sizes = size_choices(problem.dims, problem.nodes, problem.shape, problem.looks)[0]
+        return None
+    choices = size_choices(problem.dims, problem.nodes, problem.shape, problem.looks)
     try:
-        return not isinstance(disagreement(problem, sizes, clock), bool)
+        for sizes in sorted(choices, key=lambda c: sum(c.values())):
+            values = disagreement(problem, sizes, clock)
+            if not isinstance(values, bool):
+                left, right = problem.floats(values)
+                entry = np.unravel_index(int(np.argmax(np.abs(left - right))), np.shape(right))
+                found = refute(problem, sizes, Clock(clock.left() / 2), tuple(int(k) for k in entry))
+                return _refuted(found, sizes) if found else None
     except Stop:
-        return False
+        pass
+    return None
 
 
 def for_every_size(problem: Any) -> str:
