@@ -18,7 +18,15 @@ from symdl.prove.problem import dims_of
 
 n, m = sd.dims("n m")
 SIZES = {n: 3, m: 2}
-INPUTS = {"x": sd.tensor("x", n), "y": sd.tensor("y", n), "A": sd.tensor("A", n, n), "B": sd.tensor("B", n, m), "s": sd.tensor("s"), "z": sd.tensor("z", m)}
+INPUTS = {
+    "x": sd.tensor("x", n),
+    "y": sd.tensor("y", n),
+    "A": sd.tensor("A", n, n),
+    "B": sd.tensor("B", n, m),
+    "s": sd.tensor("s"),
+    "z": sd.tensor("z", m),
+    "c": sd.tensor("c", m),
+}
 
 #: No two named results of one name.
 NAMES = itertools.count()
@@ -27,9 +35,9 @@ UNARY = ["sin", "tanh", "sigmoid", "softplus", "relu", "gelu", "arctan", "elu", 
 
 
 def grow(draw, depth):
-    """A random expression, and what it is made of."""
+    """A random expression, and what it is made of; class numbers stand where rows are chosen, and nowhere else."""
     if depth == 0:
-        return INPUTS[draw(st.sampled_from(sorted(INPUTS)))]
+        return INPUTS[draw(st.sampled_from(sorted(set(INPUTS) - {"c"})))]
     kind = draw(
         st.sampled_from(
             [
@@ -50,6 +58,9 @@ def grow(draw, depth):
                 "inverse",
                 "concat",
                 "recur",
+                "gather",
+                "det",
+                "cumsum",
             ]
         )
     )
@@ -87,6 +98,12 @@ def grow(draw, depth):
         return sd.concat([a, INPUTS["y"]])[1 : n + 1]
     if kind == "recur" and a.shape == (n,):
         return sd.recur("h", a, lambda before, step: sd.tanh(INPUTS["A"] @ before + INPUTS["z"][step]), m)[-1]
+    if kind == "gather" and a.shape and a.shape[0] == n:
+        return sd.gather(a, INPUTS["c"])
+    if kind == "det" and a.shape == (n, n):
+        return sd.det(a + 2 * sd.eye(n)) / 9
+    if kind == "cumsum" and a.shape:
+        return sd.cumsum(a, axis=0)
     return sd.sin(a)
 
 
@@ -106,7 +123,7 @@ def graphs(draw):
 def draw_values(seed):
     rng = np.random.default_rng(seed)
     shapes = {"x": 3, "y": 3, "A": (3, 3), "B": (3, 2), "s": (), "z": 2}
-    return {name: np.asarray(rng.normal(size=shape)) for name, shape in shapes.items()}
+    return {name: np.asarray(rng.normal(size=shape)) for name, shape in shapes.items()} | {"c": rng.integers(0, 3, size=2).astype(float)}
 
 
 def used(expr, values):
