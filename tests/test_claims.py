@@ -116,7 +116,7 @@ def test_the_first_wrong_line_is_named(case):
     assert text.count(old) >= 1
     verdict = sd.check(loss, wrt, text.replace(old, new, 1))
     assert verdict.verdict == "REFUTED", str(verdict)
-    assert verdict.detail.startswith(f"line {line} ("), verdict.detail
+    assert verdict.detail.startswith(f"line {line} is the first that is wrong ("), verdict.detail
     assert re.search(said, verdict.detail), verdict.detail
 
 

@@ -175,7 +175,7 @@ def _summary(out: Outcome, explain: Explain) -> Verdict:
     if open_:
         step = open_[0]
         found = _explained(step, explain)
-        return found if len(out.steps) == 1 else replace(found, detail=_joined(f"{_place(step.side, out)} is the first that is not proved", found.detail))
+        return found if len(out.steps) == 1 else replace(found, detail=_joined(_place(step.side, "is the first that is not proved"), found.detail))
     weakest = next((s.verdict for s in out.steps if "for every size" not in s.verdict.method), out.steps[0].verdict)
     said = [f"{len(out.steps)} lines, each follows from the one before"] if len(out.steps) > 1 else []
     rows = [s for s in out.steps if s.side.value is not None and s.side.value.row and s.before is None and s.at.ndim == 1]
@@ -191,8 +191,8 @@ def _refuted(out: Outcome, wrong: list[Step], explain: Explain) -> Verdict:
     found = _explained(step, explain)
     if len(out.steps) + len(out.unread) < 2:
         return found
-    more = [f"{_place(s.side, out)} is wrong too" for s in wrong[1:] if s.side.row != step.side.row]
-    return replace(found, detail=_joined(f"{_place(step.side, out)} is the first that is wrong", found.detail, *dict.fromkeys(more), _unread(out)))
+    more = [_place(s.side, "is wrong too") for s in wrong[1:] if s.side.row != step.side.row]
+    return replace(found, detail=_joined(_place(step.side, "is the first that is wrong"), found.detail, *dict.fromkeys(more), _unread(out)))
 
 
 def _explained(step: Step, explain: Explain) -> Verdict:
@@ -204,16 +204,14 @@ def _explained(step: Step, explain: Explain) -> Verdict:
 def _unread(out: Outcome) -> str:
     seen: dict[str, None] = {}
     for side in out.unread:
-        seen[f"{_place(side, out)} was not read: {side.problem}"] = None
+        seen[f"{_place(side, 'was not read')}: {side.problem}"] = None
     return "; ".join(list(seen)[:3])
 
 
-def _place(side: Side, out: Outcome) -> str:
-    """Which line a side is: its number, or how it is typed where there is one line only."""
+def _place(side: Side, what: str) -> str:
+    """What is said of a line: its number, and how the side is typed."""
     shown = side.text if len(side.text) <= 80 else side.text[:77] + "..."
-    if not side.row:
-        return f"{shown}, before the first line,"
-    return f"line {side.row} ({shown})" if out.rows > 1 else f"line 1, the side {shown},"
+    return f"{f'line {side.row}' if side.row else 'a formula before the first line'} {what} ({shown})"
 
 
 def _joined(*parts: str) -> str:
