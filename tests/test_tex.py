@@ -138,8 +138,10 @@ def test_claims_in_latex():
     a = sd.let("a", s)
     loss = sd.sum((a - y) ** 2) / 2
     assert sd.check(loss, w, element).verdict == "PROVED"
+    turned = sd.check(loss, w, element.replace("X_{ik}", "X_{ki}"))
+    assert turned.verdict == "REFUTED" and "index" in turned.detail
     with pytest.raises(sd.ShapeError, match="index"):
-        sd.check(loss, w, element.replace("X_{ik}", "X_{ki}"))
+        sd.check(loss, w, element.replace("X_{ik}", "X_{ki} X_{ii}"))
     assert sd.check(loss, w, element.replace("(1 - a_i)", "")).verdict == "REFUTED"
 
 

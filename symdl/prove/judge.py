@@ -46,9 +46,8 @@ class Judge:
         """What is said of a side whose parts do not go together: the one change that makes it right, if there is one."""
         said = str(side.problem)
         words = self._mend(side, chain, of, at, before)
-        # Letters that run over two sizes have no meaning at all; anything else that one change makes right is a wrong claim.
-        method = MENDED if words and "the index" not in said else UNFORMED
-        return Verdict(REFUTED, method, detail=f"{words}: as it stands, {said}" if words else said)
+        # What one change makes right is a wrong claim; what nothing mends has no meaning.
+        return Verdict(REFUTED, MENDED if words else UNFORMED, detail=f"{words}: as it stands, {said}" if words else said)
 
     def follows_from_another(self, side: Side, chain: Chain) -> bool:
         """Whether a side has no meaning because what it uses has none: the line that defines that is to blame."""
