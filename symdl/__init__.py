@@ -77,7 +77,7 @@ if TYPE_CHECKING:
         tanhshrink,
         threshold,
     )
-    from symdl.expr.parse import parse
+    from symdl.expr.language.parse import parse
     from symdl.expr.tex.reading import parse_latex
     from symdl.expr.recur import last, recur
     from symdl.expr.tensor import Expr, let, tensor

@@ -13,8 +13,8 @@ import sympy as sp
 
 from symdl.diff.shorten.pieces import pieces
 from symdl.errors import SymdlError
+from symdl.expr.notation.text import text
 from symdl.expr.tensor import Expr
-from symdl.expr.text import text
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import symdl as sd
-from symdl.expr.layout import LONGEST
+from symdl.expr.notation.layout import LONGEST
 from symdl.prove.oracles import compare
 from symdl.prove.stop import Clock
 from symdl.prove.verify import verify_gradients, verify_steps

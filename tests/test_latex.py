@@ -6,8 +6,8 @@ import pytest
 import sympy as sp
 
 import symdl as sd
-from symdl.expr.grammar import to_postfix
-from symdl.expr.parse import parse
+from symdl.expr.language.grammar import to_postfix
+from symdl.expr.language.parse import parse
 from symdl.render.equation import align, equation
 from symdl.render.latex import latex
 from symdl.render.letters import scripted, subscripts, written

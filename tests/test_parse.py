@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symdl as sd
-from symdl.expr.grammar import PRECEDENCE, to_postfix
+from symdl.expr.language.grammar import PRECEDENCE, to_postfix
+from symdl.expr.language.parse import parse, parse_with
 from symdl.expr.matrices import kron
-from symdl.expr.parse import parse, parse_with
 from symdl.functions import TABLE
 
 n, p, m = sd.dims("n p m")

@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 
 import symdl as sd
-from symdl.expr.parse import parse, parse_with
+from symdl.expr.language.parse import parse, parse_with
 
 CODE = [
     "__import__('os')",

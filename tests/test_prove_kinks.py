@@ -1,4 +1,4 @@
-"""Kinks on which a point may lie all around: elements that always tie, a relu that is off inside another function. Right is never refuted, wrong never proved."""
+"""Kinks on which a point may lie all around: elements that always tie, a relu that is off inside another. Right is never refuted, wrong never proved."""
 
 import pytest
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from reference import evaluate
 
 import symdl as sd
-from symdl.expr.grammar import PRECEDENCE, to_postfix
-from symdl.expr.parse import parse, parse_with
-from symdl.expr.text import BINDING, text
+from symdl.expr.language.grammar import PRECEDENCE, to_postfix
+from symdl.expr.language.parse import parse, parse_with
+from symdl.expr.notation.text import BINDING, text
 
 n, p, h, m = sd.dims("n p h m")
 i, j, k = sd.indices("i j k")

@@ -9,13 +9,13 @@ import sympy as sp
 from sympy.matrices.expressions import FunctionMatrix
 
 from symdl.errors import UnsupportedError
-from symdl.expr.from_sympy import from_sympy, lower_limit
-from symdl.expr.from_sympy_indices import parts_of, with_dims
 from symdl.expr.ops import trace
-from symdl.expr.squeeze import squeezed
+from symdl.expr.sympy_in.indices import parts_of, with_dims
+from symdl.expr.sympy_in.reading import from_sympy, lower_limit
+from symdl.expr.sympy_out.elements import opened, to_sympy
+from symdl.expr.sympy_out.matrices import to_matrices
+from symdl.expr.sympy_out.squeeze import squeezed
 from symdl.expr.tensor import Expr, as_expr
-from symdl.expr.to_sympy import opened, to_sympy
-from symdl.expr.to_sympy_matrices import to_matrices
 
 
 @dataclass(frozen=True)

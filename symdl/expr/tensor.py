@@ -74,7 +74,7 @@ class Expr:
     @property
     def sympy(self) -> sp.Expr:
         """The plain SymPy expression, in index notation; the axes of a tensor get the letters i, j, k, ..."""
-        from symdl.expr.to_sympy import to_sympy
+        from symdl.expr.sympy_out.elements import to_sympy
 
         return to_sympy(self)
 
@@ -84,7 +84,7 @@ class Expr:
 
         Raises UnsupportedError for what SymPy's matrices have no word for (more than two axes, open index letters).
         """
-        from symdl.expr.to_sympy_matrices import to_matrices
+        from symdl.expr.sympy_out.matrices import to_matrices
 
         return to_matrices(self)
 
@@ -121,7 +121,7 @@ class Expr:
         return self.node, entries, self.shape, frozenset(self.open.items())
 
     def __str__(self) -> str:
-        from symdl.expr.text import text
+        from symdl.expr.notation.text import text
 
         return text(self)
 
@@ -336,7 +336,7 @@ def as_expr(value: Any) -> Expr:
     if isinstance(value, str):
         raise NameError_(f"{value!r:.60} is text: use sd.parse to read it, or sd.tensor to make a tensor")
     if isinstance(value, (sp.Basic, sp.MatrixBase)):
-        from symdl.expr.from_sympy import from_sympy
+        from symdl.expr.sympy_in.reading import from_sympy
 
         return from_sympy(value)
     if getattr(value, "shape", ()) != () or isinstance(value, (list, tuple)):

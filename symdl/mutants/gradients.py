@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from symdl.errors import SymdlError
 from symdl.expr import ops
 from symdl.expr.dims import dims
-from symdl.expr.parse import parse
+from symdl.expr.language.parse import parse
 from symdl.expr.recur import last, recur
 from symdl.expr.tensor import Expr, let, tensor
 from symdl.model.attention import scaled_dot_product_attention

@@ -11,7 +11,7 @@ import sympy as sp
 from symdl.errors import NameError_, ParseError, ShapeError, UnsupportedError
 from symdl.expr.dims import show_shape
 from symdl.expr.in_kind import Kind
-from symdl.expr.language import did_you_mean
+from symdl.expr.language.words import did_you_mean
 from symdl.expr.structured import structure_of
 from symdl.expr.tensor import Expr, as_expr, describe, join_letters, of_node
 from symdl.expr.tex.reading import looks_like_latex, reads_as_latex
@@ -184,7 +184,7 @@ def named_parts(expr: Expr) -> dict[str, Expr]:
 
 
 def _read(text: str, loss: Expr) -> Expr:
-    from symdl.expr.parse import parse
+    from symdl.expr.language.parse import parse
 
     parts = named_parts(loss)
     claimed = parse(text, **parts)

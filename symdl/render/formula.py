@@ -6,9 +6,9 @@ from typing import Any
 
 import sympy as sp
 
-from symdl.expr.elements import Elements, Letters
+from symdl.expr.notation.elements import Elements, Letters
+from symdl.expr.notation.text import layout, text, write
 from symdl.expr.tensor import Expr
-from symdl.expr.text import layout, text, write
 from symdl.graph.node import LET, Node
 from symdl.graph.walk import topological
 

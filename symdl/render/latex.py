@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symdl.errors import UnsupportedError
-from symdl.expr.elements import Elements, Letters
-from symdl.expr.layout import Call, Index, Product, Tree, bounded, fold
-from symdl.expr.parts import parts, with_bodies
+from symdl.expr.notation.elements import Elements, Letters
+from symdl.expr.notation.layout import Call, Index, Product, Tree, bounded, fold
+from symdl.expr.notation.parts import parts, with_bodies
+from symdl.expr.notation.text import layout
 from symdl.expr.tensor import Expr
-from symdl.expr.text import layout
 from symdl.graph.labels import Term
 from symdl.graph.node import Node
 from symdl.render import latex_functions, latex_matrices, latex_names, latex_products  # noqa: F401 (they fill the table)

@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from symdl.expr.layout import (
+from symdl.expr.notation.layout import (
     Call,
     MatMul,
     Num,
@@ -16,7 +16,7 @@ from symdl.expr.layout import (
     Sum,
     Tree,
 )
-from symdl.expr.text import ATOM, POWER, PRODUCT
+from symdl.expr.notation.text import ATOM, POWER, PRODUCT
 from symdl.functions import TABLE
 from symdl.render.latex_names import letter, transposed
 from symdl.render.latex_pieces import Piece, grouped, is_tall, write_part

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from symdl.expr.layout import (
+from symdl.expr.notation.layout import (
     Call,
     Index,
     MatMul,
     Name,
     Transpose,
 )
-from symdl.expr.recur_view import Stretch
-from symdl.expr.text import ATOM, POWER, PRODUCT
+from symdl.expr.notation.recur_view import Stretch
+from symdl.expr.notation.text import ATOM, POWER, PRODUCT
 from symdl.render.latex_names import transposed
 from symdl.render.latex_pieces import Piece, grouped, write_part
 from symdl.render.letters import below_line, scripted, subscripts, written

@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.expr.dims import is_dim
-from symdl.expr.layout import (
+from symdl.expr.notation.layout import (
     Derivative,
     Element,
     Kronecker,
@@ -15,8 +15,8 @@ from symdl.expr.layout import (
     Num,
     Tree,
 )
-from symdl.expr.recur_view import At
-from symdl.expr.text import ATOM, POWER, PRODUCT
+from symdl.expr.notation.recur_view import At
+from symdl.expr.notation.text import ATOM, POWER, PRODUCT
 from symdl.render.latex_pieces import Piece, grouped, number, write_part
 from symdl.render.letters import GREEK, below_line, scripted, subscripts, written
 

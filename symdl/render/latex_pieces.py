@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from symdl.expr.text import ATOM, PRODUCT, SUM
+from symdl.expr.notation.text import ATOM, PRODUCT, SUM
 from symdl.graph.number import Number, is_negative, to_sympy
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from symdl.expr.layout import (
+from symdl.expr.notation.layout import (
     Index,
     Num,
     Product,
     Sum,
     Tree,
 )
-from symdl.expr.text import ATOM, POWER, PRODUCT, SIGN, SUM, fraction
+from symdl.expr.notation.text import ATOM, POWER, PRODUCT, SIGN, SUM, fraction
 from symdl.graph.number import Number, is_negative, times
 from symdl.render.latex_names import transposed
 from symdl.render.latex_pieces import Piece, grouped, is_tall, number, write_part

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import sympy as sp
 
-from symdl.expr.recur_view import At, Described, described, recurrences
+from symdl.expr.notation.recur_view import At, Described, described, recurrences
 from symdl.expr.tensor import Expr, of_node
 from symdl.graph import build
 from symdl.graph import node as kinds

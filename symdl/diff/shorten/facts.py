@@ -8,7 +8,7 @@ from typing import Any
 
 from symdl.diff.shorten.engine import Rewrite
 from symdl.diff.shorten.pieces import Pieces, base, own, pieces
-from symdl.expr.softmaxes import softmax_of
+from symdl.expr.notation.softmaxes import softmax_of
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Delta, Term

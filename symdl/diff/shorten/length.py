@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import sympy as sp
 
-from symdl.expr.softmaxes import softmax_of
+from symdl.expr.notation.softmaxes import softmax_of
 from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.graph.number import Number, is_negative

@@ -10,8 +10,8 @@ import sympy as sp
 
 from symdl.errors import SymdlError
 from symdl.expr import ops
-from symdl.expr.language import function
-from symdl.expr.parse import _check_fast
+from symdl.expr.language.parse import _check_fast
+from symdl.expr.language.words import function
 from symdl.expr.tensor import Expr, as_expr, elementwise
 from symdl.expr.tex import oriented
 from symdl.expr.tex.oriented import Value
@@ -89,8 +89,8 @@ class Calls(Totals):
         if made is None:
             raise self.fail(tree, f"{name} is not a function of this language")
         if argument.expr.node.op == "const":
-            from symdl.expr.grammar import Do
-            from symdl.expr.tokens import Token as TextToken
+            from symdl.expr.language.grammar import Do
+            from symdl.expr.language.tokens import Token as TextToken
 
             _check_fast([argument.expr], Do("call", name, TextToken("name", name, tree.position)), self.text)
         if name == "log" and (inside := _determinant(argument.expr)) is not None:

@@ -8,7 +8,7 @@ import sympy as sp
 
 from symdl.errors import ParseError, SymdlError
 from symdl.expr import matrices, ops
-from symdl.expr.parse import _too_long
+from symdl.expr.language.parse import _too_long
 from symdl.expr.tensor import Expr, as_expr
 from symdl.expr.tex import oriented
 from symdl.expr.tex.derived import Derived

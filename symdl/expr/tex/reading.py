@@ -82,7 +82,7 @@ def parse_latex(text: str, /, **tensors: Any) -> Expr:
     ShapeError
         When its parts do not go together.
     """
-    from symdl.expr.parse import _declared
+    from symdl.expr.language.parse import _declared
 
     if not isinstance(text, str):
         raise ParseError(f"parse_latex reads text, and a {type(text).__name__} is given")

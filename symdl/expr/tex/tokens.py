@@ -7,8 +7,8 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from symdl.errors import ParseError
+from symdl.expr.language.tokens import MAX_LENGTH
 from symdl.expr.tex.characters import GREEK, LOWERED, RAISED, SIGNS, accented, is_prose
-from symdl.expr.tokens import MAX_LENGTH
 
 
 class Token(NamedTuple):

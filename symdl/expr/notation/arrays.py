@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from symdl.expr.columns import filled, with_columns
-from symdl.expr.layout import Call, Derivative, Index, Name, Num, Power, Tree, product, total
-from symdl.expr.operands import Form, NotExpressible, Operand, complete, each, orders, place
-from symdl.expr.recur_view import stretch, whole_of
-from symdl.expr.softmaxes import softmax_of
-from symdl.expr.spread import spread, widened
+from symdl.expr.notation.columns import filled, with_columns
+from symdl.expr.notation.layout import Call, Derivative, Index, Name, Num, Power, Tree, product, total
+from symdl.expr.notation.operands import Form, NotExpressible, Operand, complete, each, orders, place
+from symdl.expr.notation.recur_view import stretch, whole_of
+from symdl.expr.notation.softmaxes import softmax_of
+from symdl.expr.notation.spread import spread, widened
 from symdl.graph import node as kinds
 from symdl.graph.labels import Term, is_fixed
 from symdl.graph.node import Node, Size
@@ -164,7 +164,7 @@ class Arrays:
         return power_operand(self, node, node.attr)
 
     def _mul(self, node: Node) -> Operand:
-        from symdl.expr.products import arrange
+        from symdl.expr.notation.products import arrange
 
         return arrange(self, node)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from symdl.expr.arrays import Arrays, power_operand
-from symdl.expr.columns import joined
-from symdl.expr.kronecker import kronecker
-from symdl.expr.layout import Call, Index, Transpose, Tree, by_name, chain, product, trailing
-from symdl.expr.operands import Form, NotExpressible, Operand, aligned, complete, orders, place
-from symdl.expr.softmaxes import complement
+from symdl.expr.notation.arrays import Arrays, power_operand
+from symdl.expr.notation.columns import joined
+from symdl.expr.notation.kronecker import kronecker
+from symdl.expr.notation.layout import Call, Index, Transpose, Tree, by_name, chain, product, trailing
+from symdl.expr.notation.operands import Form, NotExpressible, Operand, aligned, complete, orders, place
+from symdl.expr.notation.softmaxes import complement
 from symdl.graph import node as kinds
 from symdl.graph.digits import kronecker_of
 from symdl.graph.labels import Term, is_fixed

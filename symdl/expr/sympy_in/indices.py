@@ -18,7 +18,7 @@ from symdl.graph import build
 from symdl.graph.node import Size
 
 if TYPE_CHECKING:
-    from symdl.expr.from_sympy import Reading
+    from symdl.expr.sympy_in.reading import Reading
 
 
 def plain_size(value: Any) -> Size:

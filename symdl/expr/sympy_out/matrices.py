@@ -13,12 +13,12 @@ import sympy as sp
 from sympy.matrices.expressions import HadamardPower, MatrixSlice
 
 from symdl.errors import UnsupportedError
-from symdl.expr.arrays import Arrays
-from symdl.expr.layout import Call, Index, MatMul, Name, Num, Power, Product, Sum, Transpose, Tree, fold
-from symdl.expr.squeeze import squeezed
+from symdl.expr.notation.arrays import Arrays
+from symdl.expr.notation.layout import Call, Index, MatMul, Name, Num, Power, Product, Sum, Transpose, Tree, fold
+from symdl.expr.sympy_out.calls import call
+from symdl.expr.sympy_out.pieces import NoWord, Piece, elementwise_product, flat, full_shape, is_matrix, spread
+from symdl.expr.sympy_out.squeeze import squeezed
 from symdl.expr.tensor import Expr, describe
-from symdl.expr.to_sympy_calls import call
-from symdl.expr.to_sympy_pieces import NoWord, Piece, elementwise_product, flat, full_shape, is_matrix, spread
 from symdl.graph.node import INPUT
 from symdl.graph.number import Number
 from symdl.graph.number import to_sympy as number_to_sympy

@@ -26,14 +26,14 @@ from sympy.tensor.array.expressions.array_expressions import _ArrayExpr, _Codege
 from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr import matrices, ops
 from symdl.expr.dims import check_name
-from symdl.expr.from_sympy_cases import Word
-from symdl.expr.from_sympy_indices import plain_size
+from symdl.expr.sympy_in.cases import Word
+from symdl.expr.sympy_in.indices import plain_size
 from symdl.expr.tensor import Expr, elementwise, of_node, raise_to
 from symdl.graph import build
 from symdl.graph.node import InputInfo
 
 if TYPE_CHECKING:
-    from symdl.expr.from_sympy import Reading
+    from symdl.expr.sympy_in.reading import Reading
 
 #: A power of a matrix is read as a product of up to this many matrices.
 HIGHEST_POWER = 64

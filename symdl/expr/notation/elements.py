@@ -11,16 +11,16 @@ from typing import Any
 
 import sympy as sp
 
-from symdl.expr.arrays import Arrays, raised
 from symdl.expr.dims import indices
-from symdl.expr.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Product, Tree, by_name, product, total, trailing
-from symdl.expr.operands import NotExpressible
-from symdl.expr.recur_view import place_in, whole_of
-from symdl.expr.softmaxes import complement, softmax_of
+from symdl.expr.notation.arrays import Arrays, raised
+from symdl.expr.notation.layout import Call, Derivative, Element, Kronecker, Name, Num, Over, Power, Product, Tree, by_name, product, total, trailing
+from symdl.expr.notation.operands import NotExpressible
+from symdl.expr.notation.recur_view import place_in, whole_of
+from symdl.expr.notation.softmaxes import complement, softmax_of
 from symdl.expr.solved import equation_sides, index_expression, written_indices
+from symdl.expr.sympy_out.elements import Reader
+from symdl.expr.sympy_out.elements import letters as letter_pool
 from symdl.expr.tensor import Expr
-from symdl.expr.to_sympy import Reader
-from symdl.expr.to_sympy import letters as letter_pool
 from symdl.graph import node as kinds
 from symdl.graph.labels import Term
 from symdl.graph.node import Node, Size

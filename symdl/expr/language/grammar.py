@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from symdl.errors import ParseError
-from symdl.expr.tokens import MAX_DEPTH, Token, failure, tokenize
+from symdl.expr.language.tokens import MAX_DEPTH, Token, failure, tokenize
 
 #: Binary operators by how tightly they bind, as in Python; the sign binds between * and **.
 PRECEDENCE = MappingProxyType({"+": 1, "-": 1, "*": 2, "/": 2, "@": 2, "sign": 3, "**": 4})

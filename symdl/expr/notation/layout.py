@@ -1,7 +1,7 @@
 """The layout tree: an expression as it is going to be written, before anybody asks in which notation.
 
 The text and the LaTeX printer both read this tree, so that a matrix product, a trace or an outer product is recognised once
-(``symdl.expr.arrays``), and so is index notation (``symdl.expr.elements``). Trees share their parts; none is ever copied.
+(``symdl.expr.notation.arrays``), and so is index notation (``symdl.expr.notation.elements``). Trees share their parts; none is ever copied.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from symdl.expr.layout import Call, Index, Num, Tree, product
-from symdl.expr.operands import NEW_AXIS, Form, Operand, aligned, complete
+from symdl.expr.notation.layout import Call, Index, Num, Tree, product
+from symdl.expr.notation.operands import NEW_AXIS, Form, Operand, aligned, complete
 from symdl.graph.node import Size
 
 

@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symdl.expr.dims import indices
-from symdl.expr.recur_view import At, place_in, whole_of
+from symdl.expr.notation.recur_view import At, place_in, whole_of
 from symdl.expr.solved import equation_sides, index_expression, solved_indices
 from symdl.expr.tensor import Expr
 from symdl.functions import TABLE

@@ -13,18 +13,18 @@ import sympy as sp
 from sympy.printing.precedence import precedence as sympy_precedence
 from sympy.printing.str import StrPrinter
 
-from symdl.expr.arrays import Arrays
-from symdl.expr.elements import Elements
-from symdl.expr.layout import Call, Derivative, Element, Index, Kronecker, MatMul, Name, Num, Over, Power, Product, Sum, Transpose, Tree, bounded, fold
-from symdl.expr.parts import parts, with_bodies
-from symdl.expr.recur_text import definitions, named_in_steps, named_states
+from symdl.expr.notation.arrays import Arrays
+from symdl.expr.notation.elements import Elements
+from symdl.expr.notation.layout import Call, Derivative, Element, Index, Kronecker, MatMul, Name, Num, Over, Power, Product, Sum, Transpose, Tree, bounded, fold
+from symdl.expr.notation.parts import parts, with_bodies
+from symdl.expr.notation.recur_text import definitions, named_in_steps, named_states
 from symdl.expr.tensor import Expr
 from symdl.functions import BY_CLASS
 from symdl.graph.labels import Term
 from symdl.graph.node import Node
 from symdl.graph.number import Number, is_negative, times
 
-#: How tightly what is written holds together, as in ``symdl.expr.grammar.PRECEDENCE``.
+#: How tightly what is written holds together, as in ``symdl.expr.language.grammar.PRECEDENCE``.
 BINDING = MappingProxyType({"sum": 1, "product": 2, "sign": 3, "power": 4, "atom": 5})
 SUM, PRODUCT, SIGN, POWER, ATOM = BINDING.values()
 

@@ -9,8 +9,8 @@ import sympy as sp
 from sympy.matrices.expressions import DiagMatrix, DiagonalOf, HadamardPower, KroneckerProduct, OneMatrix, ZeroMatrix
 from sympy.matrices.expressions.hadamard import HadamardProduct
 
-from symdl.expr.layout import Call, Tree
-from symdl.expr.to_sympy_pieces import NoWord, Piece, flat, hadamard, is_matrix
+from symdl.expr.notation.layout import Call, Tree
+from symdl.expr.sympy_out.pieces import NoWord, Piece, flat, hadamard, is_matrix
 from symdl.functions import TABLE
 from symdl.functions.entry import over_elements
 

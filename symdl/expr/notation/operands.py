@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from symdl.expr.layout import Call, Index, Transpose, Tree
+from symdl.expr.notation.layout import Call, Index, Transpose, Tree
 from symdl.graph.labels import is_fixed
 
 #: Orders of axes that are tried; beyond, only the given one and its reverse.

@@ -13,7 +13,7 @@ from symdl.expr.tensor import Expr, elementwise
 from symdl.graph import build
 
 if TYPE_CHECKING:
-    from symdl.expr.from_sympy import Reading
+    from symdl.expr.sympy_in.reading import Reading
 
 #: A Product over a range of numbers is written out up to this many factors.
 MOST_FACTORS = 200

@@ -12,10 +12,10 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symdl.errors import DomainError, UnsupportedError
 from symdl.expr.dims import LETTER, check_name, is_dim
-from symdl.expr.from_sympy_cases import CASES, Word
-from symdl.expr.from_sympy_indices import Ranges, delta, element, in_range, number_of_letter, separated, with_dims
-from symdl.expr.from_sympy_matrices import MATRICES, NOT_READ
 from symdl.expr.ops import sum_
+from symdl.expr.sympy_in.cases import CASES, Word
+from symdl.expr.sympy_in.indices import Ranges, delta, element, in_range, number_of_letter, separated, with_dims
+from symdl.expr.sympy_in.matrices import MATRICES, NOT_READ
 from symdl.expr.tensor import Expr, elementwise, join_letters
 from symdl.functions import BY_CLASS
 from symdl.graph import build

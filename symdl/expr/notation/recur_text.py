@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from symdl.expr.arrays import Arrays
-from symdl.expr.layout import Tree
-from symdl.expr.recur_view import Described, described, place_in, recurrences, state_names, stretch, whole_of
+from symdl.expr.notation.arrays import Arrays
+from symdl.expr.notation.layout import Tree
+from symdl.expr.notation.recur_view import Described, described, place_in, recurrences, state_names, stretch, whole_of
 from symdl.expr.tensor import Expr
 from symdl.graph import node as kinds
 from symdl.graph.labels import Term

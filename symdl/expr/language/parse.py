@@ -12,10 +12,10 @@ import sympy as sp
 
 from symdl.errors import DomainError, ParseError, SymdlError
 from symdl.expr.dims import as_size, dims
-from symdl.expr.grammar import Do, to_postfix
-from symdl.expr.language import apply, did_you_mean, function, function_names
+from symdl.expr.language.grammar import Do, to_postfix
+from symdl.expr.language.tokens import Token, failure
+from symdl.expr.language.words import apply, did_you_mean, function, function_names
 from symdl.expr.tensor import Expr, as_expr, constant_value, matmul, multiply, raise_to, tensor
-from symdl.expr.tokens import Token, failure
 from symdl.functions import TABLE
 from symdl.graph.node import ADD, CONST, MUL, POW, Size
 from symdl.graph.number import MAX_BITS, Number, number, to_sympy
@@ -37,7 +37,7 @@ def parse(text: str, /, **shapes: Any) -> Expr:
     ----------
     text : str
         ``+ - * / ** @ .T``, elementwise as NumPy's; numbers (exact: 0.1 is 1/10), names, ``pi``, indexing with integers, ``:`` and
-        ``None``; the functions of ``symdl.expr.language`` and of ``symdl.functions.TABLE``, with ``axis=`` where NumPy has it.
+        ``None``; the functions of ``symdl.expr.language.words`` and of ``symdl.functions.TABLE``, with ``axis=`` where NumPy has it.
     **shapes
         Name -> sizes: ``X="n,p"``; an int, a symbol, a tuple of these; "" for a scalar; or an expression that is meant by the name. A
         name that is not listed is a scalar, unless it is a size in one of the shapes, or is used as one in ``eye(n)``.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from symdl.expr.arrays import Arrays
-from symdl.expr.layout import Call, product
-from symdl.expr.operands import Form, Operand, complete, orders, place
-from symdl.expr.spread import spread
+from symdl.expr.notation.arrays import Arrays
+from symdl.expr.notation.layout import Call, product
+from symdl.expr.notation.operands import Form, Operand, complete, orders, place
+from symdl.expr.notation.spread import spread
 from symdl.graph import build
 from symdl.graph.digits import Kronecker
 from symdl.graph.labels import Term

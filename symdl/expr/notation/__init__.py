@@ -1,0 +1,1 @@
+"""How expressions read: layout trees in array notation and in index notation, and their text."""

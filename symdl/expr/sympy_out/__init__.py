@@ -1,0 +1,1 @@
+"""symdl's expressions as SymPy's."""
