@@ -171,6 +171,6 @@ def test_what_has_no_sense_is_said():
 def test_the_text_language_knows_them():
     text = "norm(x, 1) + norm(A, ord=fro) + sum(matrix_power(X, 2)) + var(x, ddof=1) + std(x) + min(x) + sum(tril(X, -1)) + sum(cumsum(A, axis=1))"
     read = sd.parse(text, x="n", A="m,n", X="n,n")
-    assert read.inputs == ("A", "X", "x")
+    assert read.inputs == ("x", "A", "X")  # as declared
     assert sd.parse("kron(A, X)", A="m,n", X="n,n") == sd.kron(A, X)
     assert sd.parse(str(sd.matrix_power(X, 4)), X="n,n") == sd.matrix_power(X, 4)
