@@ -55,7 +55,8 @@ def judge(gradient: Gradient, mutant: Mutant, seconds: float = 10.0) -> Judged:
 
 def _outcome(gradient: Gradient, claim: Expr, verdict: Verdict) -> str:
     if verdict.verdict == REFUTED:
-        return CAUGHT if verdict.witness is not None and differs(gradient, claim, _sized(gradient, claim, verdict)) else UNCONFIRMED
+        point = None if verdict.witness is None else _sized(gradient, claim, verdict)
+        return CAUGHT if point is not None and (differs(gradient, claim, point) or no_value(gradient, claim, point)) else UNCONFIRMED
     if verdict.verdict == PROVED:
         return SURVIVED if any(differs(gradient, claim, point) for point in points(gradient, claim)) else EQUAL
     return UNDECIDED if any(_finite(claim, gradient, p) for p in points(gradient, claim, 24)) else UNDEFINED
@@ -88,6 +89,20 @@ def differs(gradient: Gradient, claim: Expr, values: Mapping[Any, Any]) -> bool:
         axes = tuple(range(said.ndim - direction.ndim, said.ndim))
         got = np.asarray(np.sum(said * direction, axis=axes), dtype=object)
         return bool(np.any(abs(got - right) > SAME * (abs(got) + abs(right)) + SAME * SAME))
+
+
+def no_value(gradient: Gradient, claim: Expr, values: Mapping[Any, Any]) -> bool:
+    """Whether the claim has no value (0/0) at a point where there is a derivative."""
+    with mpmath.workdps(DIGITS):
+        near = Differences([gradient.loss, gradient.wrt, claim], values)
+        try:
+            near.along(gradient.loss, gradient.wrt, near.field.array(_direction(near.base(gradient.wrt).shape)))
+        except (SymdlError, ArithmeticError, np.linalg.LinAlgError):
+            return False
+        try:
+            return any(mpmath.isnan(v) for v in np.asarray(near.value(claim), dtype=object).flat)
+        except (SymdlError, ArithmeticError, np.linalg.LinAlgError):
+            return False
 
 
 def _direction(shape: tuple[int, ...]) -> Any:

@@ -15,7 +15,7 @@ from symdl.graph import node as kinds
 from symdl.graph.node import Node
 from symdl.prove.samples import probes
 from symdl.prove.sizes import mended
-from symdl.prove.stop import Clock
+from symdl.prove.stop import Clock, Unreadable
 
 #: Sizes looked at; dims in turn take these, so that no two of the first are equal.
 BASES = ((4, 5, 6, 7), (7, 6, 5, 8), (11, 9, 13, 10))
@@ -35,7 +35,10 @@ def further(problem: Any) -> list[dict[sp.Symbol, int]]:
     bases = [*BASES, *([tuple(top + k for k in (2, 3, 4, 5))] if 2 < top <= FAR else [])]
     found: list[dict[sp.Symbol, int]] = []
     for base in bases:
-        sizes = mended({d: base[k % len(base)] for k, d in enumerate(problem.dims)}, problem.nodes, problem.shape)
+        try:
+            sizes = mended({d: base[k % len(base)] for k, d in enumerate(problem.dims)}, problem.nodes, problem.shape)
+        except Unreadable:
+            continue
         if sizes not in found and _entries(problem, sizes) <= MAX_ENTRIES:
             found.append(sizes)
     return found

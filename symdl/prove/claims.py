@@ -18,8 +18,9 @@ from symdl.expr.tex.reading import looks_like_latex, reads_as_latex
 from symdl.graph.node import INPUT, LET, RECUR
 from symdl.graph.walk import topological
 from symdl.prove.backward import gradient_by_induction
-from symdl.prove.equal import TIME_BUDGET, prove
+from symdl.prove.equal import AT_FIRST, TIME_BUDGET, prove
 from symdl.prove.everysize.same import is_derivative
+from symdl.prove.exact import flint
 from symdl.prove.judge import MENDED
 from symdl.prove.lines import Differentiate, check_lines
 from symdl.prove.plain import ready
@@ -32,7 +33,15 @@ from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
 
 def check(
-    loss: Any, wrt: Any, claim: Any, *, time_budget: float = TIME_BUDGET, structure: Any = None, explain: Any = None, differentiate: Differentiate | None = None
+    loss: Any,
+    wrt: Any,
+    claim: Any,
+    *,
+    time_budget: float = TIME_BUDGET,
+    structure: Any = None,
+    explain: Any = None,
+    differentiate: Differentiate | None = None,
+    exact: bool = False,
 ) -> Verdict:
     """Decide whether ``claim`` is d loss / d wrt.
 
@@ -56,6 +65,8 @@ def check(
         looks for the single edit that mends it.
     differentiate : callable, optional
         (of, by) -> the derivative: for derivatives that stand on the right of an equation in LaTeX.
+    exact : bool
+        Ask for a certificate, as for ``sd.prove``: what the test modulo random primes says is computed once more over the rational numbers.
 
     Returns
     -------
@@ -67,8 +78,12 @@ def check(
         When ``wrt``, or a name in a claim that is text, does not occur in the loss.
     ShapeError
         When the claim has not the shape of ``wrt``.
+    MissingExtraError
+        When ``exact`` is asked for and python-flint is not installed (``pip install 'symdl[prove]'``).
     """
-    ask = Asking(Clock(time_budget), structure, explain, differentiate)
+    if exact:
+        flint()
+    ask = Asking(Clock(time_budget), structure, explain, differentiate, exact)
     try:
         expr = ready(loss)
         question = Question(expr, _target(expr, wrt, Kind.of(loss).start))
@@ -78,13 +93,23 @@ def check(
 
 
 def check_higher(
-    loss: Any, wrt: Sequence[Any], claim: Any, *, differentiate: Differentiate, time_budget: float = TIME_BUDGET, structure: Any = None, explain: Any = None
+    loss: Any,
+    wrt: Sequence[Any],
+    claim: Any,
+    *,
+    differentiate: Differentiate,
+    time_budget: float = TIME_BUDGET,
+    structure: Any = None,
+    explain: Any = None,
+    exact: bool = False,
 ) -> Verdict:
     """The same for a derivative by several things in turn, as ``check(loss, [w, w], claim)``: the claim has the shape loss.shape + those of ``wrt``.
 
     All derivatives but the last are derived, and proved, by ``differentiate``.
     """
-    ask = Asking(Clock(time_budget), structure, explain, differentiate)
+    if exact:
+        flint()
+    ask = Asking(Clock(time_budget), structure, explain, differentiate, exact)
     try:
         expr = inner = ready(loss)
         start = Kind.of(loss).start
@@ -105,11 +130,12 @@ class Asking:
     structure: Any
     explain: Any
     differentiate: Differentiate | None
+    exact: bool = False
 
     def verdict(self, question: Question, claim: Any, loss: Any) -> Verdict:
         parts = named_parts(question.whole)
         if isinstance(claim, str) and looks_like_latex(claim):
-            return check_lines(claim, question, parts, self.decide, prove, self.said, self.differentiate)
+            return check_lines(claim, question, parts, self.decide, self.same, self.said, self.differentiate)
         if not isinstance(claim, str):
             return self.judged(question, ready(claim, loss))
         try:
@@ -122,20 +148,23 @@ class Asking:
         except (ParseError, NameError_):
             if not reads_as_latex(claim, parts):
                 raise
-            return check_lines(claim, question, parts, self.decide, prove, self.said, self.differentiate)
+            return check_lines(claim, question, parts, self.decide, self.same, self.said, self.differentiate)
 
     def judged(self, question: Question, claimed: Expr) -> Verdict:
         return self.said(self.decide(question.loss, question.target, claimed), question.loss, question.target, None, claimed)
 
     def decide(self, of: Expr, at: Expr, side: Expr) -> Verdict:
-        return _decide(of, at, side, self.clock, self.structure)
+        return _decide(of, at, side, self.clock, self.structure, self.exact)
+
+    def same(self, before: Expr, side: Expr) -> Verdict:
+        return prove(before, side, exact=self.exact)
 
     def said(self, verdict: Verdict, of: Expr, at: Expr, before: Expr | None, side: Expr) -> Verdict:
         known = self.explain is None or (before is None and structure_of(at.node, self.structure) is not None)
         return verdict if known else self.explain(verdict, of, at, before, side)
 
 
-def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock, structure: Any = None) -> Verdict:
+def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock, structure: Any = None, exact: bool = False) -> Verdict:
     """Whether ``claimed`` is the derivative of ``expr`` by ``target``."""
     wanted = expr.shape + target.shape
     if claimed.shape != wanted:
@@ -149,6 +178,9 @@ def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock, structure: An
     join_letters([expr, target, claimed], "check")
     kind = structure_of(target.node, structure)
     problem = Gradient(expr, target, claimed, kind)
+    at_first = Clock(min(AT_FIRST, clock.left() / 8))
+    if kind is None and is_derivative(expr, target, claimed, problem.targets, at_first) and confirmed(problem, clock):
+        return Verdict(PROVED, for_every_size(problem))
     differ = seen_to_differ(problem, clock)
     if differ is not None:
         return differ
@@ -157,7 +189,7 @@ def _decide(expr: Expr, target: Expr, claimed: Expr, clock: Clock, structure: An
     found = _by_induction(expr, target, claimed, clock) if kind is None else None
     if found is not None and confirmed(problem, clock):
         return found
-    return settle(problem, clock)
+    return settle(problem, clock, exact)
 
 
 def _by_induction(expr: Expr, target: Expr, claimed: Expr, clock: Clock) -> Verdict | None:

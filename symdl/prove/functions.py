@@ -19,6 +19,7 @@ from symdl.prove.bound import ONE
 from symdl.prove.largest import largest
 from symdl.prove.stop import Unreadable
 from symdl.prove.value import Algebra, Value
+from symdl.prove.written import written_out
 
 
 class Functions(Algebra):
@@ -169,6 +170,8 @@ class Functions(Algebra):
             return self._piecewise(expr, known)
         if isinstance(expr, sp.Pow):
             return self._sympy_power(expr, known)
+        if isinstance(expr, (sp.Sum, sp.Product)):
+            return self.sympy(written_out(expr), known)
         args = [self.sympy(a, known) for a in expr.args]
         if isinstance(expr, sp.Add):
             return self.add([1] * len(args), args)

@@ -30,6 +30,10 @@ class BadPoint(Stop):
     """A side is not defined at this point, or a jump stands there."""
 
 
+class DividedByZero(BadPoint):
+    """By what is exactly zero there."""
+
+
 class Blurred(Stop):
     """More bits are needed to tell."""
 
@@ -151,7 +155,7 @@ class Intervals:
 
     def _inverse(self, x: Any) -> Any:
         if 0 in x:
-            raise BadPoint("division by zero") if x.a == 0 and x.b == 0 else Blurred("division by what may be zero")
+            raise DividedByZero("division by zero") if x.a == 0 and x.b == 0 else Blurred("division by what may be zero")
         return 1 / x
 
     def power(self, a: Any, exponent: int) -> Any:

@@ -233,6 +233,13 @@ def evaluate(expr: Expr, values: Arrays, tape: Tape | None = None, beside: Seque
         return Walker(tape or Tape(), values, sizes).expr(expr).value
 
 
+def evaluate_all(exprs: Sequence[Expr], values: Arrays) -> tuple[Any, ...]:
+    """The values of several expressions, on one tape; sizes are read off the tensors in all of them."""
+    walker = Walker(Tape(), values, bind_sizes(topological([e.node for e in exprs]), values))
+    with np.errstate(all="ignore"):
+        return tuple(walker.expr(e).value for e in exprs)
+
+
 def tape_gradient(loss: Expr, wrt: Sequence[Expr], values: Arrays, tape: Tape | None = None) -> tuple[Any, dict[str, Any]]:
     """Value and gradients by numeric backpropagation.
 

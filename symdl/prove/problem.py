@@ -18,7 +18,8 @@ from symdl.graph.unroll import body_nodes
 from symdl.graph.walk import topological
 from symdl.prove.evaluate import Evaluator
 from symdl.prove.functions import Functions
-from symdl.prove.numeric import evaluate, tape_gradient
+from symdl.prove.intervals import BadPoint, DividedByZero
+from symdl.prove.numeric import evaluate, evaluate_all, tape_gradient
 from symdl.prove.stop import Clock
 from symdl.prove.structured import moved_with, restricted, restricted_in
 from symdl.prove.value import Value, _spread
@@ -82,6 +83,14 @@ def _coefficients(node: Node) -> Sequence[Any]:
     return [node.attr] if node.op in (kinds.CONST, kinds.POW) else []
 
 
+class NoValue(BadPoint):
+    """The claim divides by zero at a point where the derivative has the value ``derivative``."""
+
+    def __init__(self, derivative: Any) -> None:
+        super().__init__("division by zero")
+        self.derivative = derivative
+
+
 class Equality:
     """lhs equals rhs, at every element and for all values of the open letters."""
 
@@ -107,11 +116,10 @@ class Equality:
         return tuple(np.broadcast_to(v.val, (*shape, v.val.shape[-1])) for v in (left, right))  # type: ignore[return-value]
 
     def floats(self, values: Mapping[str, Any]) -> tuple[Any, Any]:
-        """Both sides in float64, by the tape."""
-        left, right = (evaluate(e, values) for e in (self.lhs, self.rhs))
+        """Both sides in float64, by the tape; what they share is computed once."""
         if self.lhs.open.keys() != self.rhs.open.keys():
             raise UnsupportedError("index letters on one side only")
-        return left, right
+        return evaluate_all([self.lhs, self.rhs], values)
 
 
 class Gradient:
@@ -144,7 +152,10 @@ class Gradient:
         walk.seeds, walk.directions = dict.fromkeys(self.targets, 0), wanted
         loss = walk.expr(self.loss, self.letters)
         walk.seeds = {}
-        claim = walk.expr(self.claim, self.letters)
+        try:
+            claim = walk.expr(self.claim, self.letters)
+        except DividedByZero as reason:
+            raise NoValue(self._gradient(loss, walk, whole, wanted, algebra)) from reason
         note(algebra.ring, loss.slope + claim.bound)
         right = np.broadcast_to(claim.val, (*shape, claim.val.shape[-1]))
         left = self._gradient(loss, walk, whole, wanted, algebra)
@@ -158,7 +169,7 @@ class Gradient:
         rank = self.loss.ndim
         whole = restricted(found[str(self.wrt.node.name)], self.structure, rank)
         left = _spread(whole, list(range(rank)) + [e if e < 0 else rank + e for e in self.wrt.map], rank + self.wrt.ndim)
-        right = evaluate(self.claim, values)
+        right = evaluate(self.claim, values, beside=[self.loss])
         return np.broadcast_to(left, right.shape), right
 
     def _gradient(self, loss: Value, walk: Evaluator, whole: tuple[int, ...], wanted: list[int], algebra: Functions) -> Any:

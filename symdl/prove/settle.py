@@ -18,7 +18,7 @@ from symdl.prove.samples import probes
 from symdl.prove.sizes import size_choices
 from symdl.prove.stop import Clock, Stop
 from symdl.prove.whole import assignments, equations
-from symdl.prove.witness import Found, agrees_somewhere, refute
+from symdl.prove.witness import Found, agrees_somewhere, no_value, refute
 from symdl.prove.zerotest import Outcome, concrete, decide
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Verdict
 
@@ -35,7 +35,10 @@ def settle(problem: Any, clock: Clock, exact: bool = False) -> Verdict:
 
 
 def _settled(problem: Any, clock: Clock, exact: bool) -> Verdict:
-    choices = size_choices(problem.dims, problem.nodes, problem.shape, problem.looks)
+    try:
+        choices = size_choices(problem.dims, problem.nodes, problem.shape, problem.looks)
+    except Stop as reason:
+        return Verdict(UNKNOWN, f"exact zero test: {reason}")
     done: list[Outcome] = []
     every = True
     uncertain = "" if exact else None
@@ -113,12 +116,12 @@ def _cases(problem: Any, choices: list[dict[sp.Symbol, int]]) -> Iterator[tuple[
 
 def confirmed(problem: Any, clock: Clock) -> bool:
     """Whether the sides are both defined, and agree, at some real point: asked before an equality of normal forms counts."""
-    for sizes in size_choices(problem.dims, problem.nodes, problem.shape, problem.looks):
-        try:
+    try:
+        for sizes in size_choices(problem.dims, problem.nodes, problem.shape, problem.looks):
             if _agrees_in_floats(problem, sizes) or agrees_somewhere(problem, sizes, clock, (0,) * len(problem.shape)) is True:
                 return True
-        except Stop:
-            return False
+    except Stop:
+        return False
     return False
 
 
@@ -126,8 +129,8 @@ def seen_to_differ(problem: Any, clock: Clock) -> Verdict | None:
     """A large problem is looked at in floats first, at its smallest sizes: where its sides differ there, a witness is looked for before a proof is."""
     if len(problem.nodes) <= MANY:
         return None
-    choices = size_choices(problem.dims, problem.nodes, problem.shape, problem.looks)
     try:
+        choices = size_choices(problem.dims, problem.nodes, problem.shape, problem.looks)
         for sizes in sorted(choices, key=lambda c: sum(c.values())):
             values = disagreement(problem, sizes, clock)
             if not isinstance(values, bool):
@@ -183,7 +186,16 @@ def _without_proof(problem: Any, sizes: Mapping[Any, int], clock: Clock, tried: 
         found = refute(problem, sizes, clock, entry)
     except Stop as reason:
         return Verdict(UNKNOWN, f"{tried}; interval arithmetic: {reason}")
-    return _refuted(found, sizes) if found else Verdict(UNKNOWN, f"{tried}; interval arithmetic found no point at which they differ")
+    if found:
+        return _refuted(found, sizes)
+    try:
+        nowhere = no_value(problem, sizes, clock)
+    except Stop as reason:
+        return Verdict(UNKNOWN, f"{tried}; interval arithmetic: {reason}")
+    if nowhere:
+        verdict = _refuted(nowhere, sizes)
+        return replace(verdict, detail="; ".join(filter(None, [verdict.detail, "the claim divides by zero where the derivative has a value"])))
+    return Verdict(UNKNOWN, f"{tried}; interval arithmetic found no point at which they differ")
 
 
 def _refuted(found: Found, sizes: Mapping[Any, int]) -> Verdict:

@@ -14,6 +14,7 @@ from symdl.prove.draw import draw
 from symdl.prove.functions import Functions
 from symdl.prove.intervals import BadPoint, Blurred, Intervals
 from symdl.prove.landmarks import landmarks
+from symdl.prove.problem import NoValue
 from symdl.prove.stop import Clock
 from symdl.prove.zerotest import concrete
 
@@ -41,6 +42,8 @@ PLACES: tuple[tuple[int | Fraction, bool], ...] = (
 MIXED = 16
 #: And these at which numbers are near those that stand in the formulas, after one place at each of those.
 MARKED = 8
+#: At so many points one after the other a claim must be without a value.
+IN_A_ROW = 4
 PRECISIONS = (96, 320, 1400)
 
 
@@ -62,6 +65,33 @@ def refute(problem: Any, sizes: Mapping[Any, int], clock: Clock, entry: tuple[in
             # Where some sign is exactly zero, a kink may stand at the point; it does not stand at three random ones.
             if not here.values.pop("", False) or len(found) == 3:
                 return found[0]
+    return None
+
+
+def no_value(problem: Any, sizes: Mapping[Any, int], clock: Clock) -> Found | None:
+    """A point at which a claim divides by zero and the derivative has a value, if it is so at all of the first ordinary points where the derivative has one.
+
+    A quotient may be 0/0 where two inputs happen to be equal, which says nothing of it as a formula; at so many random points in a row it is no accident.
+    """
+    found: list[Found] = []
+    for seed, (spread, positive) in enumerate(PLACES):
+        clock.look()
+        ring = Intervals(PRECISIONS[0], seed, Fraction(spread), positive)
+        algebra = Functions(ring)
+        try:
+            inputs = {v.name: draw(algebra, v, concrete(v.shape, sizes)) for v in problem.variables.values()}
+            problem.sides(algebra, inputs, sizes, clock)
+            return None
+        except NoValue as nothing:
+            if ring.boundary:
+                continue
+            entry = (0,) * len(problem.shape)
+            shown = np.broadcast_to(nothing.derivative, (*(concrete(problem.shape, sizes)), 1))[(*entry, 0)]
+            found.append(Found(_shown(inputs, ring), entry, (_middle(shown), "no value")))
+        except (BadPoint, Blurred):
+            continue
+        if len(found) == IN_A_ROW:
+            return found[0]
     return None
 
 
