@@ -9,6 +9,7 @@ says all of what it is the form of.
 from __future__ import annotations
 
 import itertools
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -28,6 +29,15 @@ class Net(NamedTuple):
     sizes: tuple[Any, ...]
     labels: tuple[int, ...]
     group: tuple[tuple[int, ...], ...]
+
+
+#: What sets the first of several vertices apart that are alike.
+FIRST = 7
+
+
+def size_colour(size: Any) -> int:
+    """The same for equal sizes, in every process: Python's own hash of a text is not, and proofs must not depend on chance."""
+    return zlib.crc32(str(size).encode())
 
 
 def refined(colours: dict[int, int], look: Callable[[dict[int, int]], dict[int, list[Any]]]) -> dict[int, int]:
@@ -57,7 +67,7 @@ def orders(colours: dict[int, int], look: Callable[[dict[int, int]], dict[int, l
             leaves.append(sorted(here, key=here.__getitem__))
             continue
         for v in tied:
-            stack.append(refined(here | {v: hash((here[v], "first"))}, look))
+            stack.append(refined(here | {v: hash((here[v], FIRST))}, look))
     return leaves
 
 
@@ -80,7 +90,7 @@ def canonical_net(factors: Sequence[Row], sizes: Mapping[int, Any], atoms: Seque
     best: Any = None
     arrangements: list[tuple[int, ...]] = []
     chosen: list[int] = []
-    for order in orders({d: hash(str(n)) for d, n in sizes.items()}, look):
+    for order in orders({d: size_colour(n) for d, n in sizes.items()}, look):
         place = {d: k for k, d in enumerate(order)}
         key, found = _rows(factors, place, atoms)
         if best is None or key < best:
