@@ -18,9 +18,14 @@ def written_out(expr: sp.Sum | sp.Product) -> sp.Expr:
     Unreadable
         When a bound is no whole number, or there are too many terms.
     """
-    terms = [expr.function]
-    for letter, *bounds in expr.limits:
-        if len(bounds) != 2 or not all(b.is_Integer for b in bounds) or (int(bounds[1]) - int(bounds[0])) * len(terms) >= MOST:
-            raise Unreadable(f"{type(expr).__name__} has no exact reading here")
-        terms = [t.xreplace({letter: sp.Integer(k)}) for t in terms for k in range(int(bounds[0]), int(bounds[1]) + 1)]
+    points: list[dict[sp.Basic, sp.Integer]] = [{}]
+    for letter, *bounds in reversed(expr.limits):  # the last is the outermost: bounds before it may speak of its letter
+        wider = []
+        for point in points:
+            ends = [sp.sympify(b).xreplace(point) for b in bounds]
+            if len(ends) != 2 or not all(e.is_Integer for e in ends) or int(ends[1]) - int(ends[0]) + len(wider) >= MOST:
+                raise Unreadable(f"{type(expr).__name__} has no exact reading here")
+            wider += [{**point, letter: sp.Integer(k)} for k in range(int(ends[0]), int(ends[1]) + 1)]
+        points = wider
+    terms = [expr.function.xreplace(point) for point in points]
     return sp.Add(*terms) if isinstance(expr, sp.Sum) else sp.Mul(*terms)
