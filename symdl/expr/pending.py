@@ -16,7 +16,7 @@ from symdl.graph.build import Term
 from symdl.graph.node import Size
 from symdl.graph.number import Number
 from symdl.graph.resize import resized
-from symdl.graph.windows import nonnegative
+from symdl.graph.affine import nonnegative
 
 
 class Place(NamedTuple):

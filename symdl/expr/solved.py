@@ -13,7 +13,8 @@ from symdl.graph.labels import Term, is_fixed
 from symdl.graph.node import Node
 from symdl.graph.number import Number, times
 from symdl.graph.number import to_sympy as number_to_sympy
-from symdl.graph.windows import Affine, equation_of, in_range, is_equation
+from symdl.graph.affine import Affine, in_range
+from symdl.graph.windows import equation_of, is_equation
 
 
 class Solved(NamedTuple):

@@ -8,10 +8,12 @@ from typing import NamedTuple
 import sympy as sp
 
 from symdl.graph import node as kinds
+from symdl.graph.affine import Affine
+from symdl.graph.equations import is_count
 from symdl.graph.labels import Term
 from symdl.graph.node import Node
 from symdl.graph.number import times
-from symdl.graph.windows import Affine, equation_of, is_count, is_equation
+from symdl.graph.windows import equation_of, is_equation
 
 
 class Unravelled(NamedTuple):
