@@ -30,7 +30,7 @@ LOSSES = {
     "triplet by cosines": (sd.triplet_margin_with_distance_loss(x, y, z, distance_function=by_cosine), "x y z"),
     "max pooling": (sd.sum(sd.max_pool2d(t("image", N, C, 4, 4), 2) ** 2), "image"),
     "block, norms first": (block(True), "Y linear1.weight"),
-    "block, norms last": (block(False), "linear1.weight norm2.weight"),
+    "block, norms last": (block(False), "linear1.weight norm2.weight Y self_attn.in_proj_weight self_attn.in_proj_bias norm1.weight self_attn.out_proj.weight"),
 }
 
 
@@ -56,6 +56,26 @@ def test_a_wrong_gradient_of_a_block_is_not_proved():
     verdict = check(loss, "linear1.weight", 2 * sd.derive(loss, ["linear1.weight"])["linear1.weight"], time_budget=1)
     assert not verdict.proved
     assert verdict.verdict == "REFUTED" or "in floats the sides differ" in verdict.detail
+
+
+@pytest.mark.parametrize("by", ["norm1.weight", "self_attn.in_proj_bias"])
+def test_a_slightly_wrong_gradient_of_a_block_is_not_proved(by):
+    """Sums and factors that stand for themselves in the proof must not make a wrong claim right."""
+    loss, _ = LOSSES["block, norms last"]
+    right = sd.derive(loss, [by])[by]
+    one = t(by, *right.shape)
+    for wrong in (right * (1 + sp.Rational(1, 10**9)), right + one / 10**9):
+        assert not check(loss, by, wrong, time_budget=3).proved
+
+
+def test_a_factor_that_vanishes_divides_nothing():
+    """c*S is named where it is an adjoint; S alone is not c*S/c where c is an indicator, and the claim without c is wrong."""
+    a, c = t("a", N, C), t("c", N, C)
+    inner = c * (a + x + y)
+    loss = sd.sum(sd.relu(inner) ** 2 * (a + x + y))
+    right = sd.derive(loss, [a])["a"]
+    assert check(loss, a, right).proved
+    assert check(loss, a, right * sd.positive(c)).verdict == "REFUTED"
 
 
 def test_a_root_of_a_product_of_sums_is_that_of_each():

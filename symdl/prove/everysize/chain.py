@@ -22,7 +22,7 @@ from symdl.prove.everysize.atom import FIXED, ONE, Factor, Mono, Num, Poly, add_
 from symdl.prove.everysize.net import canonical_slots
 from symdl.prove.everysize.read import Reader
 from symdl.prove.everysize.special import Special
-from symdl.prove.stop import TooLarge
+from symdl.prove.stop import TooLarge, Undefined
 
 #: A node of the claim with more terms than this is not written out further.
 MAX_SHORT = 200
@@ -31,6 +31,13 @@ MAX_SHORT = 200
 def cuts(order: Iterable[Node]) -> list[Node]:
     """The products of two or more tensors with a sum, with coefficient 1 (multiples are read as multiples of them), and names of sums."""
     return [n for n in order if (n.op == kinds.MUL and _is_product(n)) or (n.op == LET and n.args[0].op in (kinds.ADD, kinds.MUL))]
+
+
+def long_sums(order: Iterable[Node]) -> list[Node]:
+    """Sums of more than two terms that are used more than once: what a norm gets from a residual connection, less its mean."""
+    order = list(order)
+    users = consumers(order)
+    return [n for n in order if n.op == kinds.ADD and n.rank > 0 and len(n.args) > 2 and len({user for user, _ in users[n]}) > 1]
 
 
 def _is_product(node: Node) -> bool:
@@ -54,13 +61,13 @@ class Chain:
     """d loss / d target, in terms of the products of the loss and of the nodes of the claim.
 
     ``by_factors``: nodes of the claim are recognised in adjoints that are roots and numbers times them, not only multiples. Then more is recognised, but
-    what the claim says elsewhere in other words is found less often.
+    what the claim says elsewhere in other words is found less often. ``sums``: long sums that are used more than once are taken for independent tensors, too.
     """
 
-    def __init__(self, ring: Special, loss: Expr, target: Node, claim: Expr, by_factors: bool = False) -> None:
+    def __init__(self, ring: Special, loss: Expr, target: Node, claim: Expr, by_factors: bool = False, sums: bool = False) -> None:
         self.ring, self.target, self.claim, self.loss = ring, target, claim, loss
         self.order = topological([loss.node])
-        opaque = {n for n in cuts(self.order) if n is not loss.node}
+        opaque = {n for n in [*cuts(self.order), *(long_sums(self.order) if sums else [])] if n is not loss.node}
         self.reader = Reader(ring, opaque, str(target.name))
         for node in self.order:
             self.reader.nodes([node])
@@ -124,6 +131,7 @@ class Claimed:
             self.named.add(name)
             self._forget_users(name)
             self.reader.done[name] = self.ring.factor(atom, range(name.rank))
+            self._solve_for_factor(name)
         ring = self.ring
         before = ring.mul(form.before, ring.place(ring.power(known.before, -1), place))
         return ring.mul(before, ring.factor(atom, [place[axis] for axis in range(name.rank)]))
@@ -191,6 +199,29 @@ class Claimed:
             out[f] = up - e
             scale /= Fraction(atom.data) ** up if whole_number else 1
         return {of_factors(out): scale}
+
+    def _solve_for_factor(self, name: Node) -> None:
+        """Where a name is a sum times what is short, the sum is the name divided by that: products into which the claim has merged the sum are read so."""
+        ring, done = self.ring, self.reader.done
+        if name.op != kinds.MUL or name.attr.summed or name.attr.deltas:
+            return
+        sums = [(a, m) for a, m in zip(name.args, name.maps, strict=True) if len(done.get(a, ONE)) > 1]
+        if len(sums) != 1 or sums[0][0] in self.forward or sums[0][0] in self.named or sorted(sums[0][1]) != list(range(name.rank)):
+            return
+        ((inner, entries),) = sums
+        rest = ring.constant(name.attr.coef)
+        try:
+            for a, m in zip(name.args, name.maps, strict=True):
+                if a is not inner:
+                    rest = ring.times(rest, ring.place(done[a], {k: e if e >= 0 else FIXED + ~e for k, e in enumerate(m)}))
+            solved = ring.times(done[name], ring.power(rest, -1))
+        except Undefined:
+            return
+        self._forget_users(inner)
+        self.named.add(inner)
+        done[inner] = ring.place(solved, {axis: k for k, axis in enumerate(entries)})
+        atom = self.reader.leaf(f"#adjoint {name.serial}", name)
+        done[name] = ring.factor(atom, range(name.rank))
 
     def _forget_users(self, node: Node) -> None:
         stack = [node]
