@@ -20,7 +20,7 @@ def written_out(expr: sp.Sum | sp.Product) -> sp.Expr:
     """
     points: list[dict[sp.Basic, sp.Integer]] = [{}]
     for letter, *bounds in reversed(expr.limits):  # the last is the outermost: bounds before it may speak of its letter
-        wider = []
+        wider: list[dict[sp.Basic, sp.Integer]] = []
         for point in points:
             ends = [sp.sympify(b).xreplace(point) for b in bounds]
             if len(ends) != 2 or not all(e.is_Integer for e in ends) or int(ends[1]) - int(ends[0]) + len(wider) >= MOST:
