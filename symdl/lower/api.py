@@ -16,7 +16,7 @@ from symdl.lower.compiled import Compiled
 from symdl.lower.listing import Shown
 
 
-def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None) -> Callable[..., Any]:
+def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None, factored: bool = False) -> Callable[..., Any]:
     """A function of numbers, with SymPy's argument order and nesting.
 
     Parameters
@@ -28,6 +28,8 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None) ->
     backend : str
     dtype : {"float64", "float32"} or a type of NumPy, optional
         In which floats it computes: 64 bits unless 32 are asked for, whatever the arrays are that come in (they are converted).
+    factored : bool
+        For one square expression, such as a Hessian: the result is a :class:`symdl.lower.factors.Factored`, which keeps the factors of the formula.
 
     Returns
     -------
@@ -45,6 +47,8 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None) ->
     leaves: list[Expr] = []
     shape = _collect(exprs, leaves)
     names, declared = _arguments(args)
+    if factored:
+        return _factored(args, shape, leaves, names, declared, backend, dtype)
     compiled = Compiled(leaves, backend, declared, dtype=dtype)
     missing = [name for name in compiled.names if name not in names]
     if missing:
@@ -69,6 +73,26 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None) ->
 
     function.__doc__ = f"f({', '.join(names)})"
     return Shown(function, function.__doc__, lambda: compiled.made)
+
+
+def _factored(args: Any, shape: Any, leaves: list[Expr], names: Any, declared: Any, backend: str, dtype: Any) -> Callable[..., Any]:
+    """``lambdify`` of one expression that is kept as factors."""
+    from symdl.lower.factored import factored_function
+
+    if shape is not None:
+        raise UnsupportedError("lambdify: factored=True is for one expression, not for a list of them")
+    missing = [name for name in leaves[0].inputs if name not in names]
+    if missing:
+        raise NameError_(f"lambdify: the expression mentions {', '.join(missing)}, not among the arguments {', '.join(names) or '()'}")
+    by_name = factored_function(list(names), declared, leaves[0], backend, dtype)
+    listed = args if isinstance(args, (list, tuple)) else [args]
+
+    def function(*values: Any) -> Any:
+        given: dict[str, Any] = {}
+        _match(listed, values, given)
+        return by_name(given)
+
+    return function
 
 
 def evaluate(expr: Any, /, **values: Any) -> Any:
