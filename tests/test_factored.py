@@ -64,3 +64,22 @@ def test_wrong_inputs_are_refused():
         call(*values.values()) @ np.ones(N + 1)
     with pytest.raises(sd.ShapeError):
         sd.lambdify(list(values), sd.grad(loss, by), factored=True)
+
+
+def test_a_later_call_changes_no_earlier_result():
+    loss, by, values = logistic()
+    call = sd.lambdify(list(values), sd.hessian(loss, by), factored=True)
+    first = call(*values.values())
+    before = first.todense()
+    call(values["w"] + 1, values["y"], values["X"])
+    assert np.array_equal(first.todense(), before)
+
+
+def test_an_input_that_is_only_kept_is_checked_too():
+    loss, by, values = quadratic()
+    formula = sd.hessian(loss, by)
+    call = sd.lambdify(["A"], formula, factored=True)
+    with pytest.raises(sd.DataError):
+        call(values["A"] * np.nan)
+    with pytest.raises(sd.SymdlError):
+        call(values["A"][:-1])

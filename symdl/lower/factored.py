@@ -48,18 +48,24 @@ def factored_function(names: list[str], declared: Mapping[str, tuple[Any, ...]],
     told = {s for n in compiled.names for size in inputs[n] for s in getattr(size, "free_symbols", ())}
     enough = set(compiled.dims.values()) <= told
     seen: dict[Any, tuple[int, ...]] = {}
+    own, kind, none, words = frozenset(compiled.names), np.dtype(compiled.dtype), all(kept), [_shown(f) for f in forms]
 
     def function(values: Mapping[str, Any]) -> Factored:
-        arrays = {name: as_array(name, values[name], compiled.dtype) for name in inputs}
-        key = tuple(np.shape(a) for a in arrays.values())
+        # What the compiled function takes it looks through itself, once.
+        arrays = {
+            name: v
+            if name in own and type(v := values[name]) is np.ndarray and v.dtype is kind and v.flags.c_contiguous
+            else as_array(name, values[name], compiled.dtype)
+            for name in inputs
+        }
+        key = tuple([a.shape if type(a) is np.ndarray else () for a in arrays.values()])
         shape = seen.get(key)
         if shape is None:
             bound = bind_sizes(list(inputs.items()), dict(zip(arrays, key, strict=True)))
             shape = seen[key] = tuple(int(n) if isinstance(n, int) else int(n.subs(bound)) for n in expr.shape)
-        given = {name: arrays[name] for name in compiled.names} if enough else arrays
-        computed = iter(compiled(given) if not all(kept) else ())
+        computed = iter(() if none else compiled.of([arrays[name] for name in compiled.names]) if enough else compiled(arrays))
         found = iter([np.asarray(arrays[str(e.name)] if k else next(computed)) for e, k in zip(exprs, kept, strict=True)])
-        return Factored(shape, [Piece(f.axes, tuple((next(found), g.labels) for g in f.factors)) for f in forms], [_shown(f) for f in forms])
+        return Factored(shape, [Piece(f.axes, tuple((next(found), g.labels) for g in f.factors)) for f in forms], words)
 
     return function
 
