@@ -119,6 +119,22 @@ class Symdl:
         return lambda: call(*given)
 
 
+class Factors(Symdl):
+    """The Hessian as factors: not the peers' dense tensor, so it has a ratio of its own."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem, "numpy")
+        self.name = "factored"
+
+    def function(self, what: str, numbers: dict[str, Any]) -> Callable[[], Any]:
+        import symdl as sd
+
+        expr = self._later[what]()
+        names = list(expr.inputs)
+        call, given = sd.lambdify(names, expr, factored=True), [numbers[name] for name in names]
+        return lambda: call(*given)
+
+
 class Jax:
     name = "JAX"
 
@@ -215,7 +231,7 @@ def _threads(count: int) -> None:
 
 
 def _contenders(problem: Problem) -> list[Any]:
-    found: list[Any] = [Symdl(problem, "numpy"), Symdl(problem, "native")]
+    found: list[Any] = [Symdl(problem, "numpy"), Symdl(problem, "native"), Factors(problem)]
     for peer in (Jax, Torch):
         try:
             found.append(peer(problem))
@@ -233,9 +249,12 @@ def _compared(contenders: list[Any], what: str, numbers: dict[str, Any], options
     runs: dict[str, Callable[[], Any]] = {}
     reference = None
     for contender in contenders:
+        if contender.name == "factored" and what != "hessian":
+            continue
         try:
             run = contender.function(what, numbers)
-            value = np.asarray(run())
+            value = run()
+            value = value.todense() if contender.name == "factored" else np.asarray(value)
         except SymdlError as reason:
             print(f"  {contender.name}: {reason}", file=sys.stderr)
             continue
@@ -246,8 +265,10 @@ def _compared(contenders: list[Any], what: str, numbers: dict[str, Any], options
         runs[contender.name] = run
     times = _timed(runs, 5 if options.quick else 15, time.process_time if options.threads == 1 else time.perf_counter)
     own = min(t for name, t in times.items() if name.startswith("symdl"))
-    peers = [t for name, t in times.items() if not name.startswith("symdl")]
+    peers = [t for name, t in times.items() if not name.startswith(("symdl", "factored"))]
     ratio = f"{min(peers) / own:8.1f}x" if peers else ""
+    if peers and "factored" in times:
+        ratio += f"  (as factors, against the peers' dense one: {min(peers) / times['factored']:.1f}x)"
     return "  ".join(f"{name} {1e6 * t:10.1f}" for name, t in times.items()) + ratio, True
 
 
