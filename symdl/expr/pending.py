@@ -12,11 +12,11 @@ import sympy as sp
 
 from symdl.errors import ShapeError
 from symdl.expr.tensor import Expr
+from symdl.graph.affine import nonnegative
 from symdl.graph.build import Term
 from symdl.graph.node import Size
 from symdl.graph.number import Number
 from symdl.graph.resize import resized
-from symdl.graph.affine import nonnegative
 
 
 class Place(NamedTuple):

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from symdl.graph import node as kinds
+from symdl.graph.affine import Affine, in_range
 from symdl.graph.labels import Term, is_fixed
 from symdl.graph.node import Node
 from symdl.graph.number import Number, times
 from symdl.graph.number import to_sympy as number_to_sympy
-from symdl.graph.affine import Affine, in_range
 from symdl.graph.windows import equation_of, is_equation
 
 
