@@ -31,15 +31,15 @@ from symdl.graph.node import INPUT, Node
 from symdl.graph.recurrence import System, plus_one, system_of
 from symdl.graph.steps import at_steps
 from symdl.graph.walk import topological
-from symdl.prove.induction import Held, by_step, inits_of, proved_together, runs_back, systems_of
+from symdl.prove.held import Held, Prove, by_step, inits_of, proved_together, systems_of
 from symdl.prove.stop import Clock
+from symdl.prove.telescope import runs_back
 from symdl.steps.verdict import Verdict
 
 #: Sums over all positions that are split in one expression.
 MOST_SUMS = 20
 
 Check = Callable[[Expr, Expr, Expr], Verdict]
-Prove = Callable[[Expr, Expr], Verdict]
 
 
 def gradient_by_induction(loss: Expr, target: Expr, claim: Expr, clock: Clock, check: Check, prove: Prove) -> Verdict | None:

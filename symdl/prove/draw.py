@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from symdl.prove.bound import VARIABLE
-from symdl.prove.evaluate import _reshape
+from symdl.prove.evaluated import reshape
 from symdl.prove.functions import Functions
 from symdl.prove.problem import Variable
 from symdl.prove.value import Value
@@ -81,8 +81,8 @@ def _transpose(a: Value) -> Value:
 
 
 def _matmul(algebra: Functions, a: Value, b: Value) -> Value:
-    left = _reshape(a, (*a.shape, 1))
-    right = _reshape(b, (1, *b.shape))
+    left = reshape(a, (*a.shape, 1))
+    right = reshape(b, (1, *b.shape))
     return algebra.total(algebra.times(left, right), (1,))
 
 
@@ -108,7 +108,7 @@ def _directions(algebra: Functions, shape: tuple[int, ...]) -> Value:
         return Value(algebra.ring.integers(np.ones(shape, dtype=int)))
     free = _free(algebra, (*shape[:-1], shape[-1] - 1))
     square = algebra.total(algebra.times(free, free), (len(shape) - 1,))
-    square = _reshape(square, (*square.shape, 1))
+    square = reshape(square, (*square.shape, 1))
     below = algebra.inverse(algebra.add([1, 1], [algebra.number(1), square]))
     first = algebra.times(algebra.add([1, -1], [algebra.number(1), square]), below)
     rest = algebra.times(algebra.times(algebra.number(2), free), below)
@@ -128,7 +128,7 @@ def _orthogonal(algebra: Functions, n: int) -> Value:
         length = algebra.total(algebra.times(v, v), (0,))
         if k == n:  # no reflection where v is 0
             length = algebra.add([1, 1], [length, Value(((np.arange(ring.count) + 1) % 2).astype(ring.dtype))])
-        outer = algebra.times(_reshape(v, (n, 1)), _reshape(v, (1, n)))
+        outer = algebra.times(reshape(v, (n, 1)), reshape(v, (1, n)))
         scaled = algebra.times(algebra.times(algebra.number(-2), outer), algebra.inverse(length))
         mirror = algebra.add([1, 1], [Value(ring.integers(np.eye(n, dtype=int))), scaled])
         out = _matmul(algebra, out, mirror)

@@ -6,7 +6,6 @@ Independent of ``diff`` and ``lower``: derivatives are forward mode, and a local
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from symdl.graph import node as kinds
 from symdl.graph.node import Node, Size
 from symdl.graph.static import static_values
 from symdl.graph.walk import between, topological
+from symdl.prove.evaluated import assemble, constant, entry, makers, reshape, squeeze, take
 from symdl.prove.functions import Functions, exact
 from symdl.prove.largest import largest
 from symdl.prove.recurrences import Known, exact_part, exact_positions
@@ -111,9 +111,9 @@ class Evaluator:
         """The value with derivative 1 by its own entry in each direction that is its, else 0."""
         count = int(np.prod(value.shape))
         dot = self.algebra.ring.zeros((count, len(directions)))
-        for r, entry in enumerate(directions):
-            if 0 <= entry - offset < count:
-                dot[entry - offset, r] = self.algebra.ring.number(1)
+        for r, at in enumerate(directions):
+            if 0 <= at - offset < count:
+                dot[at - offset, r] = self.algebra.ring.number(1)
         dot = dot.reshape((*value.shape, *dot.shape[1:]))
         return Value(value.val, dot, value.bound, value.slope, value.positive)
 
@@ -188,7 +188,7 @@ class Evaluator:
             waiting -= set(ready)
             out = self._sum(out, ready, alls)
         out = self._sum(out, tuple(sorted(waiting)), alls)
-        return _squeeze(out, rank)
+        return squeeze(out, rank)
 
     def _sum(self, value: Value, axes: tuple[int, ...], alls: list[int]) -> Value:
         """Sum over axes, which stay with size 1."""
@@ -197,7 +197,7 @@ class Evaluator:
         shape = [alls[k] if k in axes else n for k, n in enumerate(value.shape)]
         summed = self.algebra.total(self._full(value, shape), axes)
         kept = [1 if k in axes else n for k, n in enumerate(shape)]
-        return _reshape(summed, kept)
+        return reshape(summed, kept)
 
     def _delta(self, pair: tuple[int, int], alls: list[int]) -> Value:
         """Kronecker's delta as an array of 0 and 1."""
@@ -216,8 +216,8 @@ class Evaluator:
         return self._maximum(inner, node.rank)
 
     def _maximum(self, inner: Value, rank: int) -> Value:
-        flat = _reshape(inner, [*inner.shape[:rank], -1])
-        top, gaps = largest([_take(flat, rank, k) for k in range(flat.shape[rank])], self.algebra)
+        flat = reshape(inner, [*inner.shape[:rank], -1])
+        top, gaps = largest([take(flat, rank, k) for k in range(flat.shape[rank])], self.algebra)
         for gap in gaps:
             self.algebra.ring.assume_positive(gap)
         return top
@@ -235,7 +235,7 @@ class Evaluator:
         if n > 12:
             raise TooLarge(f"a symbolic inverse or determinant of a {n} x {n} matrix")
         one, zero = alg.number(1), alg.number(0)
-        rows = [[_entry(a, i, j) for j in range(n)] + [one if i == j else zero for j in range(n)] for i in range(n)]
+        rows = [[entry(a, i, j) for j in range(n)] + [one if i == j else zero for j in range(n)] for i in range(n)]
         determinant = one
         for k in range(n):
             pivot = next((i for i in range(k, n) if self.algebra.ring.usable(rows[i][k].val)), k)
@@ -249,18 +249,18 @@ class Evaluator:
                 if i != k:
                     factor = rows[i][k]
                     rows[i] = [alg.add([1, -1], [x, alg.times(factor, y)]) for x, y in zip(rows[i], rows[k], strict=True)]
-        return _assemble([row[n:] for row in rows], self.algebra.ring), determinant
+        return assemble([row[n:] for row in rows], self.algebra.ring), determinant
 
     def _varied(self, outer: Node, inner: Node, varied: Value) -> Value:
         """outer with inner's value replaced: the single operation, or all between where inner is no argument of it (a softmax)."""
         if inner in outer.args:
-            return self._operation(outer, [varied if a is inner else _constant(self.done[a]) for a in outer.args])
+            return self._operation(outer, [varied if a is inner else constant(self.done[a]) for a in outer.args])
         parts = softmax_of(outer, inner)
         if parts is not None:
             return self._softmax(outer, spread(varied, parts.entries, outer.rank), parts.over)
         known = {inner: varied}
         for node in between(outer, inner):
-            known[node] = self._operation(node, [known[a] if a in known else _constant(self.done[a]) for a in node.args])
+            known[node] = self._operation(node, [known[a] if a in known else constant(self.done[a]) for a in node.args])
         return known[outer]
 
     def _softmax(self, outer: Node, z: Value, over: tuple[int, ...]) -> Value:
@@ -275,7 +275,7 @@ class Evaluator:
         count = int(np.prod(leaf.shape))
         if count * int(np.prod([self.size(s) for s in node.shape])) > MAX_ENTRIES:
             raise TooLarge("a local partial would not fit")
-        fixed = _constant(leaf)
+        fixed = constant(leaf)
         blocks = []
         step = max(1, BLOCK // (int(np.prod([self.size(s) for s in (outer.shape if outer.op == kinds.RECUR else outer.sizes())])) * leaf.val.shape[-1]))
         for first in range(0, count, step):
@@ -288,65 +288,3 @@ class Evaluator:
         whole = np.concatenate(blocks, axis=-2)
         shape = tuple(self.size(s) for s in node.shape)
         return Value(whole.reshape((*shape, whole.shape[-1])), None, slope.slope)
-
-
-def makers(order: Sequence[Node]) -> set[Node]:
-    """The nodes of a topological order that can make generators, and those that they use."""
-    needed: set[Node] = set()
-    for node in reversed(order):
-        if node in needed or _makes(node):
-            needed.add(node)
-            needed.update(node.args)
-    return needed
-
-
-def _makes(node: Node) -> bool:
-    """Whether evaluating the node may ask the ring for exp, log, an angle, a root or a sign."""
-    if node.op == kinds.PARTIAL:
-        return _makes(node.args[0])
-    if node.op in (kinds.FN, kinds.REDUCE, kinds.MATRIX, kinds.RECUR):
-        return True
-    if node.op == kinds.POW and isinstance(node.attr, Fraction):
-        return True  # roots are counted
-    coefficients = {kinds.ADD: node.attr, kinds.MUL: [node.attr.coef] if node.op == kinds.MUL else [], kinds.POW: [node.attr], kinds.CONST: [node.attr]}
-    return any(isinstance(c, sp.Basic) and not c.is_Rational for c in coefficients.get(node.op, []))
-
-
-def _constant(value: Value) -> Value:
-    return Value(value.val, None, value.bound, value.slope, value.positive)
-
-
-def _reshape(value: Value, shape: Sequence[int]) -> Value:
-    val = value.val.reshape((*shape, value.val.shape[-1]))
-    dot = None if value.dot is None else value.dot.reshape((*shape, *value.dot.shape[-2:]))
-    return Value(val, dot, value.bound, value.slope, value.positive)
-
-
-def _squeeze(value: Value, rank: int) -> Value:
-    """Drop the axes of size 1 after the first ``rank``."""
-    return _reshape(value, value.shape[:rank])
-
-
-def _take(value: Value, axis: int, position: int) -> Value:
-    val = np.take(value.val, position, axis=axis)
-    dot = None if value.dot is None else np.take(value.dot, position, axis=axis)
-    return Value(val, dot, value.bound, value.slope, value.positive)
-
-
-def _entry(value: Value, i: int, j: int) -> Value:
-    dot = None if value.dot is None else value.dot[i, j]
-    return Value(value.val[i, j], dot, value.bound, value.slope)
-
-
-def _assemble(rows: list[list[Value]], ring: Any) -> Value:
-    """A matrix of scalar values as one value."""
-    flat = [x for row in rows for x in row]
-    val = np.stack([x.val for x in flat]).reshape((len(rows), -1, flat[0].val.shape[-1]))
-    directions = max((x.dot.shape[-2] for x in flat if x.dot is not None), default=0)
-    dot = None
-    if directions:
-        dots = [x.dot if x.dot is not None else ring.zeros((directions,)) for x in flat]
-        dot = np.stack(dots).reshape((len(rows), -1, *dots[0].shape))
-    largest = max(flat, key=lambda x: x.bound.size).bound
-    steepest = max(flat, key=lambda x: x.slope.size).slope
-    return Value(val, dot, largest, steepest)
