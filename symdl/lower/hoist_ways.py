@@ -20,6 +20,7 @@ from symdl.graph.resize import resized
 from symdl.graph.walk import inputs, topological
 from symdl.lower.compiled import Compiled
 from symdl.lower.compress import compressed, factor_operations
+from symdl.lower.directions import Fewer
 from symdl.lower.invariants import taken_out
 from symdl.lower.native.show import operations
 from symdl.lower.rotation import Column, NotLinearError, rotated
@@ -28,10 +29,11 @@ from symdl.lower.sizes import bind_sizes
 
 @dataclass
 class Hoisted:
-    """Expressions of the same values, of other data."""
+    """Expressions of the same values, of other data, and of parameters that may be kept in fewer directions."""
 
     exprs: list[Expr]
     arrays: dict[str, Any]
+    fewer: Fewer | None = None
 
 
 class Search:

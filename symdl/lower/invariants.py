@@ -43,17 +43,18 @@ def taken_out(roots: Sequence[Term], parameters: Iterable[Node], size_of: Callab
         if node.op == kinds.MUL:
             made[node] = _product(node, terms, moving, solid, size_of, out)
         else:
-            args = [out(t) for t in terms]
-            if node.op == kinds.MATRIX and (args[0].map != (0, 1) or args[0].node.rank != 2):
-                args = [build.let("inside", args[0], (0, 1), node.args[0].shape)]
-            made[node] = _with(node, args)
+            made[node] = with_arguments(node, [out(t) for t in terms])
     return [out(t) for t in roots]
 
 
-def _with(node: Node, args: Sequence[Term]) -> Term:
-    if node.op == kinds.MATRIX and args[0].node is not node.args[0]:
-        return build.matrix(node.attr, args[0])
-    return rebuild(node, args)
+def with_arguments(node: Node, args: Sequence[Term]) -> Term:
+    """``rebuild``, of matrix functions too."""
+    if node.op != kinds.MATRIX:
+        return rebuild(node, args)
+    (inside,) = args
+    if inside.map != (0, 1) or inside.node.rank != 2:
+        inside = build.let("inside", inside, (0, 1), node.args[0].shape)
+    return rebuild(node, [inside]) if inside.node is node.args[0] else build.matrix(node.attr, inside)
 
 
 def _solid(order: Sequence[Node]) -> set[Node]:
@@ -113,4 +114,4 @@ def _pays(product: Term, group: Sequence[Term], size_of: Callable[[Size], int]) 
     return prod(map(size_of, product.node.shape)) <= sum(prod(map(size_of, t.node.shape)) for t in group)
 
 
-__all__ = ["Named", "taken_out"]
+__all__ = ["Named", "taken_out", "with_arguments"]

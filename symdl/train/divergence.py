@@ -68,7 +68,7 @@ class Watch:
         good = self._course.state()
         if abs(loss) > GROWN * abs(self._course.first):
             good, loss = self._lowest, self._loss_of(self._lowest)
-        blamed = _first_bad({f"the gradient by {name}": value for name, value in gradients.items()})
+        blamed = _first_bad({f"the gradient by {name}": value for name, value in self._vector.slopes(gradients).items()})
         if blamed is None:
             self._course.advance(1, epochs)
             blamed = self._blame()
@@ -80,7 +80,7 @@ class Watch:
 
     def _blame(self) -> str:
         """What is not finite where the loss is not."""
-        return _first_bad(self._vector.params) or "all parameters are finite, and it overflows or leaves its domain"
+        return _first_bad(self._vector.values()) or "all parameters are finite, and it overflows or leaves its domain"
 
     def grown(self, epoch: int) -> DivergenceError:
         """The loss has been rising: the error, with the course back where it was lowest, as far as is known."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from symdl.errors import MissingExtraError, UnsupportedError
 from symdl.lower.compiled import Compiled
+from symdl.lower.directions import Fewer
 from symdl.lower.flat import Layout
 from symdl.lower.native.show import operations
 from symdl.lower.precision import rounded
@@ -25,8 +26,8 @@ EPOCHS_OF_CHECKPOINTS = 100
 class Vector:
     """All parameters in one vector x and their gradients in another, g, with views by name: an update is one operation for all."""
 
-    def __init__(self, start: Mapping[str, Any], dtype: str = "float64") -> None:
-        self._dtype = dtype
+    def __init__(self, start: Mapping[str, Any], dtype: str = "float64", fewer: Fewer | None = None) -> None:
+        self._dtype, self._fewer = dtype, fewer
         layout = Layout([np.shape(value) for value in start.values()])
         self.x, self.g = layout.zeros(dtype), layout.zeros(dtype)
         self.places = {name: (place.start, shape) for name, (place, shape) in zip(start, layout.places, strict=True)}
@@ -36,8 +37,13 @@ class Vector:
             self.params[name][...] = value
 
     def values(self) -> dict[str, Any]:
-        """Copies by name; floats for scalars."""
-        return {name: view.copy() if view.ndim else rounded(float(view), self._dtype) for name, view in self.params.items()}
+        """Copies by name, in the user's coordinates; floats for scalars."""
+        found = {name: view.copy() if view.ndim else rounded(float(view), self._dtype) for name, view in self.params.items()}
+        return found if self._fewer is None else {name: self._fewer.back(name, value) for name, value in found.items()}
+
+    def slopes(self, gradients: Mapping[str, Any]) -> dict[str, Any]:
+        """Gradients in the user's coordinates."""
+        return {name: value if self._fewer is None else self._fewer.back_gradient(name, value) for name, value in gradients.items()}
 
 
 class Engine(Protocol):

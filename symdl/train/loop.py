@@ -20,7 +20,7 @@ from symdl.train.batches import Batches, Order, sample_axis
 from symdl.train.course import Course
 from symdl.train.divergence import Watch
 from symdl.train.engines import EPOCHS_OF_CHECKPOINTS, ProgramEngine, Vector, engine_for
-from symdl.train.methods import method_named
+from symdl.train.methods import METHODS, method_named
 from symdl.train.run import Bar, Run
 
 
@@ -133,13 +133,16 @@ def fit_loop(
     compiled = Compiled(exprs, single, labels=labels, dtype=dtype)
     arrays, start = _values(compiled, gradients, params, data)
     steps = epochs if checkpoint is None else EPOCHS_OF_CHECKPOINTS
-    plan, instead = planned(exprs, start, arrays, steps, hoist, batch is None and order is None)
+    cut = sample_axis(compiled.shapes, set(params), arrays) if batch is not None or order is not None else []
+    rows = {name: min(batch or len(arrays[name]), len(arrays[name])) for name in cut}
+    turns = METHODS[method].turns and checkpoint is None and callback is None if method in METHODS else False
+    per_epoch = max((-(-len(arrays[name]) // count) for name, count in rows.items()), default=1)
+    plan, instead = planned(exprs, start, arrays, steps * per_epoch, hoist, rows if cut else None, turns)
     if instead is not None:
         compiled = Compiled(instead.exprs, single, labels=labels, dtype=dtype)
         arrays = {name: as_array(name, value, compiled.dtype) for name, value in instead.arrays.items()}
-    vector = Vector(start, compiled.dtype)
-    shapes = compiled.shapes
-    cut = sample_axis(shapes, set(params), arrays) if batch is not None or order is not None else []
+        start = start if instead.fewer is None else {name: as_array(name, value, compiled.dtype) for name, value in instead.fewer.start.items()}
+    vector = Vector(start, compiled.dtype, None if instead is None else instead.fewer)
     rng = np.random.default_rng(seed)
     batches = Batches(arrays, cut, batch, order, rng)
     update = method_named(method, vector.x.size, lr, compiled.dtype, **settings)

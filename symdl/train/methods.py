@@ -20,9 +20,12 @@ class Method:
         The key in METHODS; native code has the rule under the same one, with
     constants : dict
         its numbers by name.
+    turns : bool
+        Whether the path in turned coordinates is the path, turned: what treats every coordinate by itself does not.
     """
 
     name = ""
+    turns = False
 
     def __init__(self, size: int, lr: float, dtype: str = "float64") -> None:
         self.lr = np.array(lr, dtype)
@@ -38,6 +41,7 @@ class GradientDescent(Method):
     """x <- x - lr*g (Cauchy 1847)."""
 
     name = "gd"
+    turns = True
 
     def step(self, x: np.ndarray, g: np.ndarray) -> None:
         np.multiply(g, self.lr, g)
@@ -48,6 +52,7 @@ class Momentum(Method):
     """v <- mu*v + g, x <- x - lr*v (Polyak 1964, in PyTorch's form)."""
 
     name = "momentum"
+    turns = True
 
     def __init__(self, size: int, lr: float, mu: float = 0.9, dtype: str = "float64") -> None:
         super().__init__(size, lr, dtype)
