@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 import symdl as sd
+from symdl.graph import build
+from symdl.graph.build import Term
+from symdl.graph.graft import graft
 from symdl.graph.walk import inputs
 from symdl.lower import spans
 
@@ -198,3 +201,53 @@ def test_a_wrong_span_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spans.Graph, "_check", lambda self, found, span: None)
     result = trained(sd.sum((X @ W) ** 2) / n + sd.sum(W @ W.T), ["W"], hoist=True, lr=1e-3)
     assert not result.plan.taken
+
+
+def on_its_span(name: str, orthogonal: bool) -> list[tuple[Any, Any]]:
+    """Loss and gradients by parameters of the span, as given and in fewer directions, for data that are L Q'."""
+    loss, names, _ = SPANNED[name]
+    nodes = {str(t.name): t for t in inputs([loss.node])}
+    gradients = sd.derive(loss, names).gradients
+    roots = [loss.term, *(gradients[m].term for m in names)]
+    graph = spans.Graph(roots, [nodes[m] for m in names])
+    span = next(graph.spans())
+    (wide,) = {leaf.shape[axis] for leaf, axis in spans.leaves_of(span)}
+    r = sd.dims("r")
+    basis = sd.tensor("Q", wide, wide, facts="orthogonal") if orthogonal else sd.tensor("Q", wide, r)
+    r = basis.shape[1]
+    few = {leaf: sd.tensor(f"few_{j}", *(r if a == axis else s for a, s in enumerate(leaf.shape))) for j, (leaf, axis) in enumerate(spans.leaves_of(span))}
+    narrow = graph.narrowed(span, {leaf: e.node for leaf, e in few.items()}, r)
+    given = graft(roots, {leaf: turned(few[leaf], basis, axis, 1) for leaf, axis in span.data.items()})
+    narrow = graft(narrow, {few[leaf].node: turned(whole(leaf), basis, axis, 0) for leaf, axis in span.params.items()})
+    pairs = [(type(loss)(given[0]), type(loss)(narrow[0]))]
+    for m, one, two in zip(names, given[1:], narrow[1:], strict=True):
+        shape = nodes[m].shape
+        if nodes[m] in span.params:
+            axis = span.params[nodes[m]]
+            held = build.let("slope", two, tuple(range(len(shape))), [r if a == axis else s for a, s in enumerate(shape)])
+            two = turned(whole(held.node), basis, axis, 1)
+        pairs.append((type(loss)(one, shape), type(loss)(two, shape)))
+    return pairs
+
+
+def whole(node: Any) -> Any:
+    return type(w)(Term(node, tuple(range(node.rank))), node.shape)
+
+
+def turned(expr: Any, basis: Any, axis: int, along: int) -> Term:
+    """An axis of an expression times the basis, whose axis ``along`` is summed over: Q'x (0), Q x (1)."""
+    node = expr.node
+    entries = tuple("old" if a == axis else a for a in range(node.rank))
+    return build.mul(1, [Term(node, entries), Term(basis.node, ("old", axis) if along == 0 else (axis, "old"))], (), {"old": node.shape[axis]})
+
+
+@pytest.mark.parametrize("name", [m for m in SPANNED if m not in ("data made of data",)])
+def test_every_rewrite_is_proved_for_every_size(name: str) -> None:
+    for given, narrow in on_its_span(name, name == "data meet data"):
+        verdict = sd.prove(given, narrow)
+        assert verdict.verdict == "PROVED", str(verdict)
+
+
+def test_directions_that_are_not_orthonormal_are_refuted() -> None:
+    given, narrow = on_its_span("data meet data", False)[0]
+    assert sd.prove(given, narrow).verdict == "REFUTED"
