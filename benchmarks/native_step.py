@@ -285,12 +285,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--peers", default="numpy,numba,jax,torch")
-    parser.add_argument("--turn", type=float, help="seconds a contender runs before the next has its turn: 0.02; several threads: 0.15, after as long again / 3")
+    parser.add_argument("--turn", type=float, help="seconds a contender runs before the next has its turn (0.02; with threads 0.15)")
     parser.add_argument("--cpu", action="store_true", help="CPU time instead of wall time: for one thread on a machine that others use too")
     parser.add_argument("--plan", action="store_true")
     args = parser.parse_args()
+    turn = args.turn or (0.02 if args.threads == 1 else 0.15)
+    clock = time.process_time if args.cpu else time.perf_counter
     for name in args.workloads:
-        measure(name, [p for p in args.peers.split(",") if p], args.rounds, args.threads, args.turn or (0.02 if args.threads == 1 else 0.15), time.process_time if args.cpu else time.perf_counter)
+        measure(name, [p for p in args.peers.split(",") if p], args.rounds, args.threads, turn, clock)
 
 
 if __name__ == "__main__":
