@@ -59,7 +59,8 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None, fa
 
     # Called with the inputs alone, one after the other, there is nothing to sort out.
     simple = not nested and set(names) == set(compiled.names)
-    place = [list(names).index(name) for name in compiled.names] if simple else []
+    standing = {name: k for k, name in enumerate(names)}
+    place = [standing[name] for name in compiled.names] if simple else []
 
     def function(*values: Any) -> Any:
         if simple and len(values) == len(listed):
