@@ -147,6 +147,7 @@ def test_progress_bar(capsys):
         ({"batch": 0}, sd.errors.DataError, "batch is 0"),
         ({"seed": -1}, sd.errors.DataError, "seed is -1"),
         ({"method": "magic"}, sd.errors.NameError_, "'magic' is not a method; there are gd, momentum, adam"),
+        ({"method": ["gd"]}, sd.errors.NameError_, "['gd'] is not a method; there are gd, momentum, adam"),
         ({"mu": 0.9}, sd.errors.NameError_, "gd does not take mu"),
         ({"method": "momentum", "mu": 1.5}, sd.errors.DataError, "mu is 1.5"),
         ({"order": "backwards"}, sd.errors.NameError_, "not an order"),

@@ -20,7 +20,7 @@ from symdl.train.batches import Batches, Order, sample_axis
 from symdl.train.course import Course
 from symdl.train.divergence import Watch
 from symdl.train.engines import EPOCHS_OF_CHECKPOINTS, ProgramEngine, Vector, engine_for
-from symdl.train.methods import METHODS, method_named
+from symdl.train.methods import method_class, method_named
 from symdl.train.run import Bar, Run
 
 
@@ -135,7 +135,7 @@ def fit_loop(
     steps = epochs if checkpoint is None else EPOCHS_OF_CHECKPOINTS
     cut = sample_axis(compiled.shapes, set(params), arrays) if batch is not None or order is not None else []
     rows = {name: min(batch or len(arrays[name]), len(arrays[name])) for name in cut}
-    turns = METHODS[method].turns and checkpoint is None and callback is None if method in METHODS else False
+    turns = method_class(method).turns and checkpoint is None and callback is None
     per_epoch = max((-(-len(arrays[name]) // count) for name, count in rows.items()), default=1)
     plan, instead = planned(exprs, start, arrays, steps * per_epoch, hoist, rows if cut else None, turns)
     if instead is not None:

@@ -109,12 +109,18 @@ class Adam(Method):
 METHODS: dict[str, type[Method]] = {"gd": GradientDescent, "momentum": Momentum, "adam": Adam}
 
 
-def method_named(name: str, size: int, lr: float, dtype: str = "float64", **settings: float) -> Method:
-    """The update rule of this name; NameError_ when there is none, or it does not know a setting."""
-    if name not in METHODS:
+def method_class(name: str) -> type[Method]:
+    """The update rule of this name; NameError_ when there is none."""
+    if not isinstance(name, str) or name not in METHODS:
         raise NameError_(f"train: {name!r:.40} is not a method; there are {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def method_named(name: str, size: int, lr: float, dtype: str = "float64", **settings: float) -> Method:
+    """The update rule of this name, made; NameError_ when there is none, or it does not know a setting."""
+    known = method_class(name)
     try:
-        return METHODS[name](size, lr, dtype=dtype, **settings)  # type: ignore[arg-type]
+        return known(size, lr, dtype=dtype, **settings)  # type: ignore[arg-type]
     except TypeError:
         raise NameError_(f"train: the method {name} does not take {', '.join(settings)}") from None
 
