@@ -120,7 +120,6 @@ def test_not_with_a_checkpoint(tmp_path: Any) -> None:
     assert "directions" not in str(result.plan)
 
 
-@pytest.mark.parametrize("facts", ["positive"])
 def test_bounded_parameters_are_left_alone() -> None:
     bounded = sd.tensor("v", p, facts="positive")
     assert not list(spans_of(sd.sum((X @ bounded - y) ** 2), [bounded]))
