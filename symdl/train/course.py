@@ -6,6 +6,7 @@ where it went wrong, is what happened, bit for bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,8 @@ class Course:
         The loss before the first step that this course took.
     history : list of float
         The mean loss of each epoch that is done.
+    highest : float
+        No loss of this course was higher.
     """
 
     #: False while an engine is at work: what an exception leaves then is no state to keep.
@@ -40,6 +43,7 @@ class Course:
         self.epoch = self.step = self.taken = 0
         self.history: list[float] = []
         self.first = 0.0
+        self.highest = -math.inf
         self._total = 0.0
         self._order: np.ndarray | None = None
         self._rng_before: Mapping[str, Any] = rng.bit_generator.state
@@ -50,13 +54,14 @@ class Course:
         count = min(most, self.left(epochs))
         order = self.order()
         self.between_steps = False
-        losses = self._engine.run(order, self.step, count)
+        losses = np.asarray(self._engine.run(order, self.step, count))
         self.between_steps = True
+        self.highest = max(self.highest, float(losses.max(initial=-math.inf)))
         if not self.taken and len(losses):
             self.first = float(losses[0])
         self.taken += len(losses)
         if self._batches.whole:
-            self.history += [float(v) for v in losses]
+            self.history += losses.tolist()
             self.epoch += len(losses)
         elif len(losses):
             self.step += len(losses)

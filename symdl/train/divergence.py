@@ -19,6 +19,11 @@ RISES, GROWN = 10, 1e3
 Look = Callable[[np.ndarray | None, int], tuple[float, Mapping[str, Any]]]
 
 
+def may_have_risen(course: Course) -> bool:
+    """Whether a look at the single losses is worth it: some loss was high enough for what ``risen`` looks for."""
+    return bool(course.history) and course.highest > GROWN * abs(course.history[0])
+
+
 def risen(history: Sequence[float], seen: int) -> int | None:
     """The first epoch, from number ``seen`` on, by which the loss has been rising beyond doubt; None when there is none."""
     if len(history) <= RISES or seen >= len(history):

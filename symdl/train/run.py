@@ -13,7 +13,7 @@ from symdl.errors import missing_extra
 from symdl.train.batches import Batches
 from symdl.train.checkpoint import State
 from symdl.train.course import Course
-from symdl.train.divergence import Watch, risen
+from symdl.train.divergence import Watch, may_have_risen, risen
 from symdl.train.stopping import Stopping
 
 #: Seconds: a stretch of steps without a look at the world; between states kept to go back to; between checkpoints.
@@ -80,7 +80,7 @@ class Run:
         return 1 if self.callback is not None and self.course.order() is None else count
 
     def _check_growth(self, seen: int) -> None:
-        found = risen(self.course.history, seen)
+        found = risen(self.course.history, seen) if may_have_risen(self.course) else None
         if found is not None:
             raise self.watch.grown(found)
 
