@@ -10,9 +10,8 @@ import sympy as sp
 
 from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr.dims import as_size, is_letter
-from symdl.expr.tensor import Expr, as_expr, describe, elementwise, fitted, matmul, multiply, raise_to
-from symdl.functions import TABLE
-from symdl.functions.entry import over_elements
+from symdl.expr.tensor import Expr, as_expr, describe, fitted, matmul, multiply, raise_to
+from symdl.expr.wrapped import function
 from symdl.functions.given import given
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
@@ -113,27 +112,10 @@ def softmax(value: Any, *over: Any, axis: Any = -1) -> Expr:
     return exp(expr - logsumexp(expr, axis=axis, keepdims=True))
 
 
-def _function(name: str) -> Callable[..., Any]:
-    sympy_function = TABLE[name].sympy
-    if sympy_function.__module__ == "symdl.functions":
-        return sympy_function  # our own classes take both kinds of argument
-
-    def apply(value: Any) -> Any:
-        if isinstance(value, Expr):
-            return elementwise(name, value)
-        if isinstance(value, (sp.MatrixExpr, sp.MatrixBase)):
-            return over_elements(sympy_function, value)
-        return sympy_function(given(name, value))
-
-    apply.__name__ = name
-    apply.__doc__ = f"The elementwise function {name}; a plain SymPy argument gives a plain SymPy expression."
-    return apply
-
-
 exp, log, sin, cos, tan, arctan, sinh, cosh, tanh, erf, abs_, sign = map(
-    _function, ["exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "erf", "abs", "sign"]
+    function, ["exp", "log", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "erf", "abs", "sign"]
 )
-sigmoid, relu, softplus, gelu, silu, step = map(_function, ["sigmoid", "relu", "softplus", "gelu", "silu", "step"])
+sigmoid, relu, softplus, gelu, silu, step = map(function, ["sigmoid", "relu", "softplus", "gelu", "silu", "step"])
 
 
 def sqrt(value: Any) -> Any:

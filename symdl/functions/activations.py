@@ -14,7 +14,7 @@ import sympy as sp
 
 from symdl.errors import UnsupportedError
 from symdl.functions import stable, stable_activations, stable_normal
-from symdl.functions.entry import Elementwise, Kink, function, sympy_class
+from symdl.functions.entry import Elementwise, Kink, Option, function, sympy_class
 
 
 def _activation(
@@ -27,10 +27,12 @@ def _activation(
     at_number: Callable[[sp.Expr], sp.Expr | None] = lambda z: None,
     kinks: tuple[Kink, ...] = (),
     otherwise: Callable[..., Any] | None = None,
-    options: tuple[str, ...] = (),
+    further: tuple[Option, ...] = (),
+    source: str = "",
+    equals: str = "",
 ) -> Elementwise:
-    made = sympy_class(name, derivative, definition, numpy, latex, at_number, otherwise=otherwise)
-    return Elementwise(name, made, (derivative,), rule, numpy, definition, latex, kinks, options=options)
+    made = sympy_class(name, derivative, definition, numpy, latex, at_number, otherwise=otherwise, further=further)
+    return Elementwise(name, made, (derivative,), rule, numpy, definition, latex, kinks, further=further, source=source, equals=equals)
 
 
 def _by_sign(below: Any, at_zero: Any, above: Callable[[sp.Expr], Any]) -> Callable[[sp.Expr], sp.Expr | None]:
@@ -62,6 +64,7 @@ _positive = _activation(
     "derivative of the indicator of z > 0",
     _by_sign(0, 0, lambda z: 1),
     (Kink(0.0, "0", "0 (undefined there; 0 on both sides)"),),
+    equals="numpy.heaviside(z, 0)",
 )
 positive: Any = _positive.sympy
 
@@ -74,6 +77,8 @@ _step = _activation(
     "derivative of the unit step",
     _by_sign(0, sp.nan, lambda z: 1),
     (Kink(0.0, "undefined", "undefined (0 on both sides)"),),
+    source="Wakui, Y. and S., section 2-2 (unit step).",
+    equals="numpy.heaviside(z, nan)",
 )
 
 _sigmoid = _activation(
@@ -84,6 +89,8 @@ _sigmoid = _activation(
     r"\sigma",
     "derivative of the sigmoid",
     _sigmoid_at,
+    source="Wakui, Y. and S., section 2-2; Goodfellow et al., Deep Learning, section 3.10 (sigma' = sigma*(1 - sigma)).",
+    equals="scipy.special.expit and torch.sigmoid",
 )
 sigmoid: Any = _sigmoid.sympy
 
@@ -109,7 +116,12 @@ _softplus = _activation(
     r"\operatorname{softplus}",
     "derivative of the softplus",
     otherwise=_sharper,
-    options=("beta", "threshold"),
+    further=(
+        Option("beta", 1, "softplus(beta*z)/beta: the larger, the nearer to the ReLU."),
+        Option("threshold", 20, "As PyTorch has it, which gives z where beta*z is larger; from 20 on that changes no digit, below it is refused."),
+    ),
+    source="Goodfellow et al., Deep Learning, section 3.10.",
+    equals="torch.nn.functional.softplus",
 )
 softplus: Any = _softplus.sympy
 
@@ -122,6 +134,8 @@ _relu = _activation(
     "derivative of the ReLU",
     _by_sign(0, 0, lambda z: z),
     (Kink(0.0, "0", "0 (as PyTorch takes it)"),),
+    source="Nair and Hinton 2010; Goodfellow et al., Deep Learning, section 6.3.",
+    equals="torch.nn.functional.relu",
 )
 
 relu: Any = _relu.sympy
@@ -133,6 +147,8 @@ _silu = _activation(
     stable.silu,
     r"\operatorname{SiLU}",
     "derivative of the SiLU",
+    source="Elfwing et al. 2018 (SiLU), also called swish.",
+    equals="torch.nn.functional.silu",
 )
 
 
@@ -151,7 +167,9 @@ _gelu = _activation(
     r"\operatorname{GELU}",
     "derivative of the GELU",
     otherwise=_gelu_form,
-    options=("approximate",),
+    further=(Option("approximate", "none", '"tanh" gives gelu_tanh(z).'),),
+    source="Hendrycks and Gimpel 2016 (GELU).",
+    equals="torch.nn.functional.gelu",
 )
 gelu: Any = _gelu.sympy
 
@@ -167,6 +185,8 @@ _gelu_tanh = function(
     lambda z: _gate(z) + z * _gate(z) * (1 - _gate(z)) * 2 * _ROOT * (1 + 3 * _CUBIC * z**2),
     stable_activations.gelu_tanh,
     r"\operatorname{GELU}_{\tanh}",
+    source="Hendrycks and Gimpel 2016 (GELU, the form by tanh).",
+    equals='torch.nn.functional.gelu(z, approximate="tanh")',
 )
 gelu_tanh: Any = _gelu_tanh.sympy
 
@@ -182,6 +202,8 @@ _log_sigmoid = function(
     lambda z: 1 - sigmoid(z),
     stable_activations.log_sigmoid,
     r"\log\sigma",
+    source="Goodfellow et al., Deep Learning, section 3.10.",
+    equals="torch.nn.functional.logsigmoid",
 )
 
 _mish = function(
@@ -191,6 +213,8 @@ _mish = function(
     lambda z: sp.tanh(softplus(z)) + z * sigmoid(z) * (1 - sp.tanh(softplus(z)) ** 2),
     stable_activations.mish,
     r"\operatorname{Mish}",
+    source="Misra 2019 (Mish).",
+    equals="torch.nn.functional.mish",
 )
 
 _softsign = function(
@@ -201,6 +225,8 @@ _softsign = function(
     stable_activations.softsign,
     r"\operatorname{softsign}",
     (Kink(0.0, "0", "1 (differentiable; the second derivative jumps)"),),
+    source="Turian et al. 2009.",
+    equals="torch.nn.functional.softsign",
 )
 
 _tanhshrink = function(
@@ -210,6 +236,7 @@ _tanhshrink = function(
     lambda z: sp.tanh(z) ** 2,
     stable_activations.tanhshrink,
     r"\operatorname{Tanhshrink}",
+    equals="torch.nn.functional.tanhshrink",
 )
 
 ENTRIES = (_positive, _step, _sigmoid, _softplus, _relu, _silu, _gelu, _gelu_tanh, _log_sigmoid, _mish, _softsign, _tanhshrink)

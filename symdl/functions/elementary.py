@@ -9,12 +9,27 @@ from symdl.functions import stable_normal
 from symdl.functions.entry import Elementwise, Kink, function
 
 ENTRIES = (
-    Elementwise("exp", sp.exp, (lambda z: sp.exp(z),), "derivative of exp", np.exp, latex=r"\exp"),
-    Elementwise("log", sp.log, (lambda z: 1 / z,), "derivative of log", np.log, latex=r"\log", domain="z > 0"),
-    function("expm1", "derivative of exp(z) - 1", lambda z: sp.exp(z) - 1, lambda z: sp.exp(z), np.expm1),
-    function("log1p", "derivative of log(1 + z)", lambda z: sp.log(1 + z), lambda z: 1 / (1 + z), np.log1p, domain="z > -1"),
-    Elementwise("sin", sp.sin, (lambda z: sp.cos(z),), "derivative of sin", np.sin, latex=r"\sin"),
-    Elementwise("cos", sp.cos, (lambda z: -sp.sin(z),), "derivative of cos", np.cos, latex=r"\cos"),
+    Elementwise("exp", sp.exp, (lambda z: sp.exp(z),), "derivative of exp", np.exp, latex=r"\exp", equals="numpy.exp and torch.exp"),
+    Elementwise("log", sp.log, (lambda z: 1 / z,), "derivative of log", np.log, latex=r"\log", domain="z > 0", equals="numpy.log and torch.log"),
+    function(
+        "expm1",
+        "derivative of exp(z) - 1",
+        lambda z: sp.exp(z) - 1,
+        lambda z: sp.exp(z),
+        np.expm1,
+        equals="numpy.expm1 and torch.expm1; exact where exp(z) - 1 loses digits, near 0",
+    ),
+    function(
+        "log1p",
+        "derivative of log(1 + z)",
+        lambda z: sp.log(1 + z),
+        lambda z: 1 / (1 + z),
+        np.log1p,
+        domain="z > -1",
+        equals="numpy.log1p and torch.log1p; exact where log(1 + z) loses digits, near 0",
+    ),
+    Elementwise("sin", sp.sin, (lambda z: sp.cos(z),), "derivative of sin", np.sin, latex=r"\sin", equals="numpy.sin and torch.sin"),
+    Elementwise("cos", sp.cos, (lambda z: -sp.sin(z),), "derivative of cos", np.cos, latex=r"\cos", equals="numpy.cos and torch.cos"),
     Elementwise(
         "tan",
         sp.tan,
@@ -23,8 +38,9 @@ ENTRIES = (
         np.tan,
         definition=lambda z: sp.sin(z) / sp.cos(z),
         latex=r"\tan",
+        equals="numpy.tan and torch.tan",
     ),
-    Elementwise("arctan", sp.atan, (lambda z: 1 / (1 + z**2),), "derivative of arctan", np.arctan, latex=r"\arctan"),
+    Elementwise("arctan", sp.atan, (lambda z: 1 / (1 + z**2),), "derivative of arctan", np.arctan, latex=r"\arctan", equals="numpy.arctan and torch.arctan"),
     Elementwise(
         "sinh",
         sp.sinh,
@@ -33,6 +49,7 @@ ENTRIES = (
         np.sinh,
         definition=lambda z: (sp.exp(z) - sp.exp(-z)) / 2,
         latex=r"\sinh",
+        equals="numpy.sinh and torch.sinh",
     ),
     Elementwise(
         "cosh",
@@ -42,6 +59,7 @@ ENTRIES = (
         np.cosh,
         definition=lambda z: (sp.exp(z) + sp.exp(-z)) / 2,
         latex=r"\cosh",
+        equals="numpy.cosh and torch.cosh",
     ),
     Elementwise(
         "tanh",
@@ -51,6 +69,7 @@ ENTRIES = (
         np.tanh,
         definition=lambda z: (sp.exp(z) - sp.exp(-z)) / (sp.exp(z) + sp.exp(-z)),
         latex=r"\tanh",
+        equals="numpy.tanh and torch.tanh",
     ),
     Elementwise(
         "erf",
@@ -59,6 +78,8 @@ ENTRIES = (
         "derivative of erf",
         stable_normal.erf,
         latex=r"\operatorname{erf}",
+        source="Abramowitz and Stegun, equation 7.1.1: 2/sqrt(pi) times the integral of exp(-t^2) from 0 to z.",
+        equals="scipy.special.erf and torch.erf",
     ),
     Elementwise(
         "abs",
@@ -69,6 +90,7 @@ ENTRIES = (
         definition=lambda z: sp.Piecewise((z, z > 0), (0, sp.Eq(z, 0)), (-z, True)),
         latex=r"\left|\cdot\right|",
         kinks=(Kink(0.0, "0", "0 (the subgradient in the middle)"),),
+        equals="numpy.abs and torch.abs",
     ),
     Elementwise(
         "sign",
@@ -79,6 +101,7 @@ ENTRIES = (
         definition=lambda z: sp.Piecewise((1, z > 0), (0, sp.Eq(z, 0)), (-1, True)),
         latex=r"\operatorname{sign}",
         kinks=(Kink(0.0, "0", "0 (undefined there; 0 on both sides)"),),
+        equals="numpy.sign and torch.sign",
     ),
     Elementwise(
         "pow",
@@ -89,5 +112,6 @@ ENTRIES = (
         definition=lambda a, b: sp.exp(b * sp.log(a), evaluate=False),
         latex=r"\operatorname{pow}",
         domain="z > 0",
+        equals="numpy.power and torch.pow where a > 0",
     ),
 )

@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.errors import UnsupportedError
+from symdl.functions.described import Doc, signature
 from symdl.functions.given import given
 
 
@@ -19,6 +20,15 @@ class Kink:
     at: float | str  # a str names a parameter: "lambd"
     value: str  # "undefined", or the value taken there, as text
     derivative: str  # "undefined", or the value taken there, as text
+
+
+@dataclass(frozen=True)
+class Option:
+    """A further argument of a call, which makes another function of it: ``gelu(z, approximate="tanh")``."""
+
+    name: str
+    default: Any
+    means: str  # one sentence, for the docstring
 
 
 @dataclass(frozen=True)
@@ -47,8 +57,12 @@ class Elementwise:
         "" for all reals, else the condition in words ("z > 0").
     parameters : tuple of pairs
         Names of the arguments behind the first, with the values that they have when they are not given (None: must be given).
-    options : tuple of str
-        Names of further arguments of a call, which make another function of it (``gelu(z, approximate="tanh")``).
+    further : tuple of Option
+        Further arguments of a call, which make another function of it (``gelu(z, approximate="tanh")``).
+    source : str
+        Where the formula comes from: book, paper, equation.
+    equals : str
+        What NumPy, SciPy or PyTorch call it.
     """
 
     name: str
@@ -61,7 +75,14 @@ class Elementwise:
     kinks: tuple[Kink, ...] = field(default=())
     domain: str = ""
     parameters: tuple[tuple[str, Any], ...] = ()
-    options: tuple[str, ...] = ()
+    further: tuple[Option, ...] = ()
+    source: str = ""
+    equals: str = ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the further arguments."""
+        return tuple(option.name for option in self.further)
 
     @property
     def nargs(self) -> int:
@@ -99,6 +120,7 @@ def sympy_class(
     at_number: Callable[..., sp.Expr | None] = lambda *z: None,
     parameters: Mapping[str, Any] | None = None,
     otherwise: Callable[..., Any] | None = None,
+    further: tuple[Option, ...] = (),
 ) -> type[sp.Function]:
     """A SymPy function that knows its derivatives, definition, numeric value and LaTeX.
 
@@ -112,6 +134,8 @@ def sympy_class(
         Names and default values of the arguments behind the first: they may be given by name.
     otherwise : callable
         What a call with further arguments means: ``gelu(z, approximate="tanh")``.
+    further : tuple of Option
+        Those arguments.
     """
     derivatives = derivative if isinstance(derivative, tuple) else (derivative,)
     known = dict(parameters or {})
@@ -135,6 +159,9 @@ def sympy_class(
 
     def eval_(cls: type, *args: sp.Expr) -> sp.Expr | None:
         return at_number(*args)
+
+    # What inspect and help show; SymPy itself passes all arguments by place.
+    eval_.__signature__ = signature(len(derivatives), known, [(o.name, o.default) for o in further])  # type: ignore[attr-defined]
 
     def rewrite_as(self: sp.Function, *args: sp.Expr, **hints: Any) -> sp.Expr:
         return definition(*args)
@@ -165,7 +192,7 @@ def sympy_class(
         "_latex": latex_,
         "_imp_": staticmethod(numpy),
         "__module__": "symdl.functions",
-        "__doc__": f"The function {name}; see symdl.functions.TABLE[{name!r}].",
+        "__doc__": Doc(name),
     }
     return type(sp.Function)(name, (sp.Function,), body)
 
@@ -218,6 +245,8 @@ def function(
     parameters: Mapping[str, Any] | None = None,
     at_number: Callable[..., sp.Expr | None] | None = None,
     domain: str = "",
+    source: str = "",
+    equals: str = "",
 ) -> Elementwise:
     """An entry of the table together with its SymPy class: all that is to be said of a function, in one call.
 
@@ -225,9 +254,11 @@ def function(
     ----------
     definition, derivatives, numpy
         Of all arguments, the parameters last. ``derivatives``: one an argument.
+    source, equals
+        As in :class:`Elementwise`.
     """
     slopes = derivatives if isinstance(derivatives, tuple) else (derivatives,)
     known = dict(parameters or {})
     shown = latex or rf"\operatorname{{{name}}}"
     made = sympy_class(name, slopes, definition, numpy, shown, at_number or at_rational(definition), known)
-    return Elementwise(name, made, slopes, rule, numpy, definition, shown, kinks, domain, tuple(known.items()))
+    return Elementwise(name, made, slopes, rule, numpy, definition, shown, kinks, domain, tuple(known.items()), (), source, equals)

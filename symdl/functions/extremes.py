@@ -23,7 +23,9 @@ def _extreme(name: str, word: str, sign: int, numpy: Any, latex: str) -> Element
     def definition(a: sp.Expr, b: sp.Expr) -> sp.Expr:
         return sp.Piecewise((a, sign * (a - b) > 0), (b, True))
 
-    return function(name, f"derivative of the {word} of two", definition, (share, lambda a, b: share(b, a)), numpy, latex, _TIE)
+    return function(
+        name, f"derivative of the {word} of two", definition, (share, lambda a, b: share(b, a)), numpy, latex, _TIE, equals=f"numpy.{name} and torch.{name}"
+    )
 
 
 _minimum = _extreme("minimum", "smaller", -1, np.minimum, r"\min")

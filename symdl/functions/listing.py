@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from symdl.functions import TABLE
+from symdl.functions.described import described
 from symdl.functions.entry import Elementwise
 
 _HEAD = """# The functions of symdl
@@ -23,14 +24,13 @@ def markdown() -> str:
 
 
 def _row(entry: Elementwise) -> str:
-    arguments = [str(s) for s in entry.symbols[: entry.nargs - len(entry.parameters)]]
-    arguments += [name if default is None else f"{name}={default}" for name, default in entry.parameters]
-    definition = _math(entry.definition(*entry.symbols)) if entry.definition else f"${entry.latex}$"
+    said = described(entry)
+    definition = _math(said.definition) if said.definition is not None else f"${entry.latex}$"
     if entry.domain:
         definition += f" for ${entry.domain.replace('>=', chr(92) + 'ge')}$"
-    slopes = "; ".join(_math(slope(*entry.symbols)) for slope in entry.derivatives)
-    kinks = "<br>".join(f"{_plain(k.at)}: {_plain(k.value)}; {_plain(k.derivative)}" for k in entry.kinks)
-    return f"| `{entry.name}({', '.join(arguments)})` | {definition} | {slopes} | {kinks} |\n"
+    slopes = "; ".join(map(_math, said.slopes))
+    kinks = "<br>".join(f"{_plain(k.at)}: {_plain(k.value)}; {_plain(k.derivative)}" for k in said.kinks)
+    return f"| `{entry.name}({', '.join(said.arguments)})` | {definition} | {slopes} | {kinks} |\n"
 
 
 def _math(value: sp.Expr) -> str:

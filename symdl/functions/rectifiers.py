@@ -43,6 +43,8 @@ _elu = function(
     r"\operatorname{ELU}",
     (Kink(0.0, "0", "alpha (from below)"),),
     {"alpha": 1},
+    source="Clevert et al. 2016 (ELU).",
+    equals="torch.nn.functional.elu",
 )
 
 _celu = function(
@@ -57,6 +59,8 @@ _celu = function(
     r"\operatorname{CELU}",
     (Kink(0.0, "0", "1 (differentiable; the second derivative jumps)"),),
     {"alpha": 1},
+    source="Barron 2017 (CELU).",
+    equals="torch.nn.functional.celu",
 )
 
 _selu = function(
@@ -67,6 +71,8 @@ _selu = function(
     stable.selu,
     r"\operatorname{SELU}",
     (Kink(0.0, "0", "scale*alpha = 1.758 (from below)"),),
+    source="Klambauer et al. 2017 (SELU); the constants are those of PyTorch.",
+    equals="torch.nn.functional.selu",
 )
 
 _leaky_relu = function(
@@ -78,6 +84,8 @@ _leaky_relu = function(
     r"\operatorname{LeakyReLU}",
     (Kink(0.0, "0", "negative_slope (from below)"),),
     {"negative_slope": sp.Rational(1, 100)},
+    source="Maas et al. 2013; He et al. 2015 (PReLU, by the slope).",
+    equals="torch.nn.functional.leaky_relu",
 )
 
 _relu6 = function(
@@ -88,6 +96,8 @@ _relu6 = function(
     stable.relu6,
     r"\operatorname{ReLU6}",
     (Kink(0.0, "0", "0"), Kink(6.0, "6", "0")),
+    source="Krizhevsky 2010.",
+    equals="torch.nn.functional.relu6",
 )
 
 _hardtanh = function(
@@ -99,6 +109,7 @@ _hardtanh = function(
     r"\operatorname{Hardtanh}",
     (Kink("min_val", "min_val", "0"), Kink("max_val", "max_val", "0")),
     {"min_val": -1, "max_val": 1},
+    equals="torch.nn.functional.hardtanh",
 )
 
 _clip = function(
@@ -114,6 +125,7 @@ _clip = function(
     r"\operatorname{clip}",
     (Kink("min", "min", "1 (the bound counts as inside, as torch.clamp takes it)"), Kink("max", "max", "1 (the same)")),
     {"min": None, "max": None},
+    equals="numpy.clip and torch.clamp",
 )
 clip: Any = _clip.sympy
 
@@ -125,6 +137,8 @@ _hardsigmoid = function(
     stable.hardsigmoid,
     r"\operatorname{Hardsigmoid}",
     (Kink(-3.0, "0", "0"), Kink(3.0, "1", "0")),
+    source="Howard et al. 2019.",
+    equals="torch.nn.functional.hardsigmoid",
 )
 
 _hardswish = function(
@@ -135,6 +149,8 @@ _hardswish = function(
     stable.hardswish,
     r"\operatorname{Hardswish}",
     (Kink(-3.0, "0", "0 (from below)"), Kink(3.0, "3", "1 (from above)")),
+    source="Howard et al. 2019.",
+    equals="torch.nn.functional.hardswish",
 )
 
 _threshold = function(
@@ -146,6 +162,7 @@ _threshold = function(
     r"\operatorname{Threshold}",
     (Kink("threshold", "value", "0 (from below; by the threshold itself 0 everywhere)"),),
     {"threshold": None, "value": None},
+    equals="torch.nn.functional.threshold",
 )
 
 _hardshrink = function(
@@ -157,6 +174,8 @@ _hardshrink = function(
     r"\operatorname{Hardshrink}",
     (Kink("-lambd", "0", "0 (by lambd 0 everywhere)"), Kink("lambd", "0", "0")),
     {"lambd": Half},
+    source="Donoho 1995 (hard threshold).",
+    equals="torch.nn.functional.hardshrink",
 )
 
 _softshrink = function(
@@ -168,6 +187,8 @@ _softshrink = function(
     r"\operatorname{Softshrink}",
     (Kink("-lambd", "0", "0"), Kink("lambd", "0", "0")),
     {"lambd": Half},
+    source="Donoho 1995 (soft threshold).",
+    equals="torch.nn.functional.softshrink",
 )
 
 ENTRIES = (

@@ -22,6 +22,8 @@ _hinge = function(
     _relu_numpy,
     r"\operatorname{hinge}",
     (Kink(0.0, "0", "1 (from above: the margin's bound counts as violated, as PyTorch's losses take it; the ReLU takes 0)"),),
+    source="Cortes and Vapnik 1995.",
+    equals="torch.clamp(z, min=0)",
 )
 
 _huber = function(
@@ -33,6 +35,8 @@ _huber = function(
     r"\operatorname{Huber}",
     (Kink("|z| = delta", "delta**2/2", "z (differentiable; the second derivative jumps, and counts the bound as inside)"),),
     {"delta": 1},
+    source="Huber 1964 (robust estimation of a location parameter).",
+    equals='torch.nn.functional.huber_loss(z, 0, reduction="none")',
 )
 
 _xlogx = function(
@@ -45,6 +49,8 @@ _xlogx = function(
     (Kink(0.0, "0 (the limit)", "-oo (from above)"),),
     domain="z >= 0",
     at_number=lambda z: sp.S.Zero if z in (0, 1) else None,
+    source="Cover and Thomas, section 2.1 (0 log 0 = 0).",
+    equals="torch.special.xlogy(z, z)",
 )
 
 #: max(log z, m), by comparing z with exp(m): in floats 1 - x is compared without loss where x is near 1.
@@ -58,6 +64,8 @@ _clamped_log = function(
     (Kink("exp(min)", "min", "0 (from below)"),),
     {"min": -100},
     at_number=lambda z, m: sp.S.Zero if z == 1 and m.is_negative else None,
+    source="PyTorch's documentation of BCELoss, which keeps logarithms above -100.",
+    equals="torch.clamp(torch.log(z), min=min)",
 )
 
 ENTRIES = (_hinge, _huber, _xlogx, _clamped_log)

@@ -40,6 +40,7 @@ _iszero_entry = Elementwise(
     lambda z: sp.Piecewise((1, sp.Eq(z, 0)), (0, True)),
     r"\mathbf{1}_{=0}",
     (Kink(0.0, "1", "0 (undefined there; 0 on both sides)"),),
+    equals="numpy.equal(z, 0), as a number",
 )
 iszero: Any = _iszero_entry.sympy
 
@@ -102,6 +103,7 @@ _where_entry = Elementwise(
     _where_definition,
     r"\operatorname{where}",
     (Kink(0.0, "the last argument", "0 by the condition (undefined there; 0 on both sides)"),),
+    equals="torch.where(c > 0, a, b)",
 )
 
 ENTRIES = (_iszero_entry, _where_entry)

@@ -13,7 +13,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr import ops
 from symdl.expr.dims import LETTER, dims, is_dim, is_letter
-from symdl.expr.tensor import Expr, bind
+from symdl.expr.tensor import Expr, bind, elementwise
 from symdl.graph import build
 from symdl.graph.node import Size
 
@@ -196,7 +196,7 @@ def in_range(reading: Reading, letter: Any, low: Any, high: Any) -> Expr | None:
     for gap, edge in ((place - reading.inside(low, {}), low - first), (reading.inside(high, {}) - place, last - high)):
         if sp.expand(edge) != 0:
             # gap is a whole number: gap >= 0 is gap + 1/2 > 0, away from the jump.
-            factor = ops.elementwise("positive", gap + sp.Rational(1, 2))
+            factor = elementwise("positive", gap + sp.Rational(1, 2))
             mask = factor if mask is None else mask * factor
     return mask
 
@@ -239,7 +239,7 @@ def delta(reading: Reading, part: sp.KroneckerDelta) -> Expr:
     if size is None:
         raise ShapeError(f"{part}: the range of its indices is not known; give it as KroneckerDelta({i}, {j}, (0, n - 1))")
     if not all(plain) or ranges.sizes.get(i, size) != ranges.sizes.get(j, size):
-        return ops.elementwise("iszero", reading.inside(i, {}) - reading.inside(j, {}))
+        return elementwise("iszero", reading.inside(i, {}) - reading.inside(j, {}))
     if is_letter(i) and is_letter(j):
         return ops.delta(i, j, size)
     letter, place = (i, j) if is_letter(i) else (j, i)
