@@ -70,7 +70,7 @@ class Trial:
             if not close(a, r * b):
                 return None
             found.append(r)
-        return self._named(found)
+        return self._named(found) if found else None  # no point, no number
 
     def _named(self, ratios: list[float]) -> Any:
         """The simplest factor that has these values at the points' sizes."""
