@@ -103,11 +103,31 @@ def _values(left: Any, right: Any, seed: int, digits: int) -> tuple[Any, Any] | 
     with mpmath.workdps(digits):
         try:
             near = Differences([left, right], {**graphs.values(seed), graphs.n: 3, graphs.m: 2})
+            largest = _watched(near)
             a, b = (np.asarray(near.value(e), dtype=object) for e in (left, right))
+            if max(largest) > mpmath.mpf(10) ** (digits // 2):  # sinh(e) + exp(-e) - cosh(e) of a large e is lost at both lengths, in the same way
+                return None
         except (SymdlError, ArithmeticError, np.linalg.LinAlgError, TypeError, OverflowError):
             return None
         real = all(isinstance(v, mpmath.mpf) and mpmath.isfinite(v) for v in (*a.flat, *b.flat))
         return (a, b) if real and all(abs(v) < mpmath.mpf(10) ** 12 for v in (*a.flat, *b.flat)) else None
+
+
+def _watched(near: Differences) -> list[Any]:
+    """The sizes that exponentials come to from now on."""
+    sizes = [mpmath.mpf(0)]
+
+    def watched(function: Any) -> Any:
+        def seen(*args: Any) -> Any:
+            made = function(*args)
+            sizes.extend(abs(v) for v in np.asarray(made, dtype=object).flat if mpmath.isfinite(v))
+            return made
+
+        return seen
+
+    for name in ("exp", "expm1", "sinh", "cosh"):
+        near.field.functions[name] = watched(near.field.functions[name])
+    return sizes
 
 
 def _differ(left: Any, right: Any, seed: int) -> bool:
