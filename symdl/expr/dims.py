@@ -29,6 +29,12 @@ def dims(names: str) -> Any:
     ------
     NameError_
         When there are no names.
+
+    Examples
+    --------
+    >>> n, p = sd.dims("n p")
+    >>> sd.tensor("X", n, 2 * p).shape
+    (n, 2*p)
     """
     return _symbols(names, "dims", integer=True, positive=True)
 
@@ -59,6 +65,24 @@ def indices(names: str, *sizes: Any) -> Any:
     *sizes : int or dim
         How far each runs, one a name: then they are SymPy's ``Idx`` with a range. Needed only for letters that stand
         nowhere alone on an axis, as i in ``sum(w[u]*x[i + u], u)``.
+
+    Returns
+    -------
+    Symbol, or tuple of Symbol for several names; with sizes Idx
+
+    Raises
+    ------
+    NameError_
+        When there are no names.
+    ShapeError
+        When there are not as many sizes as names.
+
+    Examples
+    --------
+    >>> i, j = sd.indices("i j")
+    >>> A = sd.tensor("A", 2, 2)
+    >>> sd.sum(A[i, j] * A[j, i], i, j)
+    trace(A @ A)
     """
     letters = _symbols(names, "indices", integer=True)
     if not sizes:

@@ -22,7 +22,7 @@ CHAIN = 16
 
 
 def matrix_power(value: Any, exponent: Any) -> Expr:
-    """A square matrix to a whole power: NumPy's ``matrix_power``.
+    """A square matrix to a whole power, A^k.
 
     Parameters
     ----------
@@ -31,12 +31,28 @@ def matrix_power(value: Any, exponent: Any) -> Expr:
     exponent : int or size
         Negative powers are powers of the inverse. A size (``sd.dims("k")``) gives the last state of the recurrence P[l+1] = P[l] @ A.
 
+    Returns
+    -------
+    Expr
+        Of the matrix's shape.
+
     Raises
     ------
     ShapeError
         When the matrix is not square.
     UnsupportedError
         When the exponent is no whole number.
+
+    Notes
+    -----
+    numpy.linalg.matrix_power.
+
+    Examples
+    --------
+    >>> A = sd.tensor("A", 2, 2)
+    >>> sd.evaluate(sd.matrix_power(A, 3), A=[[1, 1], [0, 1]])
+    array([[1., 3.],
+           [0., 1.]])
     """
     expr = as_expr(value)
     if expr.ndim != 2 or expr.shape[0] != expr.shape[1]:
@@ -90,9 +106,27 @@ def _by_squares(base: Expr, power: int) -> Expr:
 
 
 def kron(a: Any, b: Any) -> Expr:
-    """The Kronecker product: NumPy's ``kron``. Of matrices the block matrix of A[i,j]*B, element (i*p + k, j*q + l) being A[i,j]*B[k,l].
+    """The Kronecker product: the block matrix of A[i,j]*B, whose element (i*p + k, j*q + l) is A[i,j]*B[k,l] for B of shape (p, q).
 
-    A tensor of fewer axes gets axes of one position in front, as NumPy has it; with a scalar it is the product.
+    Parameters
+    ----------
+    a, b : Expr, or SymPy matrix expressions
+        A tensor of fewer axes gets axes of one position in front; with a scalar it is the product.
+
+    Returns
+    -------
+    Expr
+        Along every axis of the product of both sizes.
+
+    Notes
+    -----
+    numpy.kron and torch.kron (Matrix Cookbook, section 10.2).
+
+    Examples
+    --------
+    >>> a, b = sd.tensor("a", 2), sd.tensor("b", 2)
+    >>> sd.evaluate(sd.kron(a, b), a=[1, 10], b=[1, 2])
+    array([ 1.,  2., 10., 20.])
     """
     left, right = as_expr(a), as_expr(b)
     if not left.shape or not right.shape:
@@ -106,7 +140,33 @@ def kron(a: Any, b: Any) -> Expr:
 
 
 def hadamard(a: Any, b: Any) -> Expr:
-    """The elementwise product of two tensors of one shape; ``a * b`` broadcasts."""
+    """The elementwise product of two tensors of one shape; ``a * b`` broadcasts.
+
+    Parameters
+    ----------
+    a, b : Expr, or SymPy matrix expressions
+        Of one shape.
+
+    Returns
+    -------
+    Expr
+        Of that shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes differ.
+
+    Notes
+    -----
+    numpy.multiply of equal shapes.
+
+    Examples
+    --------
+    >>> a, b = sd.tensor("a", 2), sd.tensor("b", 2)
+    >>> sd.evaluate(sd.hadamard(a, b), a=[1, 2], b=[3, 4])
+    array([3., 8.])
+    """
     left, right = as_expr(a), as_expr(b)
     if left.shape != right.shape:
         raise ShapeError(f"hadamard of {describe(left)} and {describe(right)}: the shapes differ; a * b broadcasts")
@@ -114,7 +174,32 @@ def hadamard(a: Any, b: Any) -> Expr:
 
 
 def vec(value: Any) -> Expr:
-    """The columns of a matrix one below the other, a vector (Magnus and Neudecker's vec)."""
+    """The columns of a matrix one below the other.
+
+    Parameters
+    ----------
+    value : Expr or SymPy matrix expression, shape (m, n)
+
+    Returns
+    -------
+    Expr
+        A vector, of shape (m*n,).
+
+    Raises
+    ------
+    ShapeError
+        For anything but a matrix.
+
+    Notes
+    -----
+    NumPy's ``X.flatten("F")``; Magnus and Neudecker, Matrix Differential Calculus, section 2.4.
+
+    Examples
+    --------
+    >>> X = sd.tensor("X", 2, 2)
+    >>> sd.evaluate(sd.vec(X), X=[[1, 2], [3, 4]])
+    array([1., 3., 2., 4.])
+    """
     expr = as_expr(value)
     if expr.ndim != 2:
         raise ShapeError(f"vec of {describe(expr)}: a matrix is needed")
@@ -125,7 +210,7 @@ def vec(value: Any) -> Expr:
 
 
 def norm(value: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Expr:
-    """Norms, named as NumPy's.
+    """The norm of a vector or a matrix: Euclidean, p-norm, largest, Frobenius, column and row sums.
 
     Parameters
     ----------
@@ -136,6 +221,12 @@ def norm(value: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) 
         (Sum |x|^p)^(1/p). Of matrices "fro" (when nothing is given), 1 (the largest column sum of |A|), ``inf`` (the largest row sum).
     axis : int, optional
     keepdims : bool
+        Whether the axis stays, with one position.
+
+    Returns
+    -------
+    Expr
+        A scalar; with ``axis`` without that axis.
 
     Raises
     ------
@@ -143,6 +234,18 @@ def norm(value: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) 
         For the norms that are made of singular values: 2 and "nuc" of a matrix.
     DomainError
         When p < 1, which is no norm.
+    ShapeError
+        For an axis that does not occur, or an order of a tensor that is neither vector nor matrix.
+
+    Notes
+    -----
+    numpy.linalg.norm. The Euclidean norm has no derivative at 0: x/|x| is not finite there.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2)
+    >>> sd.evaluate(sd.norm(x), x=[3, 4]), sd.evaluate(sd.norm(x, 1), x=[3, 4])
+    (5.0, 7.0)
     """
     expr = as_expr(value)
     kind = _order(ord)
@@ -204,6 +307,29 @@ def var(value: Any, *over: Any, axis: Any = None, ddof: Any = 0, keepdims: bool 
     ddof : int
         1 gives the unbiased estimate.
     keepdims : bool
+        Whether the axes stay, with one position each.
+
+    Returns
+    -------
+    Expr
+        Without the axes and letters that it runs over.
+
+    Raises
+    ------
+    ShapeError
+        For a letter or an axis that does not occur.
+    DomainError
+        When n - ddof is 0.
+
+    Notes
+    -----
+    numpy.var (ddof=0); torch.var has ddof=1.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 3)
+    >>> round(sd.evaluate(sd.var(x), x=[1, 2, 6]), 4), round(sd.evaluate(sd.var(x, ddof=1), x=[1, 2, 6]), 4)
+    (4.6667, 7.0)
     """
     expr = as_expr(value)
     centred = expr - mean(expr, *over, axis=axis, keepdims=not over)
@@ -224,12 +350,76 @@ def _count(expr: Expr, axis: Any) -> sp.Expr:
 
 
 def std(value: Any, *over: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Expr:
-    """The standard deviation, the root of :func:`var`."""
+    """The standard deviation: the square root of the variance.
+
+    Parameters
+    ----------
+    value : Expr
+    *over : index letters
+    axis : int or tuple, optional
+    ddof : int
+        1 gives the root of the unbiased estimate of the variance.
+    keepdims : bool
+        Whether the axes stay, with one position each.
+
+    Returns
+    -------
+    Expr
+        Without the axes and letters that it runs over.
+
+    Raises
+    ------
+    ShapeError
+        For a letter or an axis that does not occur.
+    DomainError
+        When n - ddof is 0.
+
+    Notes
+    -----
+    numpy.std (ddof=0); torch.std has ddof=1. No derivative where all elements are equal.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2)
+    >>> round(sd.evaluate(sd.std(x), x=[1, 5]), 4)
+    2.0
+    """
     return sqrt(var(value, *over, axis=axis, ddof=ddof, keepdims=keepdims))
 
 
 def min_(value: Any, *over: Any, axis: Any = None, keepdims: bool = False) -> Expr:
-    """The minimum, over index letters or axes; over all axes when neither is given. Ties share their derivative equally."""
+    """The minimum, over index letters or axes; over all axes when neither is given.
+
+    Parameters
+    ----------
+    value : Expr, or SymPy expression
+        Of any shape.
+    *over : index letters
+    axis : int or tuple of int, optional
+    keepdims : bool
+        Whether the axes stay, with one position each.
+
+    Returns
+    -------
+    Expr
+        Without the axes and letters that it runs over.
+
+    Raises
+    ------
+    ShapeError
+        For a letter or an axis that does not occur.
+
+    Notes
+    -----
+    numpy.min and torch.amin. Elements that tie share the derivative equally. Of two tensors: ``sd.minimum``.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 3)
+    >>> g = sd.grad(sd.min(x), x)
+    >>> sd.evaluate(g, x=[5, 2, 2])
+    array([0. , 0.5, 0.5])
+    """
     return -max_(-as_expr(value), *over, axis=axis, keepdims=keepdims)
 
 
@@ -237,13 +427,73 @@ def min_(value: Any, *over: Any, axis: Any = None, keepdims: bool = False) -> Ex
 
 
 def tril(value: Any, k: int = 0) -> Expr:
-    """The lower triangle of a matrix, zeros above its k-th diagonal: NumPy's ``tril``."""
+    """The lower triangle of a matrix, zeros above its k-th diagonal.
+
+    Parameters
+    ----------
+    value : Expr, shape (..., m, n)
+    k : int
+        0 the main diagonal, above it positive.
+
+    Returns
+    -------
+    Expr
+        Of the value's shape.
+
+    Raises
+    ------
+    ShapeError
+        For anything with fewer than two axes.
+    UnsupportedError
+        When k is no whole number.
+
+    Notes
+    -----
+    numpy.tril and torch.tril.
+
+    Examples
+    --------
+    >>> A = sd.tensor("A", 2, 2)
+    >>> sd.evaluate(sd.tril(A), A=[[1, 2], [3, 4]])
+    array([[1., 0.],
+           [3., 4.]])
+    """
     expr = _matrix(value, "tril")
     return expr * _at_most(expr, k)
 
 
 def triu(value: Any, k: int = 0) -> Expr:
-    """The upper triangle of a matrix, zeros below its k-th diagonal: NumPy's ``triu``."""
+    """The upper triangle of a matrix, zeros below its k-th diagonal.
+
+    Parameters
+    ----------
+    value : Expr, shape (..., m, n)
+    k : int
+        0 the main diagonal, above it positive.
+
+    Returns
+    -------
+    Expr
+        Of the value's shape.
+
+    Raises
+    ------
+    ShapeError
+        For anything with fewer than two axes.
+    UnsupportedError
+        When k is no whole number.
+
+    Notes
+    -----
+    numpy.triu and torch.triu.
+
+    Examples
+    --------
+    >>> A = sd.tensor("A", 2, 2)
+    >>> sd.evaluate(sd.triu(A, 1), A=[[1, 2], [3, 4]])
+    array([[0., 2.],
+           [0., 0.]])
+    """
     expr = _matrix(value, "triu")
     return expr * (1 - _at_most(expr, _offset(k) - 1))
 
@@ -270,7 +520,34 @@ def _at_most(expr: Expr, k: Any) -> Expr:
 
 
 def cumsum(value: Any, axis: int = 0) -> Expr:
-    """Running sums along an axis: y[i] = x[0] + ... + x[i]."""
+    """Running sums along an axis: y[i] = x[0] + ... + x[i].
+
+    Parameters
+    ----------
+    value : Expr, or SymPy matrix expression
+        Of at least one axis.
+    axis : int
+
+    Returns
+    -------
+    Expr
+        Of the value's shape.
+
+    Raises
+    ------
+    ShapeError
+        For an axis that does not occur.
+
+    Notes
+    -----
+    numpy.cumsum and torch.cumsum with an axis.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 3)
+    >>> sd.evaluate(sd.cumsum(x), x=[1, 2, 3])
+    array([1., 3., 6.])
+    """
     expr = as_expr(value)
     if not expr.shape or not isinstance(axis, int) or not -expr.ndim <= axis < expr.ndim:
         raise ShapeError(f"cumsum of {describe(expr)}: there is no axis {axis}")

@@ -45,6 +45,21 @@ def recur(name: Any, init: Any, body: Callable[..., Any], length: Any, *, revers
     ------
     ShapeError
         When a step does not keep the shape of the state, or the letter runs over another size.
+    NameError_
+        When there is not one name for each state.
+    UnsupportedError
+        When some index letters of the state are summed over in the body, and some are not.
+
+    Notes
+    -----
+    jax.lax.scan. Its derivative is a recurrence that runs the other way: backpropagation through time.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", "T")
+    >>> a = sd.recur("a", sd.zeros(), lambda before, t: before / 2 + x[t], "T")
+    >>> sd.evaluate(a, x=[1, 1, 1])
+    array([0.  , 1.  , 1.5 , 1.75])
     """
     several = isinstance(init, (tuple, list))
     names = _names(name, len(init) if several else 1)
@@ -98,10 +113,27 @@ def whole(node: Node, letters: dict[Any, Size]) -> Expr:
 def last(states: Any) -> Expr:
     """The last state of a recurrence, a[length] (a[0] of one that runs down).
 
+    Parameters
+    ----------
+    states : Expr
+        What :func:`recur` gives.
+
+    Returns
+    -------
+    Expr
+        Of the state's shape.
+
     Raises
     ------
     UnsupportedError
         For anything but all states of a recurrence.
+
+    Examples
+    --------
+    >>> A, x = sd.tensor("A", 2, 2), sd.tensor("x", 2)
+    >>> powers = sd.recur("p", x, lambda before, l: A @ before, 3)
+    >>> sd.evaluate(sd.last(powers), A=[[1, 1], [0, 1]], x=[0, 1])
+    array([3., 1.])
     """
     expr = as_expr(states)
     found = part(expr, "final")

@@ -25,6 +25,9 @@ from symdl.graph.walk import inputs as graph_inputs
 class Expr:
     """An expression of symdl: a tensor, or an element of one for all values of its open index letters.
 
+    ``+ - * / ** @``, indexing, ``.T`` work as in NumPy; with index letters, ``W[j, i]*x[i]``, shapes go by letter. An Expr is made by
+    :func:`tensor`, by arithmetic, by the functions of symdl, from SymPy expressions and by ``sd.parse``.
+
     Attributes
     ----------
     node : Node
@@ -35,6 +38,13 @@ class Expr:
         Sizes of the axes: ints and symbols.
     open : dict
         Index letter -> its size.
+
+    Examples
+    --------
+    >>> X, w = sd.tensor("X", "n", "p"), sd.tensor("w", "p")
+    >>> y = X @ w
+    >>> y, y.shape
+    (X @ w, (n,))
     """
 
     __slots__ = ("map", "node", "open", "shape")
@@ -54,10 +64,12 @@ class Expr:
 
     @property
     def term(self) -> Term:
+        """The node and how this expression looks at it, as ``symdl.graph.build`` takes it."""
         return Term(self.node, self.map)
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return len(self.shape)
 
     @property
@@ -148,7 +160,31 @@ class Expr:
         return self.transpose()
 
     def transpose(self, *axes: int) -> Expr:
-        """Permute the axes, as numpy.transpose does; without arguments, reverse them."""
+        """The axes in another order; without arguments, reversed.
+
+        Parameters
+        ----------
+        *axes : int
+            All axes, in their new order.
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        ShapeError
+            When the numbers are no order of the axes.
+
+        Notes
+        -----
+        numpy.transpose.
+
+        Examples
+        --------
+        >>> sd.tensor("x", 2, 3, 4).transpose(2, 0, 1).shape
+        (4, 2, 3)
+        """
         order = axes or tuple(reversed(range(self.ndim)))
         if sorted(order) != list(range(self.ndim)):
             raise ShapeError(f"transpose of {describe(self)}: {order} is not an order of its {self.ndim} axes")
@@ -248,19 +284,65 @@ class Expr:
         return elementwise(name, *(args or (self,)))
 
     def sum(self, *over: Any, axis: Any = None, keepdims: bool = False) -> Expr:
-        """Sum over index letters, or over axes; over all axes when neither is given."""
+        """The sum over index letters, or over axes; over all axes when neither is given: :func:`symdl.sum`.
+
+        Parameters
+        ----------
+        *over : index letters
+        axis : int or tuple of int, optional
+        keepdims : bool
+            Whether the axes stay, with one position each.
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        ShapeError
+            For a letter or an axis that does not occur.
+        """
         from symdl.expr.ops import sum_
 
         return sum_(self, *over, axis=axis, keepdims=keepdims)
 
     def reshape(self, *shape: Any) -> Expr:
-        """The same elements, row by row, in another shape; one size may be -1."""
+        """The same elements, row by row, in another shape: :func:`symdl.reshape`.
+
+        Parameters
+        ----------
+        *shape : int or size
+            One may be -1.
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        ShapeError
+            When the sizes do not multiply to as many elements.
+        """
         from symdl.expr.windows import reshape
 
         return reshape(self, *shape)
 
     def mean(self, axis: Any = None) -> Expr:
-        """Mean over axes; over all of them when none is given."""
+        """The mean over axes; over all of them when none is given: :func:`symdl.mean`.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+
+        Returns
+        -------
+        Expr
+
+        Raises
+        ------
+        ShapeError
+            For an axis that does not occur.
+        """
         from symdl.expr.ops import mean
 
         return mean(self, axis=axis)
@@ -270,20 +352,33 @@ class Expr:
 
 
 def tensor(name: str, *sizes: Any, facts: str | Iterable[str] = ()) -> Expr:
-    """An input or a parameter.
+    """An input or a parameter: a tensor that stands for numbers given later.
 
     Parameters
     ----------
     name : str
+        A letter followed by letters, digits or _; dots between parts.
     *sizes : int, Symbol or str
         One an axis; none for a scalar.
     facts : str or iterable of str
         What is known of its values, see ``symdl.expr.facts``; taken at its word, values are not checked.
 
+    Returns
+    -------
+    Expr
+        Of the shape ``sizes``.
+
     Raises
     ------
     NameError_, ShapeError
         When the name, a fact or a size cannot be one.
+
+    Examples
+    --------
+    >>> X = sd.tensor("X", "n", 3)
+    >>> A = sd.tensor("A", "n", "n", facts="symmetric")
+    >>> (X.T @ A @ X).shape
+    (3, 3)
     """
     check_name(name)
     shape = tuple(as_size(s, f"tensor {name}") for s in sizes)
@@ -312,6 +407,25 @@ def let(name: str, value: Any, *letters: sp.Symbol) -> Expr:
     *letters : index
         Open letters that become the axes of the result, in this order: ``z = let("z", sum(W[j,i]*x[k,i], i) + b[j], k, j)``
         defines z[k,j], a tensor of shape (N, h). Letters not given stay open.
+
+    Returns
+    -------
+    Expr
+        The value, by its name.
+
+    Raises
+    ------
+    NameError_
+        When the name cannot be one.
+    ShapeError
+        When a letter does not occur in the value.
+
+    Examples
+    --------
+    >>> W, x = sd.tensor("W", 2, 3), sd.tensor("x", 3)
+    >>> z = sd.let("z", W @ x)
+    >>> sd.sum(z**2)
+    sum((W @ x)**2)
     """
     check_name(name, "result")
     expr = fitted(as_expr(value), letters)

@@ -25,23 +25,123 @@ from symdl.graph.number import number
 
 
 def position(size: Any) -> Expr:
-    """The vector 0, 1, ..., size - 1: NumPy's ``arange``."""
+    """The vector 0, 1, ..., size - 1.
+
+    Parameters
+    ----------
+    size : int or size
+
+    Returns
+    -------
+    Expr
+        Of shape (size,).
+
+    Raises
+    ------
+    ShapeError
+        When the size cannot be one.
+
+    Notes
+    -----
+    numpy.arange(size).
+
+    Examples
+    --------
+    >>> sd.evaluate(sd.position(3))
+    array([0., 1., 2.])
+    """
     n = as_size(size, "position")
     return Expr(build.position(n), (n,))
 
 
 def iszero(value: Any) -> Expr:
-    """1 where the value is 0, else 0."""
+    """1 where the value is 0, else 0.
+
+    Parameters
+    ----------
+    value : Expr
+        Of any shape; meant for whole numbers.
+
+    Returns
+    -------
+    Expr
+        Of the value's shape.
+
+    Notes
+    -----
+    numpy.equal(value, 0), as a number. The derivative is 0.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 3)
+    >>> sd.evaluate(sd.iszero(x), x=[-1, 0, 2])
+    array([0., 1., 0.])
+    """
     return elementwise("iszero", value)
 
 
 def equal(a: Any, b: Any) -> Expr:
-    """1 where a equals b, else 0; shapes broadcast."""
+    """1 where a equals b, else 0.
+
+    Parameters
+    ----------
+    a, b : Expr or number
+        Shapes broadcast; meant for whole numbers.
+
+    Returns
+    -------
+    Expr
+        Of the shape of both, broadcast.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not broadcast.
+
+    Notes
+    -----
+    numpy.equal, as a number. The derivative is 0.
+
+    Examples
+    --------
+    >>> c = sd.tensor("c", 2)
+    >>> sd.evaluate(sd.equal(c[:, None], sd.position(3)), c=[0, 2])
+    array([[1., 0., 0.],
+           [0., 0., 1.]])
+    """
     return iszero(as_expr(a) - b)
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """a where the condition is positive, else b; shapes broadcast. On SymPy expressions SymPy's Piecewise."""
+    """a where the condition is positive, else b.
+
+    Parameters
+    ----------
+    condition : Expr; or a relation of SymPy
+        Of a relation the answer is SymPy's Piecewise.
+    a, b : Expr or number
+        Shapes broadcast.
+
+    Returns
+    -------
+    Expr, or sympy.Piecewise
+        Of the shape of all three, broadcast.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not broadcast.
+
+    Notes
+    -----
+    numpy.where(condition > 0, a, b). The derivative by a is 1 where a is taken, by b where b is; by the condition 0.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2)
+    >>> sd.evaluate(sd.where(x, x, -2 * x), x=[-1, 3])
+    array([2., 3.])
+    """
     if isinstance(condition, (sp.Rel, sp.logic.boolalg.Boolean)) and not isinstance(condition, sp.Symbol):
         return sp.Piecewise((a, condition), (b, True))
     return elementwise("where", condition, a, b)
@@ -61,9 +161,35 @@ def taken(x: Expr, axis: int, at: Expr, sizes: Sequence[Size]) -> Expr:
 
 
 def gather(x: Any, index: Any, axis: int = 0) -> Expr:
-    """Rows of x chosen by a tensor of whole numbers: ``numpy.take(x, index, axis)``. A row number outside the range gives zeros.
+    """Rows of x chosen by a tensor of whole numbers.
 
-    Nothing flows back to the index: its derivative is 0.
+    Parameters
+    ----------
+    x : Expr, shape (..., n, ...)
+    index : Expr
+        Whole numbers from 0, of any shape. A number outside the range gives zeros.
+    axis : int
+        The axis of size n.
+
+    Returns
+    -------
+    Expr
+        Of x's shape, the axis replaced by the index's axes.
+
+    Raises
+    ------
+    ShapeError
+        For an axis that does not occur.
+
+    Notes
+    -----
+    numpy.take(x, index, axis). Nothing flows back to the index: its derivative is 0.
+
+    Examples
+    --------
+    >>> W, c = sd.tensor("W", 3), sd.tensor("c", 2)
+    >>> sd.evaluate(sd.gather(W, c), W=[10, 20, 30], c=[2, 0])
+    array([30., 10.])
     """
     whole, at = as_expr(x), as_expr(index)
     k = _axis(whole, axis, "gather")
@@ -86,6 +212,28 @@ def window(x: Any, size: Any, axis: int = -1, stride: Any = 1, dilation: Any = 1
         Zeros before the first element, and after the last.
     out : size, optional
         How many windows; as many as fit when not given: (n + 2*padding - dilation*(size - 1) - 1)//stride + 1.
+
+    Returns
+    -------
+    Expr
+        Of one axis more than x.
+
+    Raises
+    ------
+    ShapeError
+        When no window fits, or the axis does not occur.
+
+    Notes
+    -----
+    numpy.lib.stride_tricks.sliding_window_view, with stride, dilation and padding; torch.Tensor.unfold.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 4)
+    >>> sd.evaluate(sd.window(x, 2), x=[1, 2, 3, 4])
+    array([[1., 2.],
+           [2., 3.],
+           [3., 4.]])
     """
     whole = as_expr(x)
     k = _axis(whole, axis, "window")
@@ -157,7 +305,40 @@ def _show(key: slice) -> str:
 
 
 def pad(x: Any, before: Any, after: Any = None, axis: int = -1, value: Any = 0) -> Expr:
-    """``before`` elements of a value (zeros) before the first of an axis, and ``after`` (as many when not given) after the last."""
+    """``before`` elements of a value (zeros) before the first of an axis, and ``after`` behind the last.
+
+    Parameters
+    ----------
+    x : Expr
+        Of at least one axis.
+    before : int or size
+    after : int or size, optional
+        As many as before when not given.
+    axis : int
+        The last one, unless told.
+    value : Expr or number
+        A scalar.
+
+    Returns
+    -------
+    Expr
+        The axis longer by before + after.
+
+    Raises
+    ------
+    ShapeError
+        For an axis that does not occur.
+
+    Notes
+    -----
+    numpy.pad with mode "constant", along one axis.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2)
+    >>> sd.evaluate(sd.pad(x, 1, 2), x=[5, 6])
+    array([0., 5., 6., 0., 0.])
+    """
     whole = as_expr(x)
     k = _axis(whole, axis, "pad")
     behind = before if after is None else after
@@ -170,7 +351,34 @@ def pad(x: Any, before: Any, after: Any = None, axis: int = -1, value: Any = 0) 
 
 
 def concat(parts: Sequence[Any], axis: int = 0) -> Expr:
-    """Tensors one after another along an axis: NumPy's ``concatenate``."""
+    """Tensors one after another along an axis.
+
+    Parameters
+    ----------
+    parts : sequence of Expr
+        All axes but that one are equal.
+    axis : int
+
+    Returns
+    -------
+    Expr
+        Along the axis as long as all parts together.
+
+    Raises
+    ------
+    ShapeError
+        When other axes differ, or there is nothing to join.
+
+    Notes
+    -----
+    numpy.concatenate and torch.cat.
+
+    Examples
+    --------
+    >>> a, b = sd.tensor("a", "n"), sd.tensor("b", 2)
+    >>> sd.concat([a, b]).shape
+    (n + 2,)
+    """
     exprs = [as_expr(p) for p in parts]
     if not exprs:
         raise ShapeError("concat needs at least one tensor")
@@ -188,7 +396,36 @@ def concat(parts: Sequence[Any], axis: int = 0) -> Expr:
 
 
 def stack(parts: Sequence[Any], axis: int = 0) -> Expr:
-    """Tensors of one shape along a new axis: NumPy's ``stack``."""
+    """Tensors of one shape along a new axis.
+
+    Parameters
+    ----------
+    parts : sequence of Expr
+        Of one shape.
+    axis : int
+        Where the new axis stands.
+
+    Returns
+    -------
+    Expr
+        Of one axis more, of as many positions as there are parts.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes differ, or there is nothing to join.
+
+    Notes
+    -----
+    numpy.stack and torch.stack.
+
+    Examples
+    --------
+    >>> a, b = sd.tensor("a", 2), sd.tensor("b", 2)
+    >>> sd.evaluate(sd.stack([a, b]), a=[1, 2], b=[3, 4])
+    array([[1., 2.],
+           [3., 4.]])
+    """
     exprs = [as_expr(p) for p in parts]
     if not exprs:
         raise ShapeError("stack needs at least one tensor")
@@ -198,12 +435,34 @@ def stack(parts: Sequence[Any], axis: int = 0) -> Expr:
 
 
 def reshape(x: Any, *shape: Any) -> Expr:
-    """The same elements, row by row, in another shape: NumPy's ``reshape``; one size may be -1.
+    """The same elements, row by row, in another shape.
+
+    Parameters
+    ----------
+    x : Expr
+        Of any shape.
+    *shape : int or size
+        The new shape, or a tuple of it; one size may be -1.
+
+    Returns
+    -------
+    Expr
+        Of that shape.
 
     Raises
     ------
     ShapeError
         When the sizes do not multiply to as many elements.
+
+    Notes
+    -----
+    numpy.reshape (order "C").
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", "n", 6)
+    >>> sd.reshape(x, "n", 2, -1).shape
+    (n, 2, 3)
     """
     whole = as_expr(x)
     given = list(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else list(shape)

@@ -31,16 +31,16 @@ _FAST = frozenset({"exp", "sinh", "cosh", "pow", "softplus", "gelu", "silu", "lo
 
 
 def parse(text: str, /, **shapes: Any) -> Expr:
-    """Read an expression.
+    """The expression that a text of symdl's language means.
 
     Parameters
     ----------
     text : str
         ``+ - * / ** @ .T``, elementwise as NumPy's; numbers (exact: 0.1 is 1/10), names, ``pi``, indexing with integers, ``:`` and
         ``None``; the functions of ``symdl.expr.language.words`` and of ``symdl.functions.TABLE``, with ``axis=`` where NumPy has it.
-    **shapes
-        Name -> sizes: ``X="n,p"``; an int, a symbol, a tuple of these; "" for a scalar; or an expression that is meant by the name. A
-        name that is not listed is a scalar, unless it is a size in one of the shapes, or is used as one in ``eye(n)``.
+    **shapes : str, int, symbol, tuple of these, or Expr
+        Name -> sizes: ``X="n,p"``; "" for a scalar; or an expression that is meant by the name. A name that is not listed is a scalar, unless it
+        is a size in one of the shapes, or is used as one in ``eye(n)``.
 
     Returns
     -------
@@ -52,6 +52,16 @@ def parse(text: str, /, **shapes: Any) -> Expr:
         When the text is not of the language: what, where, and the mend.
     ShapeError, DomainError
         When it is, and its parts do not go together.
+
+    Notes
+    -----
+    The text is read, never evaluated by Python.
+
+    Examples
+    --------
+    >>> loss = sd.parse("sum((X @ w - y)**2)/2", X="n,p", w="p", y="n")
+    >>> sd.grad(loss, "w")
+    X.T @ (X @ w - y)
     """
     sizes: set[str] = set()
     tensors = {name: _declared(name, shape, sizes) for name, shape in shapes.items()}

@@ -64,16 +64,20 @@ def reads_as_latex(text: str, tensors: Mapping[str, Expr]) -> bool:
 
 
 def parse_latex(text: str, /, **tensors: Any) -> Expr:
-    """Read an expression in LaTeX as people write it.
+    r"""The expression that LaTeX means, written as people write it.
 
     Parameters
     ----------
     text : str
-        Products without a sign are matrix products (vectors are columns, ``x^\\top`` is a row); ``\\odot`` is elementwise;
-        ``W_{ij}`` is an element, counted from 1, with ``\\sum_{i=1}^{n}`` over it; ``x_i`` and ``x^{(i)}`` are rows of a matrix X; ``\\sigma``, ``\\exp``,
-        ``\\operatorname{tr}``, ``\\frac``, ``\\|x\\|``, ``A^{-1}``, ``\\mathbf``, Greek letters, cases, indicators. Of an equation the right side is read.
-    **tensors
+        Products without a sign are matrix products (vectors are columns, ``x^\top`` is a row); ``\odot`` is elementwise;
+        ``W_{ij}`` is an element, counted from 1, with ``\sum_{i=1}^{n}`` over it; ``x_i`` and ``x^{(i)}`` are rows of a matrix X; ``\sigma``, ``\exp``,
+        ``\operatorname{tr}``, ``\frac``, ``\|x\|``, ``A^{-1}``, ``\mathbf``, Greek letters, cases, indicators. Of an equation the right side is read.
+    **tensors : str, int, symbol, tuple of these, or Expr
         Name -> expression, or sizes as for ``sd.parse``: ``X="n,p"``.
+
+    Returns
+    -------
+    Expr
 
     Raises
     ------
@@ -81,6 +85,11 @@ def parse_latex(text: str, /, **tensors: Any) -> Expr:
         When the text is no formula: what, and where.
     ShapeError
         When its parts do not go together.
+
+    Examples
+    --------
+    >>> sd.parse_latex(r"\frac{1}{2} x^\top A x", A="n,n", x="n")
+    (x @ A @ x)/2
     """
     from symdl.expr.language.parse import _declared
 
