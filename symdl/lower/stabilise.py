@@ -15,7 +15,17 @@ from symdl.graph.labels import Term
 from symdl.graph.node import Node, intern
 from symdl.graph.rebuild import placed, rebuild
 from symdl.graph.walk import consumers, topological
-from symdl.lower import stable_constants, stable_differences, stable_exponents, stable_logarithms, stable_logistic, stable_moments, stable_products, stable_sums
+from symdl.lower import (
+    stable_constants,
+    stable_differences,
+    stable_exponents,
+    stable_logarithms,
+    stable_logistic,
+    stable_moments,
+    stable_products,
+    stable_series,
+    stable_sums,
+)
 from symdl.lower.behind import applied, inside
 from symdl.lower.machine import COSIGMOID, MACHINE
 from symdl.lower.stable_identities import Identity, identities
@@ -32,6 +42,8 @@ def stabilised(roots: Sequence[Term]) -> list[Term]:
         first = _walked(first, Complements(_Residuals(order)).rewritten)
     if any(node.op == kinds.POW and isinstance(node.attr, Fraction) for node in order):
         first = _walked(first, lambda node, term: stable_moments.norm(term) or term)
+    if any(map(stable_series.may_cancel, topological(t.node for t in first))):
+        first = _walked(first, stable_series.Cancellations().rewritten)
     return first
 
 
