@@ -171,11 +171,13 @@ def train(
 ) -> Any:
     """Fit parameters by gradient descent; see ``symdl.train.loop.fit_loop`` for the options."""
     from symdl.train.loop import fit_loop
+    from symdl.train.settings import by_name
 
-    if not params:
+    start, given = by_name("params", params), by_name("data", data)
+    if not start:
         raise DataError("train: params is empty: give each parameter's name and its initial value")
-    derived = derive(loss, list(params))
-    return fit_loop(derived.loss, derived.gradients, dict(params), dict(data), lr=lr, epochs=epochs, batch=batch,
+    derived = derive(loss, list(start))
+    return fit_loop(derived.loss, derived.gradients, start, given, lr=lr, epochs=epochs, batch=batch,
                     method=method, backend=backend, seed=seed, **options)  # fmt: skip
 
 

@@ -60,8 +60,10 @@ def _narrowed(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def _converted(name: str, value: Any) -> np.ndarray:
+    if np.ma.is_masked(value):
+        raise DataError(f"{name} is a masked array with masked entries: fill them, or leave those samples out")
     try:
-        array = np.asarray(value)
+        array = _read(name, value)
         if array.dtype.kind not in "biuf":
             if array.dtype.kind != "O":
                 raise TypeError
@@ -69,6 +71,17 @@ def _converted(name: str, value: Any) -> np.ndarray:
         return np.array(array, dtype=FLOAT, order="C")
     except (TypeError, ValueError, OverflowError):
         raise DataError(f"{name}: {str(value)!r:.60} is not an array of real numbers") from None
+
+
+def _read(name: str, value: Any) -> np.ndarray:
+    """The value as an array of whatever it holds; a class of the user's, or of another package, may refuse in any way it likes."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, OverflowError):
+        raise
+    except Exception as error:
+        said = (str(error).splitlines() or [""])[0]
+        raise DataError(f"{name}: a {type(value).__name__} cannot be read as an array: {said or type(error).__name__}") from None
 
 
 def _real(value: Any) -> float:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from symdl.errors import DataError, NameError_
-
-#: An order of the samples: a word of ORDERS, or a function of the epoch's number (from 0) that gives sample numbers.
-Order = str | Callable[[int], Any] | None
-ORDERS = ("shuffled", "given")
+from symdl.errors import DataError
+from symdl.train.settings import Order
 
 
 def sample_axis(shapes: Mapping[str, tuple[Any, ...]], params: set[str], data: Mapping[str, Any]) -> list[str]:
@@ -61,8 +58,6 @@ class Batches:
         self._kind = order or "shuffled"
         self._rng = rng
         self._buffers: dict[int, dict[str, Any]] = {}
-        if isinstance(order, str) and order not in ORDERS:
-            raise NameError_(f"train: {order!r:.40} is not an order; there are {', '.join(ORDERS)}, or a function of the epoch that gives sample numbers")
 
     @property
     def per_epoch(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,12 +15,13 @@ from symdl.lower.compiled import Compiled
 from symdl.lower.hoist import planned
 from symdl.lower.values import as_array
 from symdl.train import checkpoint as checkpoints
-from symdl.train.batches import Batches, Order, sample_axis
+from symdl.train.batches import Batches, sample_axis
 from symdl.train.course import Course
 from symdl.train.divergence import Watch
 from symdl.train.engines import EPOCHS_OF_CHECKPOINTS, ProgramEngine, Vector, engine_for
 from symdl.train.methods import method_class, method_named
 from symdl.train.run import Bar, Run
+from symdl.train.settings import Order, by_name, checked
 
 
 @dataclass
@@ -86,9 +86,9 @@ def fit_loop(
     gradients : mapping
         Name of a parameter -> the gradient of the loss by it.
     params : mapping
-        Name -> initial value. Not modified.
+        Name, or tensor -> initial value. Not modified.
     data : mapping
-        Name -> array, for all other tensors of the loss. Not modified.
+        Name, or tensor -> array, for all other tensors of the loss. Not modified.
     lr : float
         The learning rate, above 0.
     epochs : int
@@ -127,49 +127,38 @@ def fit_loop(
         When a loss is not finite, or has been growing beyond doubt: it names step and quantity, and has the last good parameters.
     """
     started = time.perf_counter()
-    _check_settings(lr, epochs, batch, seed)
+    asked = checked(lr, epochs, batch, seed, checkpoint, resume, progress, hoist, order, callback)
+    lr, epochs, batch, path = asked.lr, asked.epochs, asked.batch, asked.path
+    params, data = by_name("params", params), by_name("data", data)
     single = "numpy" if backend in ("auto", "native") else backend
     exprs, labels = [loss, *gradients.values()], ["the loss", *(f"the gradient by {n}" for n in gradients)]
     compiled = Compiled(exprs, single, labels=labels, dtype=dtype)
     arrays, start = _values(compiled, gradients, params, data)
-    steps = epochs if checkpoint is None else EPOCHS_OF_CHECKPOINTS
+    steps = epochs if path is None else EPOCHS_OF_CHECKPOINTS
     cut = sample_axis(compiled.shapes, set(params), arrays) if batch is not None or order is not None else []
     rows = {name: min(batch or len(arrays[name]), len(arrays[name])) for name in cut}
-    turns = method_class(method).turns and checkpoint is None and callback is None
+    turns = method_class(method).turns and path is None and callback is None
     per_epoch = max((-(-len(arrays[name]) // count) for name, count in rows.items()), default=1)
-    plan, instead = planned(exprs, start, arrays, steps * per_epoch, hoist, rows if cut else None, turns)
+    plan, instead = planned(exprs, start, arrays, steps * per_epoch, asked.hoist, rows if cut else None, turns)
     if instead is not None:
         compiled = Compiled(instead.exprs, single, labels=labels, dtype=dtype)
         arrays = {name: as_array(name, value, compiled.dtype) for name, value in instead.arrays.items()}
         start = start if instead.fewer is None else {name: as_array(name, value, compiled.dtype) for name, value in instead.fewer.start.items()}
     vector = Vector(start, compiled.dtype, None if instead is None else instead.fewer)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(asked.seed)
     batches = Batches(arrays, cut, batch, order, rng)
     update = method_named(method, vector.x.size, lr, compiled.dtype, **settings)
-    path = Path(checkpoint) if checkpoint is not None else None
     layout = f"{method}{'' if compiled.dtype == 'float64' else ' in ' + compiled.dtype}: " + ", ".join(f"{n} {np.shape(v)}" for n, v in start.items())
-    if resume and path is None:
-        raise DataError("train: resume needs the checkpoint to go on from: give checkpoint=FILE")
     program = ProgramEngine(compiled, vector, batches, update, single)
     engine = engine_for(backend, program, compiled, vector, batches, update, arrays, epochs, path is not None)
     plan.loop = engine.plan()
     course = Course(engine, batches, update, vector, rng)
-    if resume and path is not None and path.exists():
+    if asked.resume and path is not None and path.exists():
         course.back(checkpoints.load(path, course.state(), layout))
     keep = (lambda state: checkpoints.save(path, state, layout)) if path is not None else None
-    with Bar(progress, batches, course, epochs) as bar, np.errstate(all="ignore"):
+    with Bar(asked.progress, batches, course, epochs) as bar, np.errstate(all="ignore"):
         Run(course, Watch(course, vector, program.look, lr), epochs, keep, callback, vector.values).to_the_end(bar)
     return TrainResult(vector.values(), course.history, time.perf_counter() - started, engine.name, plan)
-
-
-def _check_settings(lr: Any, epochs: Any, batch: Any, seed: Any) -> None:
-    if not isinstance(lr, (int, float, np.number)) or isinstance(lr, bool) or not math.isfinite(lr) or lr <= 0:
-        raise DataError(f"train: the learning rate lr is {lr!r:.40}; it must be a finite number above 0")
-    for name, value, least in (("epochs", epochs, 1), ("batch", batch, 1), ("seed", seed, 0)):
-        if name == "batch" and value is None:
-            continue
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-            raise DataError(f"train: {name} is {value!r:.40}; it must be a whole number from {least}")
 
 
 def _values(compiled: Compiled, gradients: Mapping[str, Any], params: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import reprlib
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +22,14 @@ class Method:
         The key in METHODS; native code has the rule under the same one, with
     constants : dict
         its numbers by name.
+    settings : tuple of str
+        The settings of its own that it takes.
     turns : bool
         Whether the path in turned coordinates is the path, turned: what treats every coordinate by itself does not.
     """
 
     name = ""
+    settings: tuple[str, ...] = ()
     turns = False
 
     def __init__(self, size: int, lr: float, dtype: str = "float64") -> None:
@@ -52,12 +57,12 @@ class Momentum(Method):
     """v <- mu*v + g, x <- x - lr*v (Polyak 1964, in PyTorch's form)."""
 
     name = "momentum"
+    settings = ("mu",)
     turns = True
 
     def __init__(self, size: int, lr: float, mu: float = 0.9, dtype: str = "float64") -> None:
         super().__init__(size, lr, dtype)
-        _between("mu", mu)
-        self.constants["mu"] = mu
+        self.constants["mu"] = mu = _between("mu", mu)
         self._mu = np.array(mu, dtype)
         self._v = self.memory["v"] = np.zeros(size, dtype)
 
@@ -73,14 +78,14 @@ class Adam(Method):
     """Kingma and Ba 2015, algorithm 1."""
 
     name = "adam"
+    settings = ("beta1", "beta2", "eps")
 
     def __init__(self, size: int, lr: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, dtype: str = "float64") -> None:
         super().__init__(size, lr, dtype)
-        self.constants |= {"beta1": beta1, "beta2": beta2, "eps": eps}
-        _between("beta1", beta1)
-        _between("beta2", beta2)
+        beta1, beta2, eps = _between("beta1", beta1), _between("beta2", beta2), _number("eps", eps)
         if not (math.isfinite(eps) and eps > 0):
             raise DataError(f"train: eps is {eps}; it must be above 0")
+        self.constants |= {"beta1": beta1, "beta2": beta2, "eps": eps}
         self._beta1, self._beta2, self._eps = beta1, beta2, eps
         self._m = self.memory["m"] = np.zeros(size, dtype)
         self._s = self.memory["s"] = np.zeros(size, dtype)
@@ -119,12 +124,21 @@ def method_class(name: str) -> type[Method]:
 def method_named(name: str, size: int, lr: float, dtype: str = "float64", **settings: float) -> Method:
     """The update rule of this name, made; NameError_ when there is none, or it does not know a setting."""
     known = method_class(name)
-    try:
-        return known(size, lr, dtype=dtype, **settings)  # type: ignore[arg-type]
-    except TypeError:
-        raise NameError_(f"train: the method {name} does not take {', '.join(settings)}") from None
+    strange = [setting for setting in settings if setting not in known.settings]
+    if strange:
+        takes = f"; it takes {', '.join(known.settings)}" if known.settings else ""
+        raise NameError_(f"train: the method {name} does not take {', '.join(strange)}{takes}")
+    return known(size, lr, dtype=dtype, **settings)  # type: ignore[arg-type]
 
 
-def _between(name: str, value: float) -> None:
-    if not 0 <= value < 1:
+def _between(name: str, value: Any) -> float:
+    number = _number(name, value)
+    if not 0 <= number < 1:
         raise DataError(f"train: {name} is {value}; it must be at least 0 and below 1")
+    return number
+
+
+def _number(name: str, value: Any) -> float:
+    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
+        raise DataError(f"train: {name} is {reprlib.repr(value)[:60]}; it must be a number")
+    return float(value)
