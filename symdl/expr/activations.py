@@ -244,6 +244,8 @@ def clamp(value: Any, min: Any = None, max: Any = None) -> Any:
     >>> sd.evaluate(sd.clamp(x, min=0), x=[-1, 0, 2])
     array([0., 0., 2.])
     """
+    if not isinstance(value, (Expr, sp.Basic, sp.MatrixBase)):
+        value = given("clamp", value)
     if min is not None and max is not None:
         return TABLE["clip"].sympy(value, min, max)
     if min is not None:

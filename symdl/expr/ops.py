@@ -254,8 +254,11 @@ def softmax(value: Any, *over: Any, axis: Any = -1) -> Expr:
 
     Notes
     -----
-    torch.softmax and scipy.special.softmax. The derivative of element i by z[j] is s[i]*(delta(i, j) - s[j]) (Goodfellow et al., Deep Learning,
-    section 6.2.2.3).
+    torch.softmax and scipy.special.softmax. The derivative of element i by z[j] is s[i]*(delta(i, j) - s[j]).
+
+    References
+    ----------
+    Goodfellow et al., Deep Learning, section 6.2.2.3.
 
     Examples
     --------

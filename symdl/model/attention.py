@@ -23,9 +23,36 @@ def causal(length: Size, sources: Size) -> Expr:
 
 
 def masked_softmax(z: Any, keep: Any, axis: int = -1) -> Expr:
-    """softmax over those elements of an axis where ``keep`` is 1; 0 elsewhere.
+    """exp(z)/Sum exp(z) over those elements of an axis where ``keep`` is 1; 0 elsewhere.
 
-    keep must be 0 or 1 and keep something of every row.
+    Parameters
+    ----------
+    z : Expr
+    keep : Expr, a shape that broadcasts to z's
+        0 or 1, and 1 somewhere along the axis.
+    axis : int
+
+    Returns
+    -------
+    Expr
+        Of z's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError (when evaluated)
+        When nothing is kept.
+
+    Notes
+    -----
+    torch.softmax of z with -inf where keep is 0.
+
+    Examples
+    --------
+    >>> z, keep = sd.tensor("z", 3), sd.tensor("keep", 3)
+    >>> sd.evaluate(sd.masked_softmax(z, keep), z=[0, 0, 9], keep=[1, 1, 0])
+    array([0.5, 0.5, 0. ])
     """
     value, kept = as_expr(z), as_expr(keep)
     total = sum_(kept * exp(value), axis=axis, keepdims=True)
@@ -33,7 +60,45 @@ def masked_softmax(z: Any, keep: Any, axis: int = -1) -> Expr:
 
 
 def attention_weights(Q: Any, K: Any, mask: Any = None, keep: Any = None, is_causal: bool = False, scale: Any = None) -> Expr:
-    """softmax(scale*Q K' + mask) over the keys, shape (..., L, S): see :func:`scaled_dot_product_attention`."""
+    """softmax(scale*Q K' + mask) over the keys: how much every query looks at every key.
+
+    Parameters
+    ----------
+    Q : Expr, shape (..., L, E)
+    K : Expr, shape (..., S, E)
+    mask : Expr, a shape that broadcasts to (..., L, S), optional
+        Added to the scores: torch's mask of floats. It must be finite where it is symbolic; see keep.
+    keep : Expr, a shape that broadcasts to (..., L, S), optional
+        Positive where a key takes part, 0 where not: torch's mask of booleans. A query that keeps no key has no value.
+    is_causal : bool
+        Only keys at positions j <= i take part.
+    scale : number or scalar Expr, optional
+        1/sqrt(E) when not given.
+
+    Returns
+    -------
+    Expr, shape (..., L, S)
+        Rows sum to 1.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    The weights of :func:`scaled_dot_product_attention`.
+
+    References
+    ----------
+    Vaswani et al. 2017, equation 1.
+
+    Examples
+    --------
+    >>> Q, K = sd.tensor("Q", 1, 2), sd.tensor("K", 2, 2)
+    >>> sd.evaluate(sd.attention_weights(Q, K), Q=[[0, 0]], K=[[1, 2], [3, 4]])
+    array([[0.5, 0.5]])
+    """
     q, k = as_expr(Q), as_expr(K)
     need(q.ndim >= 2 and k.ndim >= 2, "scaled_dot_product_attention", [q, k], "Q must have the shape (..., L, E) and K the shape (..., S, E)")
     need(
@@ -58,7 +123,7 @@ def _kept(keep: Any, is_causal: bool, length: Size, sources: Size) -> Expr | Non
 
 
 def scaled_dot_product_attention(Q: Any, K: Any, V: Any, mask: Any = None, is_causal: bool = False, scale: Any = None, keep: Any = None) -> Expr:
-    """softmax(Q K'/sqrt(E) + mask) V (Vaswani et al. 2017, equation 1), torch.nn.functional.scaled_dot_product_attention.
+    """softmax(Q K'/sqrt(E) + mask) V.
 
     Parameters
     ----------
@@ -73,6 +138,29 @@ def scaled_dot_product_attention(Q: Any, K: Any, V: Any, mask: Any = None, is_ca
         1/sqrt(E) when not given.
     keep : Expr, a shape that broadcasts to (..., L, S), optional
         Positive where a key takes part, 0 where not: torch's mask of booleans. A query that keeps no key has no value.
+
+    Returns
+    -------
+    Expr, shape (..., L, F)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.scaled_dot_product_attention.
+
+    References
+    ----------
+    Vaswani et al. 2017, equation 1.
+
+    Examples
+    --------
+    >>> Q, K, V = (sd.tensor(s, "L", "E") for s in "QKV")
+    >>> sd.scaled_dot_product_attention(Q, K, V)
+    softmax((Q @ K.T)/sqrt(E), axis=1) @ V
     """
     weights, value = attention_weights(Q, K, mask, keep, is_causal, scale), as_expr(V)
     need(
@@ -97,7 +185,7 @@ def multi_head_attention(
     is_causal: bool = False,
     keep: Any = None,
 ) -> Expr:
-    """Attention in several heads side by side (Vaswani et al. 2017, section 3.2.2), torch.nn.MultiheadAttention with batch_first.
+    """Attention in several heads side by side, with projections of queries, keys, values and results.
 
     Parameters
     ----------
@@ -116,6 +204,25 @@ def multi_head_attention(
     Returns
     -------
     Expr, shape (..., L, E)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.MultiheadAttention with batch_first, without dropout.
+
+    References
+    ----------
+    Vaswani et al. 2017, section 3.2.2.
+
+    Examples
+    --------
+    >>> x, W = sd.tensor("x", "L", 4), sd.tensor("W", 12, 4)
+    >>> sd.multi_head_attention(x, x, x, 2, W).shape
+    (L, 4)
     """
     given = [as_expr(v) for v in (query, key, value)]
     layer = "multi_head_attention"

@@ -22,66 +22,284 @@ from symdl.model.shapes import along, need, need_shape, plain, same_size, share,
 
 
 def conv1d(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Expr:
-    """Convolution over one axis, torch.nn.functional.conv1d.
+    """Convolution over one axis: y[n, o, i] = Sum over c, u of w[o, c, u]*x[n, c, stride*i + dilation*u - padding] + b[o].
 
     Parameters
     ----------
     x : Expr, shape (N, C, n), or (C, n)
     w : Expr, shape (O, C/groups, k)
     b : Expr, shape (O,), optional
-    stride, dilation : int
-    padding : int, size or "same" or "valid"
+    stride : int
+        A whole number from 1.
+    padding : int, size, "same" or "valid"
         Zeros before and after; "same" as many as keep the size (with stride 1).
+    dilation : int
+        As the stride.
     groups : int or size
         Channels in as many groups, each with filters of its own.
 
     Returns
     -------
     Expr, shape (N, O, (n + 2*padding - dilation*(k - 1) - 1)//stride + 1)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError
+        When a stride or dilation is no whole number from 1.
+
+    Notes
+    -----
+    torch.nn.functional.conv1d: a cross-correlation, as deep learning has it.
+
+    References
+    ----------
+    Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", chapter 2; Goodfellow et al., Deep Learning, section 9.1.
+
+    Examples
+    --------
+    >>> x, w = sd.tensor("x", 1, 1, 4), sd.tensor("w", 1, 1, 2)
+    >>> sd.evaluate(sd.conv1d(x, w), x=[[[1, 2, 3, 4]]], w=[[[1, -1]]])
+    array([[[-1., -1., -1.]]])
     """
     return _convolution("conv1d", 1, x, w, b, stride, padding, dilation, groups)
 
 
 def conv2d(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Expr:
-    """Convolution over two axes, torch.nn.functional.conv2d: x (N, C, n, m), w (O, C/groups, k, l); options one for both axes or one each.
+    """Convolution over two axes: y[n, o, i, j] = Sum over c, u, v of w[o, c, u, v]*x[n, c, ...] + b[o].
 
-    See :func:`conv1d`.
+    Parameters
+    ----------
+    x : Expr, shape (N, C, n, m), or (C, n, m)
+    w : Expr, shape (O, C/groups, k, l)
+    b : Expr, shape (O,), optional
+    stride : int
+        A whole number from 1; one for all axes, or a tuple.
+    padding : int, size, "same" or "valid"
+        Zeros before and after; "same" as many as keep the size (with stride 1).
+    dilation : int
+        As the stride.
+    groups : int or size
+        Channels in as many groups, each with filters of its own.
+
+    Returns
+    -------
+    Expr, shape (N, O, ...)
+        Along each axis (n + 2*padding - dilation*(k - 1) - 1)//stride + 1 positions.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError
+        When a stride or dilation is no whole number from 1.
+
+    Notes
+    -----
+    torch.nn.functional.conv2d: a cross-correlation, as deep learning has it.
+    The positions read are stride*i + dilation*u - padding along each axis; zeros outside.
+
+    References
+    ----------
+    Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", chapter 2; Goodfellow et al., Deep Learning, section 9.1.
+
+    Examples
+    --------
+    >>> x, w = sd.tensor("x", 1, 1, 2, 3), sd.tensor("w", 1, 1, 2, 2)
+    >>> sd.evaluate(sd.conv2d(x, w), x=[[[[1, 2, 3], [4, 5, 6]]]], w=[[[[1, 0], [0, 1]]]])
+    array([[[[6., 8.]]]])
     """
     return _convolution("conv2d", 2, x, w, b, stride, padding, dilation, groups)
 
 
 def conv3d(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Expr:
-    """Convolution over three axes, torch.nn.functional.conv3d. See :func:`conv1d`."""
+    """Convolution over three axes: y[n, o, i, j, k] = Sum over c, u, v, w of w[o, c, u, v, w]*x[n, c, ...] + b[o].
+
+    Parameters
+    ----------
+    x : Expr, shape (N, C, n, m, l), or (C, n, m, l)
+    w : Expr, shape (O, C/groups, k1, k2, k3)
+    b : Expr, shape (O,), optional
+    stride : int
+        A whole number from 1; one for all axes, or a tuple.
+    padding : int, size, "same" or "valid"
+        Zeros before and after; "same" as many as keep the size (with stride 1).
+    dilation : int
+        As the stride.
+    groups : int or size
+        Channels in as many groups, each with filters of its own.
+
+    Returns
+    -------
+    Expr, shape (N, O, ...)
+        Along each axis (n + 2*padding - dilation*(k - 1) - 1)//stride + 1 positions.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError
+        When a stride or dilation is no whole number from 1.
+
+    Notes
+    -----
+    torch.nn.functional.conv3d: a cross-correlation, as deep learning has it.
+    The positions read are stride*i + dilation*u - padding along each axis; zeros outside.
+
+    References
+    ----------
+    Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", chapter 2; Goodfellow et al., Deep Learning, section 9.1.
+
+    Examples
+    --------
+    >>> x, w = sd.tensor("x", "N", 3, 8, 8, 8), sd.tensor("w", 5, 3, 3, 3, 3)
+    >>> sd.conv3d(x, w, stride=2, padding=1).shape
+    (N, 5, 4, 4, 4)
+    """
     return _convolution("conv3d", 3, x, w, b, stride, padding, dilation, groups)
 
 
 def conv_transpose1d(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: Any = 1, dilation: Any = 1) -> Expr:
-    """The transpose of a convolution over one axis, torch.nn.functional.conv_transpose1d: what a convolution's gradient by its input does.
-
-    y[n, o, t] = Sum over c, i, u with t = stride*i + dilation*u - padding of x[n, c, i] w[c, o, u] + b[o].
+    """The transpose of a convolution over one axis: what the gradient of a convolution by its input does.
 
     Parameters
     ----------
     x : Expr, shape (N, C, n), or (C, n)
     w : Expr, shape (C, O/groups, k)
     b : Expr, shape (O,), optional
+    stride : int
+        A whole number from 1.
+    padding : int or size
+        Elements that are left away at both ends.
     output_padding : int
         Elements more at the end.
+    groups : int or size
+        Channels in as many groups, each with filters of its own.
+    dilation : int
+        As the stride.
 
     Returns
     -------
     Expr, shape (N, O, (n - 1)*stride - 2*padding + dilation*(k - 1) + output_padding + 1)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError
+        When a stride or dilation is no whole number from 1.
+
+    Notes
+    -----
+    torch.nn.functional.conv_transpose1d. y[n, o, t] = Sum over c, i, u with t = stride*i + dilation*u - padding of x[n, c, i]*w[c, o, u] + b[o].
+
+    References
+    ----------
+    Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", chapter 4.
+
+    Examples
+    --------
+    >>> x, w = sd.tensor("x", 1, 1, 2), sd.tensor("w", 1, 1, 2)
+    >>> sd.evaluate(sd.conv_transpose1d(x, w, stride=2), x=[[[1, 2]]], w=[[[1, -1]]])
+    array([[[ 1., -1.,  2., -2.]]])
     """
     return _transposed("conv_transpose1d", 1, x, w, b, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose2d(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: Any = 1, dilation: Any = 1) -> Expr:
-    """The transpose of a convolution over two axes, torch.nn.functional.conv_transpose2d. See :func:`conv_transpose1d`."""
+    """The transpose of a convolution over two axes: what the gradient of a convolution by its input does.
+
+    Parameters
+    ----------
+    x : Expr, shape (N, C, n, m), or (C, n, m)
+    w : Expr, shape (C, O/groups, k, l)
+    b : Expr, shape (O,), optional
+    stride : int
+        A whole number from 1; one for all axes, or a tuple.
+    padding : int or size
+        Elements that are left away at both ends.
+    output_padding : int
+        Elements more at the end.
+    groups : int or size
+        Channels in as many groups, each with filters of its own.
+    dilation : int
+        As the stride.
+
+    Returns
+    -------
+    Expr, shape (N, O, ...)
+        Along each axis (n - 1)*stride - 2*padding + dilation*(k - 1) + output_padding + 1 positions.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError
+        When a stride or dilation is no whole number from 1.
+
+    Notes
+    -----
+    torch.nn.functional.conv_transpose2d. See :func:`conv_transpose1d` for the sum.
+
+    References
+    ----------
+    Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", chapter 4.
+
+    Examples
+    --------
+    >>> x, w = sd.tensor("x", "N", 3, 4, 4), sd.tensor("w", 3, 5, 2, 2)
+    >>> sd.conv_transpose2d(x, w, stride=2).shape
+    (N, 5, 8, 8)
+    """
     return _transposed("conv_transpose2d", 2, x, w, b, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose3d(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: Any = 1, dilation: Any = 1) -> Expr:
-    """The transpose of a convolution over three axes, torch.nn.functional.conv_transpose3d. See :func:`conv_transpose1d`."""
+    """The transpose of a convolution over three axes: what the gradient of a convolution by its input does.
+
+    Parameters
+    ----------
+    x : Expr, shape (N, C, n, m, l), or (C, n, m, l)
+    w : Expr, shape (C, O/groups, k1, k2, k3)
+    b : Expr, shape (O,), optional
+    stride : int
+        A whole number from 1; one for all axes, or a tuple.
+    padding : int or size
+        Elements that are left away at both ends.
+    output_padding : int
+        Elements more at the end.
+    groups : int or size
+        Channels in as many groups, each with filters of its own.
+    dilation : int
+        As the stride.
+
+    Returns
+    -------
+    Expr, shape (N, O, ...)
+        Along each axis (n - 1)*stride - 2*padding + dilation*(k - 1) + output_padding + 1 positions.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError
+        When a stride or dilation is no whole number from 1.
+
+    Notes
+    -----
+    torch.nn.functional.conv_transpose3d. See :func:`conv_transpose1d` for the sum.
+
+    References
+    ----------
+    Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", chapter 4.
+
+    Examples
+    --------
+    >>> x, w = sd.tensor("x", "N", 3, 4, 4, 4), sd.tensor("w", 3, 5, 2, 2, 2)
+    >>> sd.conv_transpose3d(x, w, stride=2).shape
+    (N, 5, 8, 8, 8)
+    """
     return _transposed("conv_transpose3d", 3, x, w, b, stride, padding, output_padding, groups, dilation)
 
 

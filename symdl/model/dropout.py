@@ -10,7 +10,7 @@ from symdl.model.shapes import need
 
 
 def dropout(x: Any, mask: Any, p: Any = 0.5) -> Expr:
-    """x*mask/(1 - p), torch.nn.functional.dropout in training ("inverted dropout": Srivastava et al. 2014, section 10).
+    """x*mask/(1 - p): dropout in training ("inverted dropout"), with a mask that is given.
 
     Parameters
     ----------
@@ -20,10 +20,31 @@ def dropout(x: Any, mask: Any, p: Any = 0.5) -> Expr:
     p : number or scalar Expr
         The probability of dropping.
 
+    Returns
+    -------
+    Expr
+        Of x's shape.
+
     Raises
     ------
     DomainError
         When p is a number outside 0 <= p < 1.
+    ShapeError
+        When the mask does not broadcast to x.
+
+    Notes
+    -----
+    torch.nn.functional.dropout(training=True), where the mask is drawn.
+
+    References
+    ----------
+    Srivastava et al. 2014, section 10.
+
+    Examples
+    --------
+    >>> x, keep = sd.tensor("x", 2), sd.tensor("keep", 2)
+    >>> sd.evaluate(sd.dropout(x, keep, 0.5), x=[1, 2], keep=[1, 0])
+    array([2., 0.])
     """
     value, kept = as_expr(x), as_expr(mask)
     need(kept.ndim <= value.ndim, "dropout", [value, kept], "the mask must broadcast to x")

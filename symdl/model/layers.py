@@ -36,6 +36,16 @@ def dense(x: Any, W: Any, b: Any = None, activation: Activation = None) -> Expr:
     ------
     ShapeError, NameError_
         When the shapes clash, or the activation is unknown.
+
+    Notes
+    -----
+    torch.nn.functional.linear with W transposed, and an activation.
+
+    Examples
+    --------
+    >>> x, W, b = sd.tensor("x", 3), sd.tensor("W", 3, 2), sd.tensor("b", 2)
+    >>> sd.dense(x, W, b, "relu")
+    relu(W.T @ x + b)
     """
     z = as_expr(x) @ as_expr(W)
     return activate(z if b is None else z + as_expr(b), activation)
@@ -95,10 +105,23 @@ def network(sizes: Sequence[Any], activation: Activation | Sequence[Activation] 
     x : str or Expr
         The input, or its name.
 
+    Returns
+    -------
+    Network
+        ``output``, ``input``, ``params`` (W1, b1, W2, ...: name -> tensor) and ``activations``, the output of every layer.
+
     Raises
     ------
     ShapeError
         When there are fewer than two sizes, or not one activation a layer.
+    NameError_
+        When an activation is unknown.
+
+    Examples
+    --------
+    >>> net = sd.network([4, 3, 2], activation=["tanh", "softmax"])
+    >>> net.output.shape, list(net.params)
+    ((N, 2), ['W1', 'b1', 'W2', 'b2'])
     """
     sizes = list(sizes)
     if len(sizes) < 2:

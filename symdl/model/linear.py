@@ -11,7 +11,7 @@ from symdl.model.shapes import need, need_shape, same_size
 
 
 def linear(x: Any, W: Any, b: Any = None) -> Expr:
-    """x W' + b, torch.nn.functional.linear: y[.., j] = Sum over i of W[j, i] x[.., i] + b[j].
+    """x W' + b: y[.., j] = Sum over i of W[j, i]*x[.., i] + b[j].
 
     Parameters
     ----------
@@ -23,6 +23,21 @@ def linear(x: Any, W: Any, b: Any = None) -> Expr:
     Returns
     -------
     Expr, shape (..., h)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.linear.
+
+    Examples
+    --------
+    >>> x, W = sd.tensor("x", "n", 3), sd.tensor("W", 2, 3)
+    >>> sd.linear(x, W)
+    x @ W.T
     """
     value, weight = as_expr(x), as_expr(W)
     need(value.ndim >= 1 and weight.ndim == 2, "linear", [value, weight], "x must have the shape (..., p) and W the shape (h, p)")
@@ -45,13 +60,32 @@ def with_bias(z: Expr, b: Any, size: Any, layer: str) -> Expr:
 
 
 def bilinear(x1: Any, x2: Any, W: Any, b: Any = None) -> Expr:
-    """y[.., k] = Sum over i, j of x1[.., i] W[k, i, j] x2[.., j] + b[k], torch.nn.functional.bilinear.
+    """y[.., k] = Sum over i, j of x1[.., i]*W[k, i, j]*x2[.., j] + b[k].
 
     Parameters
     ----------
     x1, x2 : Expr, shapes (..., p) and (..., q)
     W : Expr, shape (h, p, q)
     b : Expr, shape (h,), optional
+
+    Returns
+    -------
+    Expr, shape (..., h)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.bilinear.
+
+    Examples
+    --------
+    >>> a, b, W = sd.tensor("a", 2), sd.tensor("b", 2), sd.tensor("W", 1, 2, 2)
+    >>> sd.evaluate(sd.bilinear(a, b, W), a=[1, 2], b=[3, 4], W=[[[1, 0], [0, 1]]])
+    array([11.])
     """
     left, right, weight = as_expr(x1), as_expr(x2), as_expr(W)
     given = [left, right, weight]
@@ -67,13 +101,33 @@ def bilinear(x1: Any, x2: Any, W: Any, b: Any = None) -> Expr:
 
 
 def embedding(c: Any, W: Any) -> Expr:
-    """Rows of a table: y[.., k] = W[c[..], k], torch.nn.functional.embedding.
+    """Rows of a table: y[.., k] = W[c[..], k].
 
     Parameters
     ----------
     c : Expr, any shape
         Whole numbers from 0, the rows; a number that is no row gives zeros.
     W : Expr, shape (rows, width)
+
+    Returns
+    -------
+    Expr, shape (..., width)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.embedding. Nothing flows back to c.
+
+    Examples
+    --------
+    >>> c, W = sd.tensor("c", 2), sd.tensor("W", 3, 2)
+    >>> sd.evaluate(sd.embedding(c, W), c=[2, 0], W=[[1, 2], [3, 4], [5, 6]])
+    array([[5., 6.],
+           [1., 2.]])
     """
     index, table = as_expr(c), as_expr(W)
     need(table.ndim == 2, "embedding", [index, table], "the table W must have the shape (rows, width)")

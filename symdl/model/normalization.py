@@ -20,14 +20,43 @@ EPS = 1e-5
 
 
 def standardize(x: Any, axis: Any = None, eps: Any = 0) -> Expr:
-    """(x - mean)/sqrt(variance + eps) over axes (all when none is given)."""
+    """(x - mean)/sqrt(variance + eps) over axes.
+
+    Parameters
+    ----------
+    x : Expr
+    axis : int or tuple of int, optional
+        All axes when none is given.
+    eps : number or scalar Expr
+        Added to the variance.
+
+    Returns
+    -------
+    Expr
+        Of x's shape.
+
+    Raises
+    ------
+    ShapeError
+        For an axis that does not occur.
+
+    Notes
+    -----
+    The variance divides by the number of elements, not by one less.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2)
+    >>> sd.evaluate(sd.standardize(x), x=[1, 3])
+    array([-1.,  1.])
+    """
     value = as_expr(x)
     centred = value - mean(value, axis=axis, keepdims=True)
     return centred / sqrt(mean(centred**2, axis=axis, keepdims=True) + as_expr(eps))
 
 
 def batch_norm(x: Any, weight: Any = None, bias: Any = None, running_mean: Any = None, running_var: Any = None, eps: Any = EPS) -> Expr:
-    """Batch normalisation (Ioffe and Szegedy 2015, algorithm 1), torch.nn.functional.batch_norm.
+    """Batch normalisation: every channel less its mean over the batch, divided by its standard deviation, scaled and shifted.
 
     Parameters
     ----------
@@ -37,6 +66,32 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, running_mean: Any =
     running_mean, running_var : Expr, shape (C,), optional
         With both, the statistics are these (evaluation); without, those of the batch (training).
     eps : number or scalar Expr
+        Added to the variance.
+
+    Returns
+    -------
+    Expr
+        Of x's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.batch_norm. The variance divides by the number of elements.
+
+    References
+    ----------
+    Ioffe and Szegedy 2015, algorithm 1.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2, 1)
+    >>> sd.evaluate(sd.batch_norm(x, eps=0), x=[[1], [3]])
+    array([[-1.],
+           [ 1.]])
     """
     value = as_expr(x)
     if value.ndim < 2:
@@ -51,15 +106,42 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, running_mean: Any =
 
 
 def layer_norm(x: Any, weight: Any = None, bias: Any = None, eps: Any = EPS, axes: int | None = None) -> Expr:
-    """Layer normalisation over the last axes (Ba, Kiros, Hinton 2016, equation 4), torch.nn.functional.layer_norm.
+    """Layer normalisation: (x - mean)/sqrt(variance + eps) over the last axes, scaled and shifted.
 
     Parameters
     ----------
     x : Expr, shape (..., *s)
+        Of which the last axes, of shape s, are normalised.
     weight, bias : Expr, shape s, optional
     eps : number or scalar Expr
+        Added to the variance.
     axes : int, optional
         How many axes s has: those of the weight or bias, else 1.
+
+    Returns
+    -------
+    Expr
+        Of x's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.layer_norm.
+
+    References
+    ----------
+    Ba, Kiros, Hinton 2016, equation 4.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2, 2)
+    >>> sd.evaluate(sd.layer_norm(x, eps=0), x=[[1, 3], [5, 9]])
+    array([[-1.,  1.],
+           [-1.,  1.]])
     """
     value = as_expr(x)
     over = _last("layer_norm", value, weight, bias, axes)
@@ -67,9 +149,41 @@ def layer_norm(x: Any, weight: Any = None, bias: Any = None, eps: Any = EPS, axe
 
 
 def rms_norm(x: Any, weight: Any = None, eps: Any = EPS, axes: int | None = None) -> Expr:
-    """x/sqrt(mean of x^2 + eps) over the last axes, scaled (Zhang and Sennrich 2019, equation 4), torch.nn.functional.rms_norm.
+    """x/sqrt(mean of x^2 + eps) over the last axes, scaled.
 
-    torch takes the float's epsilon where none is given; here it is 1e-5 as in the other layers.
+    Parameters
+    ----------
+    x : Expr, shape (..., *s)
+        Of which the last axes, of shape s, are normalised.
+    weight : Expr, shape s, optional
+    eps : number or scalar Expr
+        Added to the mean of squares.
+    axes : int, optional
+        How many axes s has: those of the weight, else 1.
+
+    Returns
+    -------
+    Expr
+        Of x's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.rms_norm, which takes the float's epsilon where no eps is given; here it is 1e-5 as in the other layers.
+
+    References
+    ----------
+    Zhang and Sennrich 2019, equation 4.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2)
+    >>> sd.evaluate(sd.rms_norm(x, eps=0), x=[1, 7])
+    array([0.2, 1.4])
     """
     value = as_expr(x)
     over = _last("rms_norm", value, weight, None, axes)
@@ -78,7 +192,7 @@ def rms_norm(x: Any, weight: Any = None, eps: Any = EPS, axes: int | None = None
 
 
 def group_norm(x: Any, groups: Any, weight: Any = None, bias: Any = None, eps: Any = EPS) -> Expr:
-    """Normalisation over groups of channels and all positions (Wu and He 2018), torch.nn.functional.group_norm.
+    """Normalisation over groups of channels and all positions, scaled and shifted.
 
     Parameters
     ----------
@@ -86,6 +200,32 @@ def group_norm(x: Any, groups: Any, weight: Any = None, bias: Any = None, eps: A
     groups : int or size
         C must be a multiple: with a symbolic size, groups*d.
     weight, bias : Expr, shape (C,), optional
+    eps : number or scalar Expr
+        Added to the variance.
+
+    Returns
+    -------
+    Expr
+        Of x's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.group_norm.
+
+    References
+    ----------
+    Wu and He 2018.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 1, 4)
+    >>> sd.evaluate(sd.group_norm(x, 2, eps=0), x=[[1, 3, 5, 9]])
+    array([[-1.,  1., -1.,  1.]])
     """
     value = as_expr(x)
     if value.ndim < 2:
@@ -98,12 +238,39 @@ def group_norm(x: Any, groups: Any, weight: Any = None, bias: Any = None, eps: A
 
 
 def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: Any = EPS) -> Expr:
-    """Normalisation of every channel of every sample over its positions (Ulyanov et al. 2016), torch.nn.functional.instance_norm.
+    """Normalisation of every channel of every sample over its positions, scaled and shifted.
 
     Parameters
     ----------
-    x : Expr, shape (N, C, ...), at least one axis of positions
+    x : Expr, shape (N, C, ...)
+        With at least one axis of positions.
     weight, bias : Expr, shape (C,), optional
+    eps : number or scalar Expr
+        Added to the variance.
+
+    Returns
+    -------
+    Expr
+        Of x's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.instance_norm.
+
+    References
+    ----------
+    Ulyanov et al. 2016.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 1, 1, 2)
+    >>> sd.evaluate(sd.instance_norm(x, eps=0), x=[[[1, 3]]])
+    array([[[-1.,  1.]]])
     """
     value = as_expr(x)
     if value.ndim < 3:

@@ -21,7 +21,7 @@ from symdl.model.shapes import need, plain, tuple_of
 
 
 def avg_pool1d(x: Any, size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Expr:
-    """Means over windows of the last axis, torch.nn.functional.avg_pool1d.
+    """Means over windows of the last axis.
 
     Parameters
     ----------
@@ -39,58 +39,368 @@ def avg_pool1d(x: Any, size: Any, stride: Any = None, padding: Any = 0, ceil_mod
 
     Returns
     -------
-    Expr, shape (..., (n + 2*padding - size)//stride + 1)
+    Expr
+        Of shape (..., (n + 2*padding - size)//stride + 1).
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError
+        When the padding is more than half a window, or a stride is no whole number from 1.
+    UnsupportedError
+        For ceil_mode with symbolic sizes.
+
+    Notes
+    -----
+    torch.nn.functional.avg_pool1d.
+
+    References
+    ----------
+    Goodfellow et al., Deep Learning, section 9.3.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 4)
+    >>> sd.evaluate(sd.avg_pool1d(x, 2), x=[1, 3, 5, 9])
+    array([2., 7.])
     """
     return _average("avg_pool1d", 1, x, size, stride, padding, ceil_mode, count_include_pad)
 
 
 def avg_pool2d(x: Any, size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Expr:
-    """Means over windows of the last two axes, torch.nn.functional.avg_pool2d. See :func:`avg_pool1d`."""
+    """Means over windows of the last two axes.
+
+    Parameters
+    ----------
+    x : Expr, shape (..., n, m)
+    size : int or size
+        Elements of a window; one for both axes, or a pair.
+    stride : int, optional
+        The size of a window when not given.
+    padding : int or size
+        Zeros before and after, at most half a window.
+    ceil_mode : bool
+        A last window that begins inside but does not end there counts too (sizes must be whole numbers).
+    count_include_pad : bool
+        Whether the zeros count.
+
+    Returns
+    -------
+    Expr
+        Along each of the axes (n + 2*padding - size)//stride + 1 positions.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError
+        When the padding is more than half a window, or a stride is no whole number from 1.
+    UnsupportedError
+        For ceil_mode with symbolic sizes.
+
+    Notes
+    -----
+    torch.nn.functional.avg_pool2d.
+
+    References
+    ----------
+    Goodfellow et al., Deep Learning, section 9.3.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2, 4)
+    >>> sd.evaluate(sd.avg_pool2d(x, 2), x=[[1, 2, 0, 0], [3, 6, 0, 4]])
+    array([[3., 1.]])
+    """
     return _average("avg_pool2d", 2, x, size, stride, padding, ceil_mode, count_include_pad)
 
 
 def max_pool1d(x: Any, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Expr:
-    """Maxima over windows of the last axis, torch.nn.functional.max_pool1d; padding never wins.
+    """Maxima over windows of the last axis; padding never wins.
 
-    Elements that tie for a maximum share its gradient equally. For the parameters see :func:`avg_pool1d`.
+    Parameters
+    ----------
+    x : Expr, shape (..., n)
+    size : int or size
+        Elements of a window.
+    stride : int, optional
+        The size of a window when not given.
+    padding : int or size
+        Elements before and after that do not count, at most half a window.
+    dilation : int
+        The distance between elements of a window.
+    ceil_mode : bool
+        A last window that begins inside but does not end there counts too (sizes must be whole numbers).
+
+    Returns
+    -------
+    Expr
+        Of shape (..., (n + 2*padding - dilation*(size - 1) - 1)//stride + 1).
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError
+        When the padding is more than half a window, or a stride is no whole number from 1.
+    UnsupportedError
+        For ceil_mode with symbolic sizes.
+
+    Notes
+    -----
+    torch.nn.functional.max_pool1d. Elements that tie for a maximum share its gradient equally (torch gives it all to the first).
+
+    References
+    ----------
+    Goodfellow et al., Deep Learning, section 9.3.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 4)
+    >>> sd.evaluate(sd.max_pool1d(x, 2), x=[1, 3, 5, 9])
+    array([3., 9.])
     """
     return _maximum("max_pool1d", 1, x, size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool2d(x: Any, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Expr:
-    """Maxima over windows of the last two axes, torch.nn.functional.max_pool2d. See :func:`max_pool1d`."""
+    """Maxima over windows of the last two axes; padding never wins.
+
+    Parameters
+    ----------
+    x : Expr, shape (..., n, m)
+    size : int or size
+        Elements of a window; one for both axes, or a pair.
+    stride : int, optional
+        The size of a window when not given.
+    padding : int or size
+        Elements before and after that do not count, at most half a window.
+    dilation : int
+        The distance between elements of a window.
+    ceil_mode : bool
+        A last window that begins inside but does not end there counts too (sizes must be whole numbers).
+
+    Returns
+    -------
+    Expr
+        Along each of the axes (n + 2*padding - dilation*(size - 1) - 1)//stride + 1 positions.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError
+        When the padding is more than half a window, or a stride is no whole number from 1.
+    UnsupportedError
+        For ceil_mode with symbolic sizes.
+
+    Notes
+    -----
+    torch.nn.functional.max_pool2d. Elements that tie for a maximum share its gradient equally (torch gives it all to the first).
+
+    References
+    ----------
+    Goodfellow et al., Deep Learning, section 9.3.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2, 4)
+    >>> sd.evaluate(sd.max_pool2d(x, 2), x=[[1, 2, 0, 0], [3, 6, 0, 4]])
+    array([[6., 4.]])
+    """
     return _maximum("max_pool2d", 2, x, size, stride, padding, dilation, ceil_mode)
 
 
 def adaptive_avg_pool1d(x: Any, size: Any) -> Expr:
-    """Means over ``size`` windows that share the last axis evenly, torch.nn.functional.adaptive_avg_pool1d: from floor(i*n/size) to ceil((i + 1)*n/size)."""
+    """Means over ``size`` windows that share the last axis evenly, from floor(i*n/size) to ceil((i + 1)*n/size).
+
+    Parameters
+    ----------
+    x : Expr, shape (..., n)
+    size : int or size
+        How many windows.
+
+    Returns
+    -------
+    Expr
+        Of shape (..., size).
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.adaptive_avg_pool1d.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 5)
+    >>> sd.evaluate(sd.adaptive_avg_pool1d(x, 2), x=[1, 2, 3, 4, 5])
+    array([2., 4.])
+    """
     return _adaptive_average("adaptive_avg_pool1d", 1, x, size)
 
 
 def adaptive_avg_pool2d(x: Any, size: Any) -> Expr:
-    """Means over windows that share the last two axes evenly, torch.nn.functional.adaptive_avg_pool2d. See :func:`adaptive_avg_pool1d`."""
+    """Means over ``size`` windows that share the last two axes evenly, from floor(i*n/size) to ceil((i + 1)*n/size).
+
+    Parameters
+    ----------
+    x : Expr, shape (..., n, m)
+    size : int or size
+        How many windows; one for both axes, or a pair.
+
+    Returns
+    -------
+    Expr
+        Of shape (..., size, size).
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.adaptive_avg_pool2d.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2, 4)
+    >>> sd.evaluate(sd.adaptive_avg_pool2d(x, (1, 2)), x=[[1, 2, 0, 0], [3, 6, 0, 4]])
+    array([[3., 1.]])
+    """
     return _adaptive_average("adaptive_avg_pool2d", 2, x, size)
 
 
 def adaptive_max_pool1d(x: Any, size: Any) -> Expr:
-    """Maxima over windows that share the last axis evenly, torch.nn.functional.adaptive_max_pool1d. See :func:`adaptive_avg_pool1d`."""
+    """Maxima over ``size`` windows that share the last axis evenly, from floor(i*n/size) to ceil((i + 1)*n/size).
+
+    Parameters
+    ----------
+    x : Expr, shape (..., n)
+    size : int or size
+        How many windows.
+
+    Returns
+    -------
+    Expr
+        Of shape (..., size).
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.adaptive_max_pool1d. Elements that tie for a maximum share its gradient equally.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 5)
+    >>> sd.evaluate(sd.adaptive_max_pool1d(x, 2), x=[1, 2, 3, 4, 5])
+    array([3., 5.])
+    """
     return _adaptive_maximum("adaptive_max_pool1d", 1, x, size)
 
 
 def adaptive_max_pool2d(x: Any, size: Any) -> Expr:
-    """Maxima over windows that share the last two axes evenly, torch.nn.functional.adaptive_max_pool2d. See :func:`adaptive_avg_pool1d`."""
+    """Maxima over ``size`` windows that share the last two axes evenly, from floor(i*n/size) to ceil((i + 1)*n/size).
+
+    Parameters
+    ----------
+    x : Expr, shape (..., n, m)
+    size : int or size
+        How many windows; one for both axes, or a pair.
+
+    Returns
+    -------
+    Expr
+        Of shape (..., size, size).
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.adaptive_max_pool2d. Elements that tie for a maximum share its gradient equally.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 2, 4)
+    >>> sd.evaluate(sd.adaptive_max_pool2d(x, (1, 2)), x=[[1, 2, 0, 0], [3, 6, 0, 4]])
+    array([[6., 4.]])
+    """
     return _adaptive_maximum("adaptive_max_pool2d", 2, x, size)
 
 
 def global_avg_pool(x: Any, axes: int = 2) -> Expr:
-    """The mean over the last axes, which go."""
+    """The mean over the last axes, which go.
+
+    Parameters
+    ----------
+    x : Expr, shape (N, C, ...)
+    axes : int
+        How many.
+
+    Returns
+    -------
+    Expr
+        Of x's shape without them.
+
+    Raises
+    ------
+    ShapeError
+        When x has not so many axes.
+
+    Notes
+    -----
+    torch's AdaptiveAvgPool2d(1), flattened, for two axes.
+
+    Examples
+    --------
+    >>> sd.global_avg_pool(sd.tensor("x", "N", "C", 4, 4)).shape
+    (N, C)
+    """
     value = as_expr(x)
     need(isinstance(axes, int) and 1 <= axes <= value.ndim, "global_avg_pool", [value], f"it has no {axes} last axes")
     return mean(value, axis=tuple(range(value.ndim - axes, value.ndim)))
 
 
 def global_max_pool(x: Any, axes: int = 2) -> Expr:
-    """The maximum over the last axes, which go."""
+    """The maximum over the last axes, which go.
+
+    Parameters
+    ----------
+    x : Expr, shape (N, C, ...)
+    axes : int
+        How many.
+
+    Returns
+    -------
+    Expr
+        Of x's shape without them.
+
+    Raises
+    ------
+    ShapeError
+        When x has not so many axes.
+
+    Notes
+    -----
+    torch's AdaptiveMaxPool2d(1), flattened, for two axes. Elements that tie share the gradient equally.
+
+    Examples
+    --------
+    >>> sd.global_max_pool(sd.tensor("x", "N", "C", 4, 4)).shape
+    (N, C)
+    """
     value = as_expr(x)
     need(isinstance(axes, int) and 1 <= axes <= value.ndim, "global_max_pool", [value], f"it has no {axes} last axes")
     return max_(value, axis=tuple(range(value.ndim - axes, value.ndim)))

@@ -19,14 +19,15 @@ from symdl.model.shapes import need, need_shape, plain
 
 
 def rnn_cell(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None, activation: Activation = "tanh") -> Expr:
-    """activation(W_ih x + b_ih + W_hh h + b_hh) (Elman 1990), torch.nn.RNNCell.
+    """activation(W_ih x + b_ih + W_hh h + b_hh): one step of a simple recurrent network.
 
     Parameters
     ----------
     x : Expr, shape (..., p)
     h : Expr, shape (..., h)
         The state before.
-    W_ih, W_hh : Expr, shapes (h, p) and (h, h)
+    W_ih : Expr, shape (h, p)
+    W_hh : Expr, shape (h, h)
     b_ih, b_hh : Expr, shape (h,), optional
     activation : str, callable or None
         "tanh" or "relu" in torch.
@@ -35,16 +36,70 @@ def rnn_cell(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any =
     -------
     Expr, shape (..., h)
         The state after.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    NameError_
+        When the activation is unknown.
+
+    Notes
+    -----
+    torch.nn.RNNCell.
+
+    References
+    ----------
+    Elman 1990; Goodfellow et al., Deep Learning, section 10.2.
+
+    Examples
+    --------
+    >>> x, h, W, U = sd.tensor("x", 3), sd.tensor("h", 2), sd.tensor("W", 2, 3), sd.tensor("U", 2, 2)
+    >>> sd.rnn_cell(x, h, W, U)
+    tanh(U @ h + W @ x)
     """
     (from_input,), (from_state,) = _gates("rnn_cell", 1, x, h, W_ih, W_hh, b_ih, b_hh)
     return activate(from_input + from_state, activation)
 
 
 def gru_cell(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Expr:
-    """The gated recurrent unit (Cho et al. 2014) as torch.nn.GRUCell has it: the reset gate after the product with the state.
+    """One step of a gated recurrent unit, the reset gate after the product with the state.
 
     r = sigmoid(W_ir x + W_hr h), z = sigmoid(W_iz x + W_hz h), n = tanh(W_in x + r*(W_hn h)), and the new state is (1 - z)*n + z*h, biases understood.
     The gates' weights stand in the order r, z, n.
+
+    Parameters
+    ----------
+    x : Expr, shape (..., p)
+    h : Expr, shape (..., h)
+        The state before.
+    W_ih : Expr, shape (3*h, p)
+    W_hh : Expr, shape (3*h, h)
+    b_ih, b_hh : Expr, shape (3*h,), optional
+
+    Returns
+    -------
+    Expr, shape (..., h)
+        The state after.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.GRUCell.
+
+    References
+    ----------
+    Cho et al. 2014, in the form of torch.
+
+    Examples
+    --------
+    >>> x, h, W, U = sd.tensor("x", 3), sd.tensor("h", 2), sd.tensor("W", 6, 3), sd.tensor("U", 6, 2)
+    >>> sd.gru_cell(x, h, W, U).shape
+    (2,)
     """
     (ri, zi, ni), (rh, zh, nh) = _gates("gru_cell", 3, x, h, W_ih, W_hh, b_ih, b_hh)
     r, z = sigmoid(ri + rh), sigmoid(zi + zh)
@@ -52,20 +107,43 @@ def gru_cell(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any =
 
 
 def lstm_cell(x: Any, state: tuple[Any, Any], W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None) -> tuple[Expr, Expr]:
-    """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000), torch.nn.LSTMCell.
+    """One step of long short-term memory.
 
     i, f, o = sigmoid and g = tanh of their W_i x + W_h h (biases understood), c' = f*c + i*g, h' = o*tanh(c').
     The gates' weights stand in the order i, f, g, o.
 
     Parameters
     ----------
+    x : Expr, shape (..., p)
     state : pair of Expr, shape (..., h)
         The hidden state h and the cell c before.
+    W_ih : Expr, shape (4*h, p)
+    W_hh : Expr, shape (4*h, h)
+    b_ih, b_hh : Expr, shape (4*h,), optional
 
     Returns
     -------
-    pair of Expr
+    pair of Expr, shape (..., h)
         h' and c'.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.LSTMCell.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000.
+
+    Examples
+    --------
+    >>> x, h, c, W, U = (sd.tensor(s, *n) for s, n in zip("xhcWU", [(3,), (2,), (2,), (8, 3), (8, 2)]))
+    >>> [e.shape for e in sd.lstm_cell(x, (h, c), W, U)]
+    [(2,), (2,)]
     """
     if not isinstance(state, (tuple, list)) or len(state) != 2:
         raise ShapeError("lstm_cell: the state is a pair (h, c)")
@@ -98,7 +176,7 @@ def _gates(layer: str, count: int, x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: A
 def rnn(
     x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None, activation: Activation = "tanh", name: str = "h", unroll: bool = False
 ) -> tuple[Expr, Expr]:
-    """A recurrent layer over a sequence, torch.nn.RNN with one layer: the states (T, ..., h) after every step, and the last one.
+    """A simple recurrent layer over a sequence: the states after every step, and the last one.
 
     Parameters
     ----------
@@ -106,19 +184,91 @@ def rnn(
         Time first; T may be a symbol.
     h : Expr, shape (..., h)
         The state before the first step.
-    W_ih, W_hh, b_ih, b_hh, activation
-        As in :func:`rnn_cell`.
+    W_ih : Expr, shape (h, p)
+    W_hh : Expr, shape (h, h)
+    b_ih, b_hh : Expr, shape (h,), optional
+    activation : str, callable or None
+        "tanh" or "relu" in torch.
     name : str
         What the states are called.
     unroll : bool
         Write every step out instead of one recurrence; T must be a whole number then.
+
+    Returns
+    -------
+    pair of Expr, shapes (T, ..., h) and (..., h)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        For unroll with a symbolic T.
+    NameError_
+        When the activation is unknown.
+
+    Notes
+    -----
+    torch.nn.RNN with one layer; each step is :func:`rnn_cell`.
+
+    References
+    ----------
+    Elman 1990.
+
+    Examples
+    --------
+    >>> x, h, W, U = sd.tensor("x", "T", 3), sd.tensor("h", 2), sd.tensor("W", 2, 3), sd.tensor("U", 2, 2)
+    >>> states, last = sd.rnn(x, h, W, U)
+    >>> states.shape, last.shape
+    ((T, 2), (2,))
     """
     (states,), (last,) = _sequence("rnn", x, (h,), lambda x_t, s: (rnn_cell(x_t, s[0], W_ih, W_hh, b_ih, b_hh, activation),), (name,), unroll)
     return states, last
 
 
 def gru(x: Any, h: Any, W_ih: Any, W_hh: Any, b_ih: Any = None, b_hh: Any = None, name: str = "h", unroll: bool = False) -> tuple[Expr, Expr]:
-    """Gated recurrent units over a sequence, torch.nn.GRU with one layer; see :func:`rnn` and :func:`gru_cell`."""
+    """Gated recurrent units over a sequence: the states after every step, and the last one.
+
+    Parameters
+    ----------
+    x : Expr, shape (T, ..., p)
+        Time first; T may be a symbol.
+    h : Expr, shape (..., h)
+        The state before the first step.
+    W_ih : Expr, shape (3*h, p)
+    W_hh : Expr, shape (3*h, h)
+    b_ih, b_hh : Expr, shape (3*h,), optional
+    name : str
+        What the states are called.
+    unroll : bool
+        Write every step out instead of one recurrence; T must be a whole number then.
+
+    Returns
+    -------
+    pair of Expr, shapes (T, ..., h) and (..., h)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        For unroll with a symbolic T.
+
+    Notes
+    -----
+    torch.nn.GRU with one layer; each step is :func:`gru_cell`.
+
+    References
+    ----------
+    Cho et al. 2014.
+
+    Examples
+    --------
+    >>> x, h, W, U = sd.tensor("x", "T", 3), sd.tensor("h", 2), sd.tensor("W", 6, 3), sd.tensor("U", 6, 2)
+    >>> states, last = sd.gru(x, h, W, U)
+    >>> states.shape, last.shape
+    ((T, 2), (2,))
+    """
     (states,), (last,) = _sequence("gru", x, (h,), lambda x_t, s: (gru_cell(x_t, s[0], W_ih, W_hh, b_ih, b_hh),), (name,), unroll)
     return states, last
 
@@ -133,7 +283,48 @@ def lstm(
     names: tuple[str, str] = ("h", "c"),
     unroll: bool = False,
 ) -> tuple[Expr, tuple[Expr, Expr]]:
-    """Long short-term memory over a sequence, torch.nn.LSTM with one layer: the hidden states, and the last pair (h, c); see :func:`lstm_cell`."""
+    """Long short-term memory over a sequence: the hidden states after every step, and the last pair (h, c).
+
+    Parameters
+    ----------
+    x : Expr, shape (T, ..., p)
+        Time first; T may be a symbol.
+    state : pair of Expr, shape (..., h)
+        The hidden state h and the cell c before the first step.
+    W_ih : Expr, shape (4*h, p)
+    W_hh : Expr, shape (4*h, h)
+    b_ih, b_hh : Expr, shape (4*h,), optional
+    names : pair of str
+        What hidden states and cells are called.
+    unroll : bool
+        Write every step out instead of one recurrence; T must be a whole number then.
+
+    Returns
+    -------
+    Expr, shape (T, ..., h), and a pair of Expr, shape (..., h)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        For unroll with a symbolic T.
+
+    Notes
+    -----
+    torch.nn.LSTM with one layer; each step is :func:`lstm_cell`.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000.
+
+    Examples
+    --------
+    >>> x, h, c, W, U = (sd.tensor(s, *n) for s, n in zip("xhcWU", [("T", 3), (2,), (2,), (8, 3), (8, 2)]))
+    >>> states, (h_last, c_last) = sd.lstm(x, (h, c), W, U)
+    >>> states.shape, c_last.shape
+    ((T, 2), (2,))
+    """
     states, last = _sequence("lstm", x, tuple(state), lambda x_t, s: lstm_cell(x_t, (s[0], s[1]), W_ih, W_hh, b_ih, b_hh), names, unroll)
     return states[0], (last[0], last[1])
 

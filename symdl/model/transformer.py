@@ -18,7 +18,38 @@ Params = Mapping[str, Any]
 
 
 def attention_parameters(width: Any, prefix: str = "", bias: bool = True) -> dict[str, Expr]:
-    """The parameters of multi-head attention, torch.nn.MultiheadAttention's names after ``prefix``."""
+    """The parameters of multi-head attention, by torch.nn.MultiheadAttention's names.
+
+    Parameters
+    ----------
+    width : int or size
+        The number of features E.
+    prefix : str
+        Before the tensors' names, e.g. "self_attn."; the keys are without.
+    bias : bool
+        Whether there are biases.
+
+    Returns
+    -------
+    dict
+        "in_proj_weight" (3*E, E), "out_proj.weight" (E, E), and "in_proj_bias" (3*E,), "out_proj.bias" (E,).
+
+    Raises
+    ------
+    ShapeError
+        When the width cannot be a size.
+    NameError_
+        When the prefix cannot begin a name.
+
+    References
+    ----------
+    Vaswani et al. 2017, section 3.2.2.
+
+    Examples
+    --------
+    >>> {name: w.shape for name, w in sd.attention_parameters(4, bias=False).items()}
+    {'in_proj_weight': (12, 4), 'out_proj.weight': (4, 4)}
+    """
     shapes: dict[str, tuple[Any, ...]] = {"in_proj_weight": (plain(3 * _size(width)), width), "out_proj.weight": (width, width)}
     if bias:
         shapes |= {"in_proj_bias": (plain(3 * _size(width)),), "out_proj.bias": (width,)}
@@ -36,13 +67,82 @@ def _tensors(shapes: Mapping[str, tuple[Any, ...]], prefix: str) -> dict[str, Ex
 def encoder_parameters(width: Any, hidden: Any, prefix: str = "") -> dict[str, Expr]:
     """The parameters of an encoder block by torch's names ("self_attn.in_proj_weight", "linear1.weight", "norm1.bias", ...).
 
-    The tensors are named with ``prefix`` before, e.g. "layers.0."; the keys are without.
+    Parameters
+    ----------
+    width : int or size
+        The number of features E.
+    hidden : int or size
+        The number of hidden units of the dense layers.
+    prefix : str
+        Before the tensors' names, e.g. "layers.0."; the keys are without.
+
+    Returns
+    -------
+    dict
+        Name -> tensor: those of attention, of two dense layers and of two norms.
+
+    Raises
+    ------
+    ShapeError
+        When the width cannot be a size.
+    NameError_
+        When the prefix cannot begin a name.
+
+    Notes
+    -----
+    The names of torch.nn.TransformerEncoderLayer.named_parameters().
+
+    References
+    ----------
+    Vaswani et al. 2017, section 3.1.
+
+    Examples
+    --------
+    >>> params = sd.encoder_parameters(4, 8)
+    >>> len(params), params["linear1.weight"].shape
+    (12, (8, 4))
     """
     return _block_parameters(width, hidden, prefix, ["self_attn"])
 
 
 def decoder_parameters(width: Any, hidden: Any, prefix: str = "") -> dict[str, Expr]:
-    """The parameters of a decoder block; see :func:`encoder_parameters`."""
+    """The parameters of a decoder block by torch's names ("self_attn.in_proj_weight", "multihead_attn.out_proj.bias", ...).
+
+    Parameters
+    ----------
+    width : int or size
+        The number of features E.
+    hidden : int or size
+        The number of hidden units of the dense layers.
+    prefix : str
+        Before the tensors' names, e.g. "layers.0."; the keys are without.
+
+    Returns
+    -------
+    dict
+        Name -> tensor: those of two attentions, of two dense layers and of three norms.
+
+    Raises
+    ------
+    ShapeError
+        When the width cannot be a size.
+    NameError_
+        When the prefix cannot begin a name.
+
+    Notes
+    -----
+    The names of torch.nn.TransformerDecoderLayer.named_parameters().
+
+    References
+    ----------
+    Vaswani et al. 2017, section 3.1.
+
+    Examples
+    --------
+    >>> params = sd.decoder_parameters(4, 8)
+    >>> len(params), params["norm3.weight"].shape
+    (18, (4,))
+    """
     return _block_parameters(width, hidden, prefix, ["self_attn", "multihead_attn"])
 
 
@@ -67,7 +167,7 @@ def transformer_encoder_layer(
     is_causal: bool = False,
     keep: Any = None,
 ) -> Expr:
-    """Self-attention and two dense layers, each with a residual connection and a layer norm: torch.nn.TransformerEncoderLayer, batch_first, no dropout.
+    """Self-attention and two dense layers, each with a residual connection and a layer norm.
 
     Parameters
     ----------
@@ -75,13 +175,42 @@ def transformer_encoder_layer(
     params : mapping
         Of :func:`encoder_parameters`; biases, and weights and biases of the norms, may be missing.
     heads : int or size
+        E must be a multiple: with symbolic sizes, heads*d.
     activation : str, callable or None
         "relu" or "gelu" in torch.
     norm_first : bool
         Norms before attention and dense layers instead of after the sums.
     eps : number or scalar Expr
+        Of the norms.
     mask, is_causal, keep
-        As in :func:`symdl.model.attention.scaled_dot_product_attention`.
+        As in :func:`scaled_dot_product_attention`.
+
+    Returns
+    -------
+    Expr, shape (..., L, E)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    NameError_
+        When a parameter is missing, or the activation is unknown.
+    DataError
+        When params is no mapping.
+
+    Notes
+    -----
+    torch.nn.TransformerEncoderLayer with batch_first, without dropout.
+
+    References
+    ----------
+    Vaswani et al. 2017, section 3.1; norms first: Xiong et al. 2020.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", "L", 4)
+    >>> sd.transformer_encoder_layer(x, sd.encoder_parameters(4, 8), heads=2).shape
+    (L, 4)
     """
     return _block(
         as_expr(x),
@@ -109,18 +238,54 @@ def transformer_decoder_layer(
     memory_mask: Any = None,
     memory_keep: Any = None,
 ) -> Expr:
-    """Self-attention, attention to the encoder's result, and two dense layers: torch.nn.TransformerDecoderLayer, batch_first, no dropout.
+    """Self-attention, attention to the encoder's result, and two dense layers, each with a residual connection and a norm.
 
     Parameters
     ----------
     x : Expr, shape (..., L, E)
     memory : Expr, shape (..., S, E)
+        The encoder's result.
     params : mapping
-        Of :func:`decoder_parameters`.
-    heads, activation, norm_first, eps, mask, is_causal, keep
-        As in :func:`transformer_encoder_layer`.
+        Of :func:`decoder_parameters`; biases, and weights and biases of the norms, may be missing.
+    heads : int or size
+        E must be a multiple: with symbolic sizes, heads*d.
+    activation : str, callable or None
+        "relu" or "gelu" in torch.
+    norm_first : bool
+        Norms before attention and dense layers instead of after the sums.
+    eps : number or scalar Expr
+        Of the norms.
+    mask, is_causal, keep
+        As in :func:`scaled_dot_product_attention`.
     memory_mask, memory_keep
         The masks of the second attention.
+
+    Returns
+    -------
+    Expr, shape (..., L, E)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    NameError_
+        When a parameter is missing, or the activation is unknown.
+    DataError
+        When params is no mapping.
+
+    Notes
+    -----
+    torch.nn.TransformerDecoderLayer with batch_first, without dropout.
+
+    References
+    ----------
+    Vaswani et al. 2017, section 3.1; norms first: Xiong et al. 2020.
+
+    Examples
+    --------
+    >>> x, memory = sd.tensor("x", "L", 4), sd.tensor("memory", "S", 4)
+    >>> sd.transformer_decoder_layer(x, memory, sd.decoder_parameters(4, 8), heads=2, is_causal=True).shape
+    (L, 4)
     """
     source = as_expr(memory)
     return _block(

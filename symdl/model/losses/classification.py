@@ -22,10 +22,43 @@ _log = TABLE["clamped_log"].sympy
 
 
 def cross_entropy(input: Any, target: Any, weight: Any = None, ignore_index: int | None = None, reduction: str | None = None, label_smoothing: Any = 0) -> Expr:
-    """-Sum target log(input) of probabilities, or PyTorch's loss of scores: which of the two, the arguments say.
+    """-Sum target*log(input) of probabilities, or PyTorch's loss of scores: which of the two, the arguments say.
 
     With two tensors of one shape and nothing else, the input holds probabilities, and the sum runs over all elements: cross_entropy(softmax(z), t).
     With classes as target (one axis less), or with any of the other arguments, it is ``cross_entropy_loss``.
+
+    Parameters
+    ----------
+    input : Expr
+        Probabilities of any shape; or scores, as in :func:`cross_entropy_loss`.
+    target : Expr
+        Probabilities of the same shape; or classes, one axis less.
+    weight, ignore_index, reduction, label_smoothing : optional
+        As in :func:`cross_entropy_loss`; any of them makes it that loss.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" one loss a sample.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+    DomainError
+        When label_smoothing is not in [0, 1].
+
+    References
+    ----------
+    Goodfellow et al., Deep Learning, sections 3.13 and 6.2.2.3.
+
+    Examples
+    --------
+    >>> a, t = sd.tensor("a", 2), sd.tensor("t", 2)
+    >>> sd.grad(sd.cross_entropy(a, t), a)
+    -t/a
     """
     x, t = as_expr(input), as_expr(target)
     asked = weight is not None or ignore_index is not None or reduction is not None or not (isinstance(label_smoothing, int) and label_smoothing == 0)
@@ -35,7 +68,7 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, ignore_index: int
 
 
 def cross_entropy_loss(input: Any, target: Any, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean", label_smoothing: Any = 0) -> Expr:
-    """-log softmax(input)[target]: torch.nn.functional.cross_entropy.
+    """The mean of -log softmax(input)[target] over the samples.
 
     Parameters
     ----------
@@ -48,8 +81,37 @@ def cross_entropy_loss(input: Any, target: Any, weight: Any = None, ignore_index
     ignore_index : int, optional
         Samples of this class do not count. (PyTorch's -100 is not assumed: give it where targets hold it.)
     reduction : {"mean", "sum", "none"}
+        Over the samples; "none": one loss a sample.
     label_smoothing : number in [0, 1]
         That part of each target is spread evenly over all classes (Szegedy et al. 2016).
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" one loss a sample.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+    DomainError
+        When label_smoothing is not in [0, 1].
+
+    Notes
+    -----
+    torch.nn.functional.cross_entropy. The derivative by the scores is softmax(input) - target, for one sample.
+
+    References
+    ----------
+    Goodfellow et al., Deep Learning, section 6.2.2.3.
+
+    Examples
+    --------
+    >>> z, c = sd.tensor("z", 1, 3), sd.tensor("c", 1)
+    >>> round(sd.evaluate(sd.cross_entropy_loss(z, c), z=[[0, 0, 0]], c=[2]), 4)
+    1.0986
     """
     check_reduction("cross_entropy", reduction)
     x, t = as_expr(input), as_expr(target)
@@ -74,7 +136,43 @@ def cross_entropy_loss(input: Any, target: Any, weight: Any = None, ignore_index
 
 
 def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean") -> Expr:
-    """-weight[target]*input[target], where the input holds log-probabilities; parameters as those of ``cross_entropy_loss``."""
+    """The mean of -weight[target]*input[target], where the input holds log-probabilities.
+
+    Parameters
+    ----------
+    input : Expr, shape (C,) or (N, C) or (N, C, d1, ...)
+        Log-probabilities of the classes.
+    target : Expr
+        The class of each sample, whole numbers from 0, of the shape without the axis C.
+    weight : Expr, shape (C,), optional
+        Of the classes. The mean over samples with classes is then weighted too.
+    ignore_index : int, optional
+        Samples of this class do not count. (PyTorch's -100 is not assumed: give it where targets hold it.)
+    reduction : {"mean", "sum", "none"}
+        Over the samples; "none": one loss a sample.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" one loss a sample.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+
+    Notes
+    -----
+    torch.nn.functional.nll_loss.
+
+    Examples
+    --------
+    >>> z, c = sd.tensor("z", 1, 3), sd.tensor("c", 1)
+    >>> sd.evaluate(sd.nll_loss(z, c), z=[[-1, -2, -3]], c=[2])
+    3.0
+    """
     check_reduction("nll_loss", reduction)
     x, c = as_expr(input), as_expr(target)
     axis = _class_axis("nll_loss", x)
@@ -85,9 +183,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int | No
 
 
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Expr:
-    """-(target log(input) + (1 - target) log(1 - input)), logarithms kept above -100 as PyTorch does.
-
-    At an input of 0 or 1, where the logarithm is cut off, its derivative is 0 (PyTorch divides by 1e-12 there).
+    """The mean of -(target*log(input) + (1 - target)*log(1 - input)), logarithms kept above -100.
 
     Parameters
     ----------
@@ -95,6 +191,35 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
         Probabilities.
     weight : Expr, optional
         Broadcasts to the input.
+    reduction : {"mean", "sum", "none"}
+        Over all elements; "none": the losses one by one.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" of the input's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+
+    Notes
+    -----
+    torch.nn.functional.binary_cross_entropy. At an input of 0 or 1, where the logarithm is cut off, its derivative is 0 (PyTorch divides by
+    1e-12 there).
+
+    References
+    ----------
+    Goodfellow et al., Deep Learning, section 6.2.2.2.
+
+    Examples
+    --------
+    >>> x, t = sd.tensor("x", 2), sd.tensor("t", 2)
+    >>> round(sd.evaluate(sd.binary_cross_entropy(x, t), x=[0.5, 0.5], t=[0, 1]), 4)
+    0.6931
     """
     x, y = same_shape("binary_cross_entropy", input, target)
     losses = -(y * _log(x) + (1 - y) * _log(1 - x))
@@ -102,7 +227,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
 
 
 def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> Expr:
-    """softplus(input) - target*input: the binary cross-entropy of sigmoid(input).
+    """The mean of softplus(input) - target*input: the binary cross-entropy of sigmoid(input).
 
     Parameters
     ----------
@@ -110,8 +235,36 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None
         Scores (logits), and probabilities.
     weight : Expr, optional
         Broadcasts to the input.
+    reduction : {"mean", "sum", "none"}
+        Over all elements; "none": the losses one by one.
     pos_weight : Expr, optional
         Weight of the positive answers; broadcasts to the input, e.g. one for each class.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" of the input's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+
+    Notes
+    -----
+    torch.nn.functional.binary_cross_entropy_with_logits. The derivative by the input is (sigmoid(input) - target)/(number of elements).
+
+    References
+    ----------
+    Goodfellow et al., Deep Learning, section 6.2.2.2.
+
+    Examples
+    --------
+    >>> x, t = sd.tensor("x", 2), sd.tensor("t", 2)
+    >>> round(sd.evaluate(sd.binary_cross_entropy_with_logits(x, t), x=[0, 1000], t=[0, 1]), 4)
+    0.3466
     """
     name = "binary_cross_entropy_with_logits"
     x, y = same_shape(name, input, target)

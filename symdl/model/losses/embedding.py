@@ -23,7 +23,36 @@ COSINE_EPS = 1e-12
 
 
 def pairwise_distance(x1: Any, x2: Any, p: Any = 2, eps: Any = 1e-6) -> Expr:
-    """The p-norm of x1 - x2 + eps over the last axis; p may be ``math.inf``."""
+    """The p-norm of x1 - x2 + eps over the last axis.
+
+    Parameters
+    ----------
+    x1, x2 : Expr, shape (..., D)
+    p : positive number, or ``math.inf``
+    eps : number
+        Keeps the norm from having no derivative where x1 = x2.
+
+    Returns
+    -------
+    Expr, shape (...)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    DomainError
+        When p is not positive.
+
+    Notes
+    -----
+    torch.nn.functional.pairwise_distance.
+
+    Examples
+    --------
+    >>> a, b = sd.tensor("a", 2), sd.tensor("b", 2)
+    >>> round(sd.evaluate(sd.pairwise_distance(a, b), a=[3, 4], b=[0, 0]), 4)
+    5.0
+    """
     a, b = same_shape("pairwise_distance", x1, x2)
     last_axis("pairwise_distance", a)
     difference = a - b + eps
@@ -37,7 +66,31 @@ def pairwise_distance(x1: Any, x2: Any, p: Any = 2, eps: Any = 1e-6) -> Expr:
 
 
 def cosine_similarity(x1: Any, x2: Any) -> Expr:
-    """Sum(x1*x2)/sqrt((Sum(x1^2) + e)*(Sum(x2^2) + e)) over the last axis, e = 1e-12."""
+    """Sum(x1*x2)/sqrt((Sum(x1^2) + e)*(Sum(x2^2) + e)) over the last axis, e = 1e-12.
+
+    Parameters
+    ----------
+    x1, x2 : Expr, shape (..., D)
+
+    Returns
+    -------
+    Expr, shape (...)
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+
+    Notes
+    -----
+    torch.nn.functional.cosine_similarity, with what torch.nn.CosineEmbeddingLoss adds to the squares: 0 for a vector of zeros.
+
+    Examples
+    --------
+    >>> a, b = sd.tensor("a", 2), sd.tensor("b", 2)
+    >>> round(sd.evaluate(sd.cosine_similarity(a, b), a=[1, 0], b=[1, 1]), 4)
+    0.7071
+    """
     a, b = same_shape("cosine_similarity", x1, x2)
     last_axis("cosine_similarity", a)
     lengths = [sum_(v**2, axis=-1) + COSINE_EPS for v in (a, b)]
@@ -45,12 +98,38 @@ def cosine_similarity(x1: Any, x2: Any) -> Expr:
 
 
 def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: Any = 0, reduction: str = "mean") -> Expr:
-    """1 - cos where target is 1, max(0, cos - margin) where it is -1.
+    """The mean of 1 - cos where target is 1, max(0, cos - margin) where it is -1.
 
     Parameters
     ----------
     input1, input2 : Expr, shape (N, D) or (D,)
     target : Expr, shape (N,) or ()
+        1 and -1.
+    margin : number or scalar Expr
+    reduction : {"mean", "sum", "none"}
+        Over the samples; "none": one loss a sample.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" one loss a sample.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+
+    Notes
+    -----
+    torch.nn.functional.cosine_embedding_loss. At the margin the derivative is that from above, as PyTorch takes it.
+
+    Examples
+    --------
+    >>> a, b, t = sd.tensor("a", 2), sd.tensor("b", 2), sd.tensor("t")
+    >>> round(sd.evaluate(sd.cosine_embedding_loss(a, b, t), a=[1, 0], b=[1, 1], t=1), 4)
+    0.2929
     """
     cosine = cosine_similarity(input1, input2)
     y = as_expr(target)
@@ -62,13 +141,47 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: Any = 0
 def triplet_margin_loss(
     anchor: Any, positive: Any, negative: Any, margin: Any = 1, p: Any = 2, eps: Any = 1e-6, swap: bool = False, reduction: str = "mean"
 ) -> Expr:
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin) with the p-norm (Balntas et al. 2016).
+    """The mean of max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm of the difference.
 
     Parameters
     ----------
     anchor, positive, negative : Expr, shape (..., D)
+    margin : number or scalar Expr
+    p : positive number, or ``math.inf``
+    eps : number
+        As in :func:`pairwise_distance`.
     swap : bool
         Take the smaller of d(anchor, negative) and d(positive, negative).
+    reduction : {"mean", "sum", "none"}
+        Over the samples; "none": one loss a sample.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" one loss a sample.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+    DomainError
+        When p is not positive.
+
+    Notes
+    -----
+    torch.nn.functional.triplet_margin_loss.
+
+    References
+    ----------
+    Balntas et al. 2016.
+
+    Examples
+    --------
+    >>> a, p, n = (sd.tensor(s, 2) for s in "apn")
+    >>> round(sd.evaluate(sd.triplet_margin_loss(a, p, n), a=[0, 0], p=[3, 4], n=[0, 2]), 4)
+    4.0
     """
     return _triplet("triplet_margin_loss", lambda a, b: pairwise_distance(a, b, p, eps), (anchor, positive, negative), margin, swap, reduction)
 
@@ -83,7 +196,46 @@ def triplet_margin_with_distance_loss(
     swap: bool = False,
     reduction: str = "mean",
 ) -> Expr:
-    """The same with any distance: two expressions of shape (..., D) -> an expression of shape (...)."""
+    """The mean of max(0, d(anchor, positive) - d(anchor, negative) + margin) with any distance d.
+
+    Parameters
+    ----------
+    anchor, positive, negative : Expr, shape (..., D)
+    distance_function : callable, optional
+        Two expressions of shape (..., D) -> an expression of shape (...); :func:`pairwise_distance` when not given.
+    margin : number or scalar Expr
+    swap : bool
+        Take the smaller of d(anchor, negative) and d(positive, negative).
+    reduction : {"mean", "sum", "none"}
+        Over the samples; "none": one loss a sample.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" one loss a sample.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+
+    Notes
+    -----
+    torch.nn.functional.triplet_margin_with_distance_loss.
+
+    References
+    ----------
+    Balntas et al. 2016.
+
+    Examples
+    --------
+    >>> a, p, n = (sd.tensor(s, 2) for s in "apn")
+    >>> loss = sd.triplet_margin_with_distance_loss(a, p, n, distance_function=lambda u, v: sd.sum((u - v)**2, axis=-1))
+    >>> sd.evaluate(loss, a=[0, 0], p=[3, 4], n=[0, 2])
+    22.0
+    """
     return _triplet("triplet_margin_with_distance_loss", distance_function or pairwise_distance, (anchor, positive, negative), margin, swap, reduction)
 
 

@@ -18,33 +18,118 @@ _huber, _xlogx = (TABLE[name].sympy for name in ("huber", "xlogx"))
 
 
 def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Expr:
-    """|input - target|. Where the two are equal the derivative is 0.
+    """The mean of |input - target|.
 
     Parameters
     ----------
     input, target : Expr, of the same shape
     reduction : {"mean", "sum", "none"}
+        Over all elements; "none": the losses one by one.
     weight : Expr, optional
         Of the same shape; the mean is then weighted.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" of the input's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+
+    Notes
+    -----
+    torch.nn.functional.l1_loss. Where the two are equal the derivative is 0.
+
+    Examples
+    --------
+    >>> x, t = sd.tensor("x", 2), sd.tensor("t", 2)
+    >>> sd.evaluate(sd.l1_loss(x, t), x=[1, 2], t=[0, 4])
+    1.5
     """
     x, y = same_shape("l1_loss", input, target)
     return _weighted("l1_loss", abs_(x - y), weight, reduction)
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Expr:
-    """(input - target)^2; parameters as those of ``l1_loss``."""
+    """The mean of (input - target)^2.
+
+    Parameters
+    ----------
+    input, target : Expr, of the same shape
+    reduction : {"mean", "sum", "none"}
+        Over all elements; "none": the losses one by one.
+    weight : Expr, optional
+        Of the same shape; the mean is then weighted.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" of the input's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+
+    Notes
+    -----
+    torch.nn.functional.mse_loss. The derivative by the input is 2*(input - target)/(number of elements).
+
+    Examples
+    --------
+    >>> x, t = sd.tensor("x", 2), sd.tensor("t", 2)
+    >>> sd.evaluate(sd.mse_loss(x, t), x=[1, 2], t=[0, 4])
+    2.5
+    """
     x, y = same_shape("mse_loss", input, target)
     return _weighted("mse_loss", (x - y) ** 2, weight, reduction)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: Any = 1, weight: Any = None) -> Expr:
-    """d^2/2 where |d| <= delta, else delta*(|d| - delta/2), for d = input - target (Huber 1964).
+    """The mean of d^2/2 where |d| <= delta, else delta*(|d| - delta/2), for d = input - target.
 
     Parameters
     ----------
+    input, target : Expr, of the same shape
+    reduction : {"mean", "sum", "none"}
+        Over all elements; "none": the losses one by one.
     delta : positive number or scalar Expr
     weight : Expr, optional
         Of the same shape; the mean divides by the number of elements all the same.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" of the input's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+    DomainError
+        When delta is a number that is not positive.
+
+    Notes
+    -----
+    torch.nn.functional.huber_loss.
+
+    References
+    ----------
+    Huber 1964.
+
+    Examples
+    --------
+    >>> x, t = sd.tensor("x", 2), sd.tensor("t", 2)
+    >>> sd.evaluate(sd.huber_loss(x, t), x=[1, 2], t=[0, 4])
+    1.0
     """
     _positive("huber_loss", "delta", delta)
     x, y = same_shape("huber_loss", input, target)
@@ -53,7 +138,44 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: Any = 1,
 
 
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: Any = 1) -> Expr:
-    """d^2/(2 beta) where |d| < beta, else |d| - beta/2: Huber's loss divided by beta; for beta = 0 the L1 loss (Girshick 2015)."""
+    """The mean of d^2/(2*beta) where |d| < beta, else |d| - beta/2, for d = input - target: Huber's loss divided by beta.
+
+    Parameters
+    ----------
+    input, target : Expr, of the same shape
+    reduction : {"mean", "sum", "none"}
+        Over all elements; "none": the losses one by one.
+    beta : number from 0, or scalar Expr
+        0 gives the L1 loss.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" of the input's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+    DomainError
+        When beta is a number below 0.
+
+    Notes
+    -----
+    torch.nn.functional.smooth_l1_loss.
+
+    References
+    ----------
+    Girshick 2015, equation 3.
+
+    Examples
+    --------
+    >>> x, t = sd.tensor("x", 2), sd.tensor("t", 2)
+    >>> sd.evaluate(sd.smooth_l1_loss(x, t), x=[1, 2], t=[0, 4])
+    1.0
+    """
     if isinstance(beta, (int, float)) and beta == 0:
         return l1_loss(input, target, reduction)
     _positive("smooth_l1_loss", "beta", beta)
@@ -62,17 +184,43 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: Any =
 
 
 def poisson_nll_loss(input: Any, target: Any, log_input: bool = True, full: bool = False, eps: Any = 1e-8, reduction: str = "mean") -> Expr:
-    """Negative log-likelihood of counts, without log(target!).
+    """The mean of exp(input) - target*input: the negative log-likelihood of counts, without log(target!).
 
     Parameters
     ----------
     input : Expr
         The logarithm of the rate; the rate itself when ``log_input`` is False.
     target : Expr, of the same shape
+        Counts.
+    log_input : bool
     full : bool
         Add Stirling's approximation of log(target!) where target > 1.
     eps : number
         Added to the rate inside the logarithm when ``log_input`` is False.
+    reduction : {"mean", "sum", "none"}
+        Over all elements; "none": the losses one by one.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" of the input's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+
+    Notes
+    -----
+    torch.nn.functional.poisson_nll_loss.
+
+    Examples
+    --------
+    >>> x, t = sd.tensor("x", 2), sd.tensor("t", 2)
+    >>> sd.evaluate(sd.poisson_nll_loss(x, t), x=[0, 0], t=[1, 2])
+    1.0
     """
     x, y = same_shape("poisson_nll_loss", input, target)
     losses = exp(x) - y * x if log_input else x - y * log(x + eps)
@@ -84,16 +232,45 @@ def poisson_nll_loss(input: Any, target: Any, log_input: bool = True, full: bool
 
 
 def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps: Any = 1e-6, reduction: str = "mean") -> Expr:
-    """(log v + (input - target)^2/v)/2 with v = max(var, eps): the negative log-likelihood of a normal variable (Nix and Weigend 1994).
-
-    Below eps the derivative by var is 0; PyTorch passes the derivative by v on to var there.
+    """The mean of (log v + (input - target)^2/v)/2, v = max(var, eps): the negative log-likelihood of normal variables.
 
     Parameters
     ----------
+    input, target : Expr, of the same shape
     var : Expr
         Of the shape of the input, or without its last axis, or with one axis of size 1; or a number.
     full : bool
         Add log(2 pi)/2.
+    eps : number
+        The least variance.
+    reduction : {"mean", "sum", "none"}
+        Over all elements; "none": the losses one by one.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" of the input's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+
+    Notes
+    -----
+    torch.nn.functional.gaussian_nll_loss. Below eps the derivative by var is 0; PyTorch passes the derivative by v on to var there.
+
+    References
+    ----------
+    Nix and Weigend 1994.
+
+    Examples
+    --------
+    >>> x, t = sd.tensor("x", 2), sd.tensor("t", 2)
+    >>> sd.evaluate(sd.gaussian_nll_loss(x, t, 1), x=[1, 2], t=[0, 4])
+    1.25
     """
     x, y = same_shape("gaussian_nll_loss", input, target)
     v = as_expr(var)
@@ -108,7 +285,7 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
 
 
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Expr:
-    """target*(log target - input), where the input holds log-probabilities; 0 where target is 0 (Kullback and Leibler 1951).
+    """The mean of target*(log(target) - input), where the input holds log-probabilities; 0 where target is 0.
 
     Parameters
     ----------
@@ -117,6 +294,32 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
         "batchmean" divides by the size of the first axis, which is the divergence proper; "mean" divides by the number of elements.
     log_target : bool
         The target holds log-probabilities too.
+
+    Returns
+    -------
+    Expr
+        A scalar; with reduction "none" of the input's shape.
+
+    Raises
+    ------
+    ShapeError
+        When the shapes do not go together.
+    UnsupportedError
+        When the reduction is not known.
+
+    Notes
+    -----
+    torch.nn.functional.kl_div.
+
+    References
+    ----------
+    Kullback and Leibler 1951.
+
+    Examples
+    --------
+    >>> x, t = sd.tensor("x", 2), sd.tensor("t", 2)
+    >>> round(sd.evaluate(sd.kl_div(x, t, "sum"), x=np.log([0.5, 0.5]), t=[0.25, 0.75]), 4)
+    0.1308
     """
     check_reduction("kl_div", reduction, ("mean", "batchmean", "sum", "none"))
     x, y = same_shape("kl_div", input, target)
