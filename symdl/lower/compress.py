@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-#: Numbers of a stretch of samples that are held at once.
-_STRETCH = 4_000_000
+#: Numbers, and samples, of a stretch: what stays in a core's cache, since LAPACK goes through narrow matrices column by column (six times as fast as one
+#: stretch of everything, `benchmarks/hoisting.py`).
+_STRETCH, _ROWS = 80_000, 4_000
 
 
 def compressed(columns: Sequence[tuple[np.ndarray | None, int]], count: int) -> list[np.ndarray]:
@@ -30,7 +31,7 @@ def compressed(columns: Sequence[tuple[np.ndarray | None, int]], count: int) -> 
     """
     widths = [width(array) if array is not None else 1 for array in ((None if a is None else _first(a, axis)) for a, axis in columns)]
     total = sum(widths)
-    step = max(4 * total, _STRETCH // total)
+    step = max(4 * total, min(_ROWS, _STRETCH // total))
     r: np.ndarray = np.empty((0, total))
     for start in range(0, count, step):
         stop = min(count, start + step)
