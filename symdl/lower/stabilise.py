@@ -24,6 +24,7 @@ from symdl.lower import (
     stable_moments,
     stable_products,
     stable_series,
+    stable_slopes,
     stable_sums,
 )
 from symdl.lower.behind import applied, inside
@@ -101,7 +102,7 @@ def _rewritten(term: Term) -> Term:
 _STEPS = 50
 
 _RULES: dict[str, tuple[Callable[[Term], Term | None], ...]] = {
-    kinds.ADD: (stable_constants.add, stable_differences.add, stable_moments.add),
+    kinds.ADD: (stable_constants.add, stable_differences.add, stable_slopes.add, stable_moments.add),
     kinds.FN: (stable_logistic.fn, stable_sums.fn, stable_logarithms.fn),
     kinds.POW: (stable_logistic.pow_, stable_sums.pow_, stable_exponents.pow_),
     kinds.MUL: (stable_sums.mul,),

@@ -12,7 +12,7 @@ from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.node import Node
-from symdl.graph.number import is_negative, number, plus, times, to_sympy
+from symdl.graph.number import is_negative, number, plus, power, times, to_sympy
 from symdl.lower.behind import addends, applied, arguments, inside, opened, rest_of, sum_of
 from symdl.lower.machine import ARCTAN_DIFFERENCE, COSIGMOID, COSOFTPLUS, LOG_QUOTIENT, POWER_DIFFERENCE, ROOT_LESS, SIGMOID_DIFFERENCE, SOFTPLUS_DIFFERENCE
 from symdl.lower.stable_parts import LONG, negative, without
@@ -54,6 +54,10 @@ def _promising(node: Node) -> bool:
 
 
 def _divides(node: Node) -> bool:
+    while node.op == kinds.LET:
+        node = node.args[0]
+        if node.op == kinds.MUL:
+            return any(a.op == kinds.POW and _divides(a) for a in node.args)
     return node.op == kinds.POW and type(node.attr) in (int, Fraction) and node.attr < 0
 
 
@@ -113,15 +117,14 @@ def _two(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
 
 def _over_root(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
     """z/sqrt(w) - 1 = (z - sqrt(w))/sqrt(w), where w - z^2 is simpler than w."""
-    parts = opened(a)
-    c = times(c, parts.coef)
-    if b.node.op != kinds.CONST or len(parts.factors) != 2 or parts.summed or parts.deltas or (plus(c, d) != 0 and c != d):
+    parts = opened(build.mul(1, [inside(f) for f in opened(a).factors]) if a.node.op == kinds.MUL and not a.node.attr.summed else a)
+    if b.node.op != kinds.CONST or len(parts.factors) != 2 or parts.summed or parts.deltas or opened(a).deltas:
         return None
     below = next((f for f in parts.factors if f.node.op == kinds.POW and f.node.attr == -_HALF), None)
     if below is None:
         return None
-    z, w = next(f for f in parts.factors if f is not below), arguments(below)[0]
-    z = z if plus(c, d) == 0 else negative(z)
+    w, scale = arguments(below)[0], times(times(times(c, times(opened(a).coef, parts.coef)), -1), power(d, -1))
+    z = sum_of([(times(scale, k), t) for k, t in addends(inside(next(f for f in parts.factors if f is not below)))])
     apart = without(1, w, -1, build.pow_(z, 2))
     return None if apart is None else [(d, build.mul(1, [applied(ROOT_LESS, build.pow_(w, _HALF), z, apart), below]))]
 

@@ -13,7 +13,7 @@ Triple = tuple[str, Any, Any]
 
 def further() -> list[Triple]:
     """Name, left side, right side."""
-    return [*_differences(), *_quotients(), *_powers(), *_more_logarithms(), *_over_indices()]
+    return [*_differences(), *_slopes(), *_quotients(), *_powers(), *_more_logarithms(), *_over_indices()]
 
 
 def _differences() -> list[Triple]:
@@ -37,6 +37,21 @@ def _differences() -> list[Triple]:
         ("cosh plus sinh", sp.cosh(z) + sp.sinh(z), sp.exp(z)),
         ("cosh squared less sinh squared", sp.cosh(z) ** 2 - sp.sinh(z) ** 2, sp.S.One),
         ("a square with its constant", z**2 - 2 * a * z + a**2, (z - a) ** 2),
+    ]
+
+
+def _slopes() -> list[Triple]:
+    z, a, b, u = sp.symbols("z a b u", real=True)
+    w = sp.Symbol("w", positive=True)
+    s = TABLE["sigmoid"].sympy
+    return [
+        ("sum of sigmoids of both signs", s(z) + s(-z), sp.S.One),
+        ("sum of their reciprocals", 1 / s(z) + 1 / s(-z), 1 / (s(z) * s(-z))),
+        ("difference of squares", a**2 - b**2, (a - b) * (a + b)),
+        ("difference of slopes", s(a) * s(-a) - s(b) * s(-b), (s(a) - s(b)) * (s(-a) - s(b))),
+        ("a quantity and its pole", u + u / (sp.exp(w) - 1), -u / (sp.exp(-w) - 1)),
+        ("a quantity and its pole, below 0", u + u / (sp.exp(-w) - 1), -u / (sp.exp(w) - 1)),
+        ("over a root, by half", (2 * w + 1) / (2 * sp.sqrt(w**2 + w)) - 1, (w + sp.S.Half - sp.sqrt(w**2 + w)) / sp.sqrt(w**2 + w)),
     ]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
-from symdl.graph.number import is_negative, power
-from symdl.lower.behind import applied, argument, inside
+from symdl.graph.number import is_negative, power, times
+from symdl.lower.behind import addends, applied, argument, arguments, inside
 from symdl.lower.machine import COSIGMOID
 
 #: Sums of more terms than this are not looked through.
@@ -48,7 +48,24 @@ def without(c: Any, a: Term, d: Any, b: Term) -> Term | None:
     """c*a + d*b when something cancels there, exactly: then it is right where the two are close."""
     a, b = inside(a), inside(b)
     whole = build.add([c, d], [a, b])
-    return whole if _size(whole) < _size(a) + _size(b) else None
+    if _size(whole) < _size(a) + _size(b):
+        return whole
+    first, second = _expanded(a), _expanded(b)
+    if first is None and second is None:
+        return None
+    whole = build.add([c, d], [first or a, second or b])
+    return whole if _size(whole) < max(_size(first or a), _size(second or b)) else None
+
+
+def _expanded(term: Term) -> Term | None:
+    """The square of a sum of two terms, multiplied out."""
+    if term.node.op != kinds.POW or term.node.attr != 2:
+        return None
+    base = inside(arguments(term)[0])
+    if base.node.op != kinds.ADD or len(base.node.args) != 2:
+        return None
+    (c, u), (d, v) = addends(base)
+    return build.add([times(c, c), times(2, times(c, d)), times(d, d)], [build.pow_(u, 2), build.mul(1, [u, v]), build.pow_(v, 2)])
 
 
 def _size(term: Term) -> int:

@@ -1,8 +1,8 @@
 """Sums of functions of one quantity that cancel where it is small, as power series there.
 
-The derivative of sin(w)/w is cos(w)/w - sin(w)/w^2, and of the two terms, 1/w each, -w/3 is left. Where |w| is below a radius r, the sum is w^v*P(w) instead, with
-the Taylor polynomial P, whose coefficients are exact (calculated with fractions from those of the elementary functions) and whose rest is below half a unit
-in the last place. The same holds at another point c than 0 where the sum divides by c - w, for log(w)/(w - 1).
+The derivative of sin(w)/w is cos(w)/w - sin(w)/w^2, and of the two terms, 1/w each, -w/3 is left. Where |w| is below a radius r, the sum is w^v*P(w)
+instead, with the Taylor polynomial P, whose coefficients are exact (calculated with fractions from those of the elementary functions) and whose rest is
+below half a unit in the last place. The same holds at another point c than 0 where the sum divides by c - w, for log(w)/(w - 1).
 Source: Knuth, TAOCP 2, section 4.7 (arithmetic of power series).
 """
 
@@ -20,8 +20,8 @@ from symdl.graph.node import Node
 from symdl.graph.number import is_negative
 from symdl.graph.rebuild import placed
 from symdl.lower.behind import addends, arguments, inside, named
-from symdl.lower.power_series import Series, constant, of_function, power_of, product, total, variable
 from symdl.lower.power_series import KNOWN as FUNCTIONS
+from symdl.lower.power_series import Series, constant, of_function, power_of, product, total, variable
 from symdl.lower.stable_parts import LONG
 
 #: Terms to see by whether anything cancels, and terms to compute the polynomial from.
@@ -93,7 +93,10 @@ def _goes_through(node: Node) -> bool:
         return not node.attr.summed and not node.attr.deltas and isinstance(node.attr.coef, (int, Fraction))
     if node.op == kinds.ADD:
         return len(node.args) <= LONG and all(isinstance(c, (int, Fraction)) for c in node.attr)
-    return node.op == kinds.LET or (node.op == kinds.POW and isinstance(node.attr, (int, Fraction)) and abs(node.attr) <= LONG)
+    if node.op == kinds.POW:
+        exponent: Any = node.attr
+        return isinstance(exponent, (int, Fraction)) and abs(exponent) <= LONG
+    return node.op == kinds.LET
 
 
 def _centres(term: Term, atom: Term) -> list[Any]:
