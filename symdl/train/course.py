@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from symdl.errors import DataError
 from symdl.train.batches import Batches
 from symdl.train.checkpoint import State
 from symdl.train.engines import Engine, Vector
@@ -106,3 +107,7 @@ class Course:
         self._rng_before = state.rng
         if state.step:
             self.order()
+            if self._batches.whole or state.step >= self._steps():
+                raise DataError(
+                    f"train: the state stands behind step {state.step} of an epoch that has {self._steps()}: the order of the samples is another one"
+                )

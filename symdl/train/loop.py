@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 
 from symdl.errors import DataError, NameError_
 from symdl.lower.compiled import Compiled
+from symdl.lower.fingerprint import fingerprint
 from symdl.lower.hoist import planned
 from symdl.lower.values import as_array
 from symdl.train import checkpoint as checkpoints
@@ -77,7 +79,7 @@ def fit_loop(
     hoist: str | bool = "auto",
     **settings: float,
 ) -> TrainResult:
-    """Fit parameters by gradient descent and its relatives.
+    """Fit parameters by gradient descent and its relatives, with gradients that are given: what ``sd.train`` does when it has derived them.
 
     Parameters
     ----------
@@ -85,39 +87,14 @@ def fit_loop(
         A scalar.
     gradients : mapping
         Name of a parameter -> the gradient of the loss by it.
-    params : mapping
-        Name, or tensor -> initial value. Not modified.
-    data : mapping
-        Name, or tensor -> array, for all other tensors of the loss. Not modified.
-    lr : float
-        The learning rate, above 0.
-    epochs : int
-        How often all samples are seen.
-    batch : int, optional
-        Samples a step; without it every step sees all. The last batch of an epoch may be smaller. A loss that is a mean over n
-        is a mean over the batch.
-    method : {"gd", "momentum", "adam"}
-    backend : str
-        "auto" compiles the whole loop (see ``symdl.lower.native``) where a compiler is there and the work is worth it, else NumPy takes the steps.
-    seed : int
-        Of the order of the samples.
-    progress : bool, optional
-        Whether to show a bar of steps with rate and time left (needs tqdm); unless told, when stderr is a terminal and tqdm is there.
-    order : {"shuffled", "given"} or callable, optional
-        The order of the samples: shuffled anew in every epoch, as they stand, or what a function of the epoch's number (from 0) gives.
-    checkpoint : path, optional
-        An npz file that is written at the start, every second, and when training stops, be it by the end, an error, Ctrl-C or kill.
-    resume : bool
-        Go on from the checkpoint, if the file is there. The result is bit for bit that of a run without interruption.
-    callback : callable, optional
-        callback(epoch, loss, params) after every epoch, epochs from 1; training stops when it gives True.
-    dtype : {"float64", "float32"} or a type of NumPy, optional
-        Of parameters, data and steps: 64 bits unless 32 are asked for, whatever comes in. In 32 bits NumPy takes the steps.
-    hoist : {"auto", True, False}
-        Where every step sees all samples: what depends on data alone is computed once, and samples that enter by squares and products only are rotated
-        into a few rows (see ``symdl.lower.hoist``). "auto" does so where it saves operations; the result's ``plan`` says what was done.
+    params, data, lr, epochs, batch, method, backend, seed, progress, order, checkpoint, resume, callback, dtype, hoist
+        As in :func:`symdl.pipeline.train`.
     **settings
         mu for momentum; beta1, beta2, eps for adam.
+
+    Returns
+    -------
+    TrainResult
 
     Raises
     ------
@@ -148,17 +125,27 @@ def fit_loop(
     rng = np.random.default_rng(asked.seed)
     batches = Batches(arrays, cut, batch, order, rng)
     update = method_named(method, vector.x.size, lr, compiled.dtype, **settings)
-    layout = f"{method}{'' if compiled.dtype == 'float64' else ' in ' + compiled.dtype}: " + ", ".join(f"{n} {np.shape(v)}" for n, v in start.items())
     program = ProgramEngine(compiled, vector, batches, update, single)
     engine = engine_for(backend, program, compiled, vector, batches, update, arrays, epochs, path is not None)
     plan.loop = engine.plan()
     course = Course(engine, batches, update, vector, rng)
-    if asked.resume and path is not None and path.exists():
-        course.back(checkpoints.load(path, course.state(), layout))
-    keep = (lambda state: checkpoints.save(path, state, layout)) if path is not None else None
+    keep = None
+    if path is not None:
+        layout = _layout(loss, method, compiled.dtype, start, batches)
+        found = checkpoints.load(path, course.state(), layout) if asked.resume else None
+        if found is not None:
+            course.back(found)
+        keep = functools.partial(checkpoints.save, path, layout=layout)
     with Bar(asked.progress, batches, course, epochs) as bar, np.errstate(all="ignore"):
         Run(course, Watch(course, vector, program.look, lr), epochs, keep, callback, vector.values).to_the_end(bar)
     return TrainResult(vector.values(), course.history, time.perf_counter() - started, engine.name, plan)
+
+
+def _layout(loss: Any, method: str, dtype: str, start: Mapping[str, Any], batches: Batches) -> str:
+    """What a checkpoint belongs to, to be read in messages: nobody goes on with the state of another formula, or in the middle of other batches."""
+    shapes = ", ".join(f"{name} {np.shape(value)}" for name, value in start.items())
+    samples = "all samples a step" if batches.whole else f"{batches.size} of {batches.count} samples a step"
+    return f"{method}{'' if dtype == 'float64' else ' in ' + dtype}: {shapes}; {samples}; formula {fingerprint(loss.node)}"
 
 
 def _values(compiled: Compiled, gradients: Mapping[str, Any], params: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from symdl.errors import missing_extra
+from symdl.errors import DataError, missing_extra
 from symdl.train.batches import Batches
 from symdl.train.checkpoint import State
 from symdl.train.course import Course
@@ -43,10 +44,12 @@ class Run:
     save: Callable[[State], None] | None
     callback: Callable[[int, float, dict[str, Any]], Any] | None
     values: Callable[[], dict[str, Any]]
+    _warned: bool = False
 
     def to_the_end(self, bar: Bar) -> None:
         """Take the steps. What stops them early, an exception or a signal, leaves a checkpoint."""
-        self._save()
+        if self.save is not None:
+            self.save(self.course.state())
         with Stopping(kill=self.save is not None) as stopping:
             try:
                 self._stretches(bar, stopping)
@@ -85,8 +88,15 @@ class Run:
             raise self.watch.grown(found)
 
     def _save(self) -> None:
-        if self.save is not None and self.course.between_steps:
+        """Save where it stands. A disk that is full by now takes nothing away: the training goes on, and it is tried again."""
+        if self.save is None or not self.course.between_steps:
+            return
+        try:
             self.save(self.course.state())
+        except DataError as error:
+            if not self._warned:
+                warnings.warn(f"{error}; the training goes on, and it is tried again", RuntimeWarning, stacklevel=2)
+            self._warned = True
 
 
 def _next_count(count: int, seconds: float) -> int:
