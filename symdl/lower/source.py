@@ -135,15 +135,21 @@ class _Writer:
         elif node.op == kinds.POSITION:
             self._code[node] = f"np.arange({self.size(node.shape[0])}, dtype={self.dtype})"
         else:
-            code = _RULES[node.op](self, node)
-            self._code[node] = self.fresh()
-            self.lines.append(f"{self._code[node]} = {code}" + (f"  # {node.name}" if node.name else ""))
+            if node.op != kinds.POW or node.attr != -1:  # a reciprocal waits until something asks for it: products divide
+                self._write(node)
+
+    def _write(self, node: Node) -> None:
+        code = _RULES[node.op](self, node)
+        self._code[node] = self.fresh()
+        self.lines.append(f"{self._code[node]} = {code}" + (f"  # {node.name}" if node.name else ""))
 
     def fresh(self) -> str:
         """A name that is not in use."""
         return f"v{next(self._names)}"
 
     def code_of(self, node: Node) -> str:
+        if node not in self._code:
+            self._write(node)
         return self._code[node]
 
     @contextmanager
@@ -178,7 +184,7 @@ class _Writer:
 
     def selected(self, node: Node, entries: Sequence[int]) -> tuple[str, list[int]]:
         """Fixed positions taken, diagonals read; the value, and the index on each axis that is left."""
-        code = self._code[node]
+        code = self.code_of(node)
         if any(e < 0 for e in entries):
             code = f"{code}[{', '.join(str(~e) if e < 0 else ':' for e in entries)}]"
         left = [e for e in entries if e >= 0]
@@ -207,7 +213,7 @@ class _Writer:
         plain = not product.summed and not product.deltas
         seen = {e for m in node.maps for e in m}
         if plain and set(range(node.rank)) <= seen:
-            code = " * ".join(self._args(node))
+            code = self._quotient(node)
             return code if product.coef == 1 else f"{self.number(product.coef)} * {code}"
         operands: list[tuple[str, list[int]]] = [self.selected(a, m) for a, m in node.terms()]
         for a, b in product.deltas:
@@ -219,6 +225,16 @@ class _Writer:
         subscripts = ",".join(_letters(m) for _, m in operands)
         code = f"np.einsum('{subscripts}->{_letters(range(node.rank))}', {', '.join(c for c, _ in operands)}, optimize=True)"
         return code if product.coef == 1 else f"{self.number(product.coef)} * {code}"
+
+    def _quotient(self, node: Node) -> str:
+        """A product; reciprocals are divided by, as they may be infinite where the quotient is not."""
+        below = [a not in self._code and a.op == kinds.POW for a in node.args]
+        above = [self.aligned(a, m, range(node.rank)) for (a, m), under in zip(node.terms(), below, strict=True) if not under]
+        code = " * ".join(above) or "1.0"
+        for (a, m), under in zip(node.terms(), below, strict=True):
+            if under:
+                code += f" / {self.aligned(a.args[0], [m[e] if e >= 0 else e for e in a.maps[0]], range(node.rank))}"
+        return code
 
     def _pow(self, node: Node) -> str:
         (base,) = self._args(node)
