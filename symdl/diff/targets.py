@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -86,11 +87,19 @@ class Targets:
         return Target(whole, name, lambda gradient, before=0: look(gradient, element, before))
 
 
+_node, _shape, _op, _name = (attrgetter(name) for name in ("node", "shape", "op", "attr.name"))
+
+
 def inputs_among(loss: Any, wrt: Sequence[Any]) -> dict[str, Expr] | None:
     """Name -> tensor, when all of many targets of an expression are scalar inputs; None when each must be looked at by itself."""
     if not isinstance(loss, Expr):
         return None
-    found = {node.attr.name: one for one in wrt if type(one) is Expr and (node := one.node).op == INPUT and not node.shape}
+    if set(map(type, wrt)) != {Expr}:
+        return None
+    nodes = list(map(_node, wrt))
+    if any(map(_shape, nodes)) or set(map(_op, nodes)) != {INPUT}:
+        return None
+    found = dict(zip(map(_name, nodes), wrt, strict=True))
     return found if len(found) == len(wrt) else None
 
 

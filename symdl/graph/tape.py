@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -49,18 +50,30 @@ class Numbers(dict[Any, int]):
     def of(self, value: Any) -> int:
         return self.setdefault(value, len(self))
 
+    def _quickly(self, values: Iterable[Any]) -> list[int]:
+        """The numbers of values. Fractions are slow to hash and to compare, pairs of whole numbers are not."""
+        seen: dict[Any, int] = {}
+        found = []
+        for value in values:
+            key = (value.numerator, value.denominator) if type(value) is Fraction else (type(value), value)
+            place = seen.get(key)
+            found.append(self.of(value) if place is None else place)
+            if place is None:
+                seen[key] = found[-1]
+        return found
+
     def listed(self) -> list[Any]:
         """The things, by number."""
         return list(self)
 
     def all_of(self, values: Sequence[Any]) -> np.ndarray:
         """The numbers of many."""
-        # Fractions are slow to compare, and most that are equal are one object.
+        # Most that are equal are one object.
         objects = np.fromiter(map(id, values), np.int64, len(values))
         if not len(values) or (objects == objects[0]).all():
             return np.full(len(values), self.of(values[0]) if values else 0, np.int32)
         _, first, which = np.unique(objects, return_index=True, return_inverse=True)
-        return np.array([self.of(values[k]) for k in first.tolist()], np.int32)[which]
+        return np.array(self._quickly([values[k] for k in first.tolist()]), np.int32)[which]
 
 
 @dataclass
@@ -147,7 +160,10 @@ class Tape:
     def places(self, nodes: Iterable[Node]) -> np.ndarray:
         """The row numbers of nodes; -1 for those that are not among them."""
         wanted = np.fromiter(map(_serial, nodes), np.int64)
-        found = np.minimum(np.searchsorted(self.serials, wanted), len(self.serials) - 1)
+        if not len(wanted):
+            return wanted
+        inside = np.clip(wanted, self.serials[0], self.serials[-1])
+        found = _places(self.serials, inside)
         return np.where(self.serials[found] == wanted, found, -1)
 
 
@@ -158,8 +174,10 @@ def taped(root: Node) -> Tape | None:
     by_age = np.argsort(serials)  # arguments are older than what uses them
     if len(nodes) > 1:
         nodes = itemgetter(*by_age.tolist())(nodes)
-    ops, operands, maps, shapes, attrs = zip(*map(_contents, nodes), strict=True)
-    if any(map(any, set(maps))) or set(shapes) != {()} or not _CODES.keys() >= set(ops):
+    # All that a node holds is taken in one look: with so many nodes, the time goes into fetching them from memory.
+    held = list(chain.from_iterable(map(_contents, nodes)))
+    ops, operands, shapes, attrs = held[0::5], held[1::5], held[3::5], held[4::5]
+    if any(shapes) or not _CODES.keys() >= set(ops):  # the maps of scalars are plain
         return None
     serials = serials[by_age]
     code = np.fromiter(map(_CODES.__getitem__, ops), np.uint8, len(nodes))
