@@ -129,7 +129,8 @@ def test_of_another_training(written, options):
 
 
 def test_the_same_formula_has_the_same_mark_in_another_process():
-    code = "import symdl as sd; from symdl.lower.fingerprint import fingerprint; {}; n, p = sd.dims('n p'); X, w, b, y = sd.tensor('X', n, p), sd.tensor('w', p), sd.tensor('b'), sd.tensor('y', n); {}; print(fingerprint(loss.node))"
+    named = "n, p = sd.dims('n p'); X, w, b, y = sd.tensor('X', n, p), sd.tensor('w', p), sd.tensor('b'), sd.tensor('y', n)"
+    code = "import symdl as sd; from symdl.lower.fingerprint import fingerprint; {}; " + named + "; {}; print(fingerprint(loss.node))"
     loss = "loss = sd.mean((sd.sigmoid(X @ w + b) - y) ** 2) + sd.last(sd.recur('a', b, lambda a, l: sd.sin(a) * b, 3))"
     other = "loss = sd.last(sd.recur('a', b, lambda a, l: b * sd.sin(a), 3)) + sd.mean((sd.sigmoid(b + X @ w) - y) ** 2)"
     before = "q = sd.tensor('y', 3) @ sd.tensor('w', 3)"
@@ -142,7 +143,7 @@ def test_the_same_formula_has_the_same_mark_in_another_process():
 def test_where_it_cannot_be_written(tmp_path):
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "none" / "x.npz", tmp_path / "folder", tmp_path / ("x" * 300), "/dev/null"):
-        with pytest.raises(sd.DataError, match="cannot be written|not a checkpoint"):
+        with pytest.raises(sd.DataError, match=r"cannot be written|not a checkpoint"):
             fit(path, resume=False)
     assert sorted(os.listdir(tmp_path)) == ["folder"] and not os.path.isfile("/dev/null")
 

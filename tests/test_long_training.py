@@ -14,6 +14,7 @@ import pytest
 
 import symdl as sd
 from symdl.cli import main
+from symdl.train import run
 from symdl.train.course import Course
 from symdl.train.divergence import GROWN, RISES, risen
 from symdl.train.loop import fit_loop
@@ -173,3 +174,21 @@ def test_memory_mapped_data_are_not_copied(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < mapped.nbytes / 4
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+def test_thousands_of_short_epochs(backend):
+    """Stretches end with the epoch: their length must not grow beyond all bounds."""
+    options = {"lr": 1e-5, "epochs": 1500, "batch": 100, "backend": backend}
+    data = {"X": XS[:200], "y": DATA["y"][:200]}
+    assert len(sd.train(SQUARES, START, data, **options).history) == 1500
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-12, 0.01, 10.0])
+def test_the_next_stretch_is_at_most_twice_the_last(seconds):
+    assert all(1 <= run._next_count(taken, seconds) <= max(1, 2 * taken) for taken in (0, 1, 7, 10**9))
+
+
+def test_where_all_parameters_are_finite_the_largest_is_named():
+    with pytest.raises(sd.DivergenceError, match=r"the largest of them is w\[\d\] = -?\d"):
+        _train(lr=1e3, epochs=300, batch=7)

@@ -92,7 +92,7 @@ def load(path: Path, like: State, layout: str) -> State | None:
 
 def _checked(state: State) -> State:
     """The same, if its parts fit together."""
-    finite = all(np.isfinite(a).all() for a in (state.flat, state.total, state.history, *state.memory.values()))
+    finite = all(np.isfinite(a).all() for a in (state.flat, np.array([state.total, *state.history]), *state.memory.values()))
     if not finite or state.epoch != len(state.history) or state.step < 0:
         raise ValueError(state.epoch)
     return state

@@ -108,6 +108,4 @@ class Course:
         if state.step:
             self.order()
             if self._batches.whole or state.step >= self._steps():
-                raise DataError(
-                    f"train: the state stands behind step {state.step} of an epoch that has {self._steps()}: the order of the samples is another one"
-                )
+                raise DataError(f"train: the state stands behind step {state.step} of an epoch that has {self._steps()}: the samples come in another order")

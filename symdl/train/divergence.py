@@ -85,7 +85,8 @@ class Watch:
 
     def _blame(self) -> str:
         """What is not finite where the loss is not."""
-        return _first_bad(self._vector.values()) or "all parameters are finite, and it overflows or leaves its domain"
+        values = self._vector.values()
+        return _first_bad(values) or f"all parameters are finite, the largest of them is {_largest(values)}, and it overflows or leaves its domain"
 
     def grown(self, epoch: int) -> DivergenceError:
         """The loss has been rising: the error, with the course back where it was lowest, as far as is known."""
@@ -113,3 +114,11 @@ def _first_bad(values: Mapping[str, Any]) -> str | None:
             place = f"[{', '.join(str(int(k)) for k in at)}]" if array.ndim else ""
             return f"{name}{place} is {float(array[tuple(at)])}"
     return None
+
+
+def _largest(values: Mapping[str, Any]) -> str:
+    name, value = max(values.items(), key=lambda item: float(np.max(np.abs(item[1]), initial=0.0)))
+    array = np.asarray(value)
+    at = np.unravel_index(int(np.argmax(np.abs(array))), array.shape)
+    place = f"[{', '.join(str(int(k)) for k in at)}]" if array.ndim else ""
+    return f"{name}{place} = {float(array[at]):.4g}"

@@ -61,13 +61,13 @@ class Run:
     def _stretches(self, bar: Bar, stopping: Stopping) -> None:
         count, kept, saved = 1, time.perf_counter(), time.perf_counter()
         while self.course.epoch < self.epochs and not stopping.asked:
-            epoch, begun = self.course.epoch, time.perf_counter()
+            epoch, taken, begun = self.course.epoch, self.course.taken, time.perf_counter()
             good = self.course.advance(self._most(count), self.epochs)
             if not good:
                 raise self.watch.not_finite(self.epochs)
             self._check_growth(epoch)
             now = time.perf_counter()
-            count = _next_count(count, now - begun)
+            count = _next_count(self.course.taken - taken, now - begun)
             bar.show(self.course)
             if now - kept > KEEP:
                 self.watch.keep()
@@ -99,9 +99,9 @@ class Run:
             self._warned = True
 
 
-def _next_count(count: int, seconds: float) -> int:
-    """Steps for the next stretch: twice as many until one takes long enough."""
-    return max(1, min(2 * count, int(count * STRETCH / max(seconds, 1e-9))))
+def _next_count(taken: int, seconds: float) -> int:
+    """Steps for the next stretch: twice as many as the last one took (the end of an epoch may have cut it short), until one takes long enough."""
+    return max(1, min(2 * taken, int(taken * STRETCH / max(seconds, 1e-9))))
 
 
 class Bar:
