@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Graph:
-    """The computational graph of an expression. Made by :meth:`of`.
+    """The computational graph of an expression: named results forward, derivatives backward, and a drawing. Made by :meth:`of`.
 
     Attributes
     ----------
@@ -33,6 +33,15 @@ class Graph:
         In the order in which they were declared.
     results : tuple of str
         What ``sd.let`` named, and the output, in order of computation.
+
+    Examples
+    --------
+    >>> x, y = sd.tensor("x"), sd.tensor("y")
+    >>> graph = sd.Graph.of(sd.let("cost", sd.let("s", x + y) ** 2))
+    >>> graph.forward(x=1, y=2)
+    {'s': 3.0, 'cost': 9.0}
+    >>> graph.backward("cost", x=1, y=2)
+    {'x': 6.0, 'y': 6.0, 's': 6.0, 'cost': 1.0}
     """
 
     def __init__(self, expr: Expr) -> None:
@@ -57,6 +66,10 @@ class Graph:
         ----------
         expr : Expr or SymPy expression
             Without open index letters.
+
+        Returns
+        -------
+        Graph
 
         Raises
         ------
@@ -213,13 +226,41 @@ class Graph:
         ----------
         values : mapping or None
             Name of input -> value; None draws the operations only.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        DataError, NameError_
+            As :meth:`forward`.
         """
         from symdl.render.graph_drawing import graph_picture
 
         return graph_picture(self._expr.node, None if values is None else self._numbers(values))
 
     def draw(self, path: str | Path, values: Mapping[str, Any] | None = None) -> Path:
-        """Write the drawing to an .svg file; see :meth:`svg`."""
+        """Write the drawing to an .svg file.
+
+        Parameters
+        ----------
+        path : path
+            Ends in .svg.
+        values : mapping or None
+            As for :meth:`svg`.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        UnsupportedError
+            For any other ending.
+        DataError, NameError_
+            As :meth:`forward`; and when the file cannot be written.
+        """
         from symdl.render.save import write_text
 
         target = Path(path)

@@ -35,7 +35,8 @@ def differential(value: Any, wrt: Any, direction: Any = None) -> Any:
 
     Returns
     -------
-    Of the value's shape.
+    Expr, or SymPy expression
+        Of the value's shape.
 
     Raises
     ------
@@ -44,7 +45,15 @@ def differential(value: Any, wrt: Any, direction: Any = None) -> Any:
     ShapeError
         When a direction has not the shape of its tensor.
 
-    Source: Magnus and Neudecker, Matrix Differential Calculus, chapter 8; the Matrix Cookbook, equations 33-47.
+    References
+    ----------
+    Magnus and Neudecker, Matrix Differential Calculus, chapter 8; the Matrix Cookbook, equations 33-47.
+
+    Examples
+    --------
+    >>> X = sd.tensor("X", "n", "n")
+    >>> sd.differential(sd.inv(X), X)
+    -inv(X) @ dX @ inv(X)
     """
     expr = asked(value)
     many = several(wrt)

@@ -56,7 +56,7 @@ def scalar(loss: Any, operation: str) -> Expr:
 
 
 def jacobian(value: Any, wrt: Any, structure: Any = None) -> Any:
-    """d value / d wrt, of shape value.shape + wrt.shape.
+    """The derivative of a tensor by a tensor, d value / d wrt, of shape value.shape + wrt.shape.
 
     Parameters
     ----------
@@ -69,13 +69,26 @@ def jacobian(value: Any, wrt: Any, structure: Any = None) -> Any:
 
     Returns
     -------
-    The Jacobian; for a list a dict by name. Of a SymPy matrix expression by a MatrixSymbol: a matrix where that has at most two axes longer
-    than 1 (a column by a column: rows belong to the value), else its element in index notation.
+    Expr, or SymPy expression
+        The Jacobian; for a list a dict by name. Of a SymPy matrix expression by a MatrixSymbol: a matrix where that has at most two axes longer
+        than 1 (a column by a column: rows belong to the value), else its element in index notation.
 
     Raises
     ------
     NameError_
         When ``wrt`` does not occur in the value.
+    UnsupportedError
+        By an explicit Matrix of symbols, when the value is neither a scalar nor an explicit column.
+
+    Notes
+    -----
+    jax.jacobian and torch.func.jacrev, as formulas.
+
+    Examples
+    --------
+    >>> A, x = sd.tensor("A", "m", "n"), sd.tensor("x", "n")
+    >>> sd.jacobian(A @ x, x)
+    A
     """
     expr = asked(value)
     kind = Kind.of(value, *(several(wrt) or [wrt]))
@@ -113,19 +126,20 @@ def _by_symbols(expr: Expr, symbols: sp.MatrixBase, kind: Kind) -> sp.MatrixBase
 
 
 def hessian(loss: Any, wrt: Any, structure: Any = None) -> Any:
-    """Second derivatives of a scalar.
+    """The second derivatives of a scalar.
 
     Parameters
     ----------
     loss : Expr or SymPy expression
         A scalar.
     wrt : tensor, name, SymPy symbol, explicit Matrix of symbols, or a list of these
-    structure : optional
+    structure : "symmetric", "diagonal", "full", or a dict of these by name, optional
         As for :func:`jacobian`.
 
     Returns
     -------
-    Of shape wrt.shape + wrt.shape; for a list the ``Blocks`` of every ordered pair, ``h["w", "b"]`` or ``h["w"]["b"]`` of shape w.shape + b.shape.
+    Expr, or SymPy expression
+        Of shape wrt.shape + wrt.shape; for a list the ``Blocks`` of every ordered pair, ``h["w", "b"]`` or ``h["w"]["b"]`` of shape w.shape + b.shape.
 
     Raises
     ------
@@ -133,6 +147,16 @@ def hessian(loss: Any, wrt: Any, structure: Any = None) -> Any:
         When the loss is no scalar.
     NameError_
         When a target does not occur in it.
+
+    Notes
+    -----
+    jax.hessian, as a formula. At kinks the second derivative is that of the formula of the first.
+
+    Examples
+    --------
+    >>> A, x = sd.tensor("A", "n", "n"), sd.tensor("x", "n")
+    >>> sd.hessian(x @ A @ x, x)
+    A + A.T
     """
     expr = scalar(loss, "hessian")
     many = several(wrt)
@@ -151,7 +175,7 @@ def hessian(loss: Any, wrt: Any, structure: Any = None) -> Any:
 
 
 def hvp(loss: Any, wrt: Any, v: Any) -> Any:
-    """Hessian-vector product: the gradient of (gradient . v), of wrt's shape; the Hessian is never built.
+    """The Hessian-vector product: the gradient of (gradient . v), of wrt's shape; the Hessian is never built.
 
     Parameters
     ----------
@@ -162,12 +186,25 @@ def hvp(loss: Any, wrt: Any, v: Any) -> Any:
 
     Returns
     -------
-    Of wrt's shape; for a list a dict by name: row a is the sum over b of (d2 loss / da db) v_b.
+    Expr, or SymPy expression
+        Of wrt's shape; for a list a dict by name: row a is the sum over b of (d2 loss / da db) v_b.
 
     Raises
     ------
     ShapeError
         When a direction has not the shape of its tensor, or the loss is no scalar.
+    NameError_
+        When a target does not occur in the loss, or the name of a new direction is taken.
+
+    References
+    ----------
+    Pearlmutter 1994.
+
+    Examples
+    --------
+    >>> A, x = sd.tensor("A", "n", "n"), sd.tensor("x", "n")
+    >>> sd.hvp(x @ A @ x, x, "v")
+    (A + A.T) @ v
     """
     expr = scalar(loss, "hvp")
     kind = Kind.of(loss, *(several(wrt) or [wrt]), *(several(v) or [v]))
@@ -179,13 +216,36 @@ def hvp(loss: Any, wrt: Any, v: Any) -> Any:
 
 
 def vjp(value: Any, wrt: Any, u: Any) -> Any:
-    """Vector-Jacobian product u . (d value / d wrt), of wrt's shape: backward propagation of the cotangent u, as JAX's ``vjp``.
+    """The vector-Jacobian product u . (d value / d wrt), of wrt's shape: backward propagation of u.
 
     Parameters
     ----------
     value : Expr or SymPy expression
+        Of any shape.
     wrt : tensor, name or SymPy symbol, or a list of these
     u : Expr, or a name for a new tensor of the value's shape
+
+    Returns
+    -------
+    Expr, or SymPy expression
+        Of wrt's shape; for a list a dict by name.
+
+    Raises
+    ------
+    ShapeError
+        When u has not the shape of the value.
+    NameError_
+        When a target does not occur in the value, or the name of a new u is taken.
+
+    Notes
+    -----
+    jax.vjp and torch.func.vjp, as formulas.
+
+    Examples
+    --------
+    >>> A, x = sd.tensor("A", "m", "n"), sd.tensor("x", "n")
+    >>> sd.vjp(A @ x, x, "u")
+    A.T @ u
     """
     expr = asked(value)
     kind = Kind.of(value, *(several(wrt) or [wrt]), u)
@@ -196,15 +256,40 @@ def vjp(value: Any, wrt: Any, u: Any) -> Any:
 
 
 def jvp(value: Any, wrt: Any, v: Any) -> Any:
-    """Jacobian-vector product (d value / d wrt) . v, of the value's shape: the derivative along v, as JAX's ``jvp``; the Jacobian is never built.
-
-    Two sweeps: u . J is linear in u, and its derivative by u along v is J . v (Townsend, 2017, "A new trick for calculating Jacobian vector products").
+    """The Jacobian-vector product (d value / d wrt) . v, of the value's shape: the derivative along v; the Jacobian is never built.
 
     Parameters
     ----------
     value : Expr or SymPy expression
+        Of any shape.
     wrt : tensor, name or SymPy symbol, or a list of these
     v : Expr, or a name for a new tensor of wrt's shape; for a list, as many
+
+    Returns
+    -------
+    Expr, or SymPy expression
+        Of the value's shape.
+
+    Raises
+    ------
+    ShapeError
+        When a direction has not the shape of its tensor.
+    NameError_
+        When a target does not occur in the value, or the name of a new direction is taken.
+
+    Notes
+    -----
+    jax.jvp and torch.func.jvp, as formulas. Two sweeps: u . J is linear in u, and its derivative by u along v is J . v.
+
+    References
+    ----------
+    Townsend 2017, "A new trick for calculating Jacobian vector products".
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", "n")
+    >>> sd.jvp(sd.sin(x), x, "v")
+    v*cos(x)
     """
     expr = asked(value)
     kind = Kind.of(value, *(several(wrt) or [wrt]), *(several(v) or [v]))

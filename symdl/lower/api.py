@@ -26,6 +26,7 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None, fa
     exprs : expression, or a (nested) list or tuple, or a SymPy matrix of scalars
         What it gives: an expression of symdl or of SymPy.
     backend : str
+        "auto", "numpy", "native" (compiled C) or a name that ``symdl.extend.backend`` added.
     dtype : {"float64", "float32"} or a type of NumPy, optional
         In which floats it computes: 64 bits unless 32 are asked for, whatever the arrays are that come in (they are converted).
     factored : bool
@@ -35,7 +36,7 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None, fa
     -------
     callable
         f(*values) -> float for a scalar, a fresh array for a tensor, or a list of such, nested as ``exprs``. Values are numbers,
-        lists or arrays. Of float32: arrays of float32, scalars of ``numpy.float32``.
+        lists or arrays. Of float32: arrays of float32, scalars of ``numpy.float32``. ``print(f)`` shows what it runs.
 
     Raises
     ------
@@ -43,6 +44,17 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None, fa
         When an expression mentions a tensor that is not among the arguments.
     DataError, DomainError (when called)
         For values of the wrong shape or not finite, and for results that are not finite.
+
+    Notes
+    -----
+    sympy.lambdify, for tensors too.
+
+    Examples
+    --------
+    >>> X, w = sd.tensor("X", "n", "p"), sd.tensor("w", "p")
+    >>> f = sd.lambdify([X, w], X @ w)
+    >>> f([[1, 2], [3, 4]], [1, 1])
+    array([3., 7.])
     """
     leaves: list[Expr] = []
     shape = _collect(exprs, leaves)
@@ -102,8 +114,8 @@ def evaluate(expr: Any, /, **values: Any) -> Any:
     Parameters
     ----------
     expr : expression of symdl or of SymPy
-    **values
-        A number, list or array for every tensor by its name; for a symbolic size that no shape tells, a whole number.
+    **values : number, list or array
+        For every tensor by its name; for a symbolic size that no shape tells, a whole number.
 
     Returns
     -------
@@ -113,6 +125,12 @@ def evaluate(expr: Any, /, **values: Any) -> Any:
     ------
     NameError_, DataError, DomainError, ShapeError
         For names that are unknown, values missing, of the wrong shape or not finite, results not finite, open indices.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 3)
+    >>> sd.evaluate(sd.sum(x**2), x=[1, 2, 3])
+    14.0
     """
     (result,) = Compiled([as_expr(expr)])(values)
     return result

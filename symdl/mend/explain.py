@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,21 +16,79 @@ from symdl.mend.search import find_edit
 from symdl.mend.terms import differing_terms
 from symdl.mend.trial import Trial
 from symdl.prove import claims
+from symdl.prove.claims import TIME_BUDGET
 from symdl.prove.stop import Stop
 from symdl.steps.verdict import PROVED, REFUTED, Verdict
 
 
-def check(loss: Any, wrt: Any, claim: Any, **options: Any) -> Verdict:
+def check(
+    loss: Any,
+    wrt: Any,
+    claim: Any,
+    *,
+    time_budget: float = TIME_BUDGET,
+    structure: Any = None,
+    exact: bool = False,
+    explain: Callable[..., Verdict] | None = None,
+    differentiate: Callable[[Expr, Expr], Expr] | None = None,
+) -> Verdict:
+    """Decide whether ``claim`` is d loss / d wrt; of a wrong claim say where, and what single edit mends it.
+
+    The derivative is computed forwards, on exact values with derivatives, function by function from the definitions; see ``sd.prove`` for how the
+    two sides are compared.
+
+    Parameters
+    ----------
+    loss : Expr or SymPy expression
+        A scalar; for a tensor the claim is the Jacobian, of shape loss.shape + wrt.shape.
+    wrt : tensor, element or transpose of one, named result, its name, or SymPy Symbol or Indexed
+        A list of them for a derivative by several in turn: ``[w, w]`` for the Hessian.
+    claim : Expr, SymPy expression, number or text
+        Text is read in the language of ``sd.parse``, with the tensors of the loss known; with a backslash in it as LaTeX (``sd.parse_latex``), of
+        which several lines, or several equations in one, must follow from each other.
+    time_budget : float
+        Seconds.
+    structure : "symmetric", "diagonal" or "full", optional
+        Over which entries of a matrix is differentiated, as for ``sd.grad``; when nothing is given, as ``wrt`` is declared.
+    exact : bool
+        Ask for a certificate, as for ``sd.prove``: what the test modulo random primes says is computed once more over the rational numbers.
+    explain : callable, optional
+        (verdict, what is differentiated, target, the line before or None, claim) -> Verdict: what is said of a claim that is not proved. When nothing is
+        given, the single edit that mends it is looked for.
+    differentiate : callable, optional
+        (of, by) -> the derivative: for derivatives that stand on the right of an equation in LaTeX. When nothing is given, symdl derives and proves them.
+
+    Returns
+    -------
+    Verdict
+        PROVED; REFUTED with a witness, and in ``detail`` what mends the claim; or UNKNOWN with what was tried.
+
+    Raises
+    ------
+    NameError_
+        When ``wrt``, or a name in a claim that is text, does not occur in the loss.
+    ShapeError
+        When the claim has not the shape of ``wrt``.
+    ParseError
+        When a claim that is text cannot be read.
+    MissingExtraError
+        When ``exact`` is asked for and python-flint is not installed (``pip install 'symdl[prove]'``).
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", "n")
+    >>> sd.check(sd.sum(x**2), x, 2 * x).verdict
+    'PROVED'
+    >>> sd.check(sd.sum(x**2), x, "x").verdict
+    'REFUTED'
+    """
     by = list(wrt) if isinstance(wrt, (list, tuple)) else [wrt]
     if not by:
         raise NameError_("check: nothing to differentiate by is given")
-    options = {"explain": mended, "differentiate": differentiated, **options}
+    told = {"time_budget": time_budget, "structure": structure, "exact": exact, "explain": explain or mended, "differentiate": differentiate or differentiated}
     if len(by) == 1:
-        return claims.check(loss, by[0], claim, **options)
-    return claims.check_higher(loss, by, claim, **options)
-
-
-check.__doc__ = claims.check.__doc__
+        return claims.check(loss, by[0], claim, **told)
+    return claims.check_higher(loss, by, claim, **told)
 
 
 def differentiated(of: Expr, by: Expr) -> Expr:

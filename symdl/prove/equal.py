@@ -27,9 +27,8 @@ def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET, *, exact: bool =
     """Decide whether two expressions are equal.
 
     First by normal form (``everysize``), which holds for every size; else exactly at concrete sizes (several small ones where sizes are symbols): exponentials,
-    logarithms and angles become generators of a field, and the difference is tested at random points modulo random primes (Schwartz 1980; Zippel
-    1979). Jumps and kinks (relu, abs, step, max) are gone through by cases of sign, boundaries excluded. Equality is meant wherever both
-    sides are defined as real numbers.
+    logarithms and angles become generators of a field, and the difference is tested at random points modulo random primes. Jumps and kinks (relu, abs,
+    step, max) are gone through by cases of sign, boundaries excluded. Equality is meant wherever both sides are defined as real numbers.
 
     Parameters
     ----------
@@ -53,6 +52,18 @@ def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET, *, exact: bool =
         When the shapes differ.
     MissingExtraError
         When ``exact`` is asked for and python-flint is not installed (``pip install 'symdl[prove]'``).
+
+    References
+    ----------
+    Schwartz 1980; Zippel 1979 (zero tests at random points).
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", "n")
+    >>> sd.prove(sd.sum(sd.softmax(x)), 1).verdict
+    'PROVED'
+    >>> sd.prove(sd.tanh(x[0]), 2 * sd.sigmoid(x[0])).verdict
+    'REFUTED'
     """
     if exact:
         flint()

@@ -29,10 +29,25 @@ MOST_POSITIONS = 2**31
 def to_json(what: Any) -> str:
     """An expression, a mapping or list of expressions, a derivation or a network as JSON text.
 
+    Parameters
+    ----------
+    what : Expr, SymPy expression, mapping or list of these, Derived, or Network
+
+    Returns
+    -------
+    str
+        JSON; what a node shares with others is written once.
+
     Raises
     ------
     DataError
         For anything else.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 3)
+    >>> sd.from_json(sd.to_json({"y": sd.sum(x**2)}))
+    {'y': sum(x**2)}
     """
     kind, named, more = _parts(what)
     records, place = table([e.node for e in named.values()])
@@ -72,10 +87,24 @@ def _looked(expr: Expr, place: dict[Any, int]) -> dict[str, Any]:
 def from_json(text: str) -> Any:
     """What :func:`to_json` wrote: an expression, a dict or list of them, a derivation (derived anew and compared), a network.
 
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Expr, dict, list, Derived or Network
+
     Raises
     ------
     DataError
         When the text is not of that kind, or damaged: nothing in it is evaluated.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 3)
+    >>> sd.from_json(sd.to_json(sd.exp(x))) == sd.exp(x)
+    True
     """
     try:
         stored = json.loads(text)
@@ -133,7 +162,30 @@ def _whole(stored: dict[str, Any], found: dict[str, Expr]) -> Any:
 
 
 def save(what: Any, path: str | Path) -> Path:
-    """Write an expression, a mapping or list of expressions, a derivation or a network to a JSON file."""
+    """Write an expression, a mapping or list of expressions, a derivation or a network to a JSON file.
+
+    Parameters
+    ----------
+    what : Expr, SymPy expression, mapping or list of these, Derived, or Network
+    path : path
+        Ends in .json.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    DataError
+        For anything else, another ending, or a file that cannot be written.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x", 3)
+    >>> path = sd.save(sd.exp(x), "exp.json")
+    >>> sd.load(path)
+    exp(x)
+    """
     target = Path(path)
     if target.suffix != ".json":
         raise DataError(f"{target}: sd.save writes .json files; derivations save themselves as pages with d.save(...)")
@@ -148,10 +200,24 @@ def save(what: Any, path: str | Path) -> Path:
 def load(path: str | Path) -> Any:
     """Read what :func:`save` wrote.
 
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Expr, dict, list, Derived or Network
+
     Raises
     ------
     DataError
         When the file is missing, or is not such a file.
+
+    Examples
+    --------
+    >>> path = sd.save([sd.tensor("x", 3)], "list.json")
+    >>> sd.load(path)
+    [x]
     """
     try:
         text = Path(path).read_text(encoding="utf-8")

@@ -171,11 +171,23 @@ class Derivation:
         return len(self.gradients)
 
     def items(self) -> Any:
-        """Names and gradients."""
+        """Names and gradients, as of a dict.
+
+        Returns
+        -------
+        items
+            Pairs (name, gradient).
+        """
         return self.as_dict().items()
 
     def as_dict(self) -> Mapping[str, Any]:
-        """Name -> gradient."""
+        """The gradients by name.
+
+        Returns
+        -------
+        dict
+            Name -> gradient, each of its parameter's shape.
+        """
         return {name: self[name] for name in self.gradients}
 
 

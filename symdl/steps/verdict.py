@@ -13,7 +13,7 @@ UNKNOWN = "UNKNOWN"
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer to "are these two equal?".
+    """The answer to "are these two equal?"; prints as one line.
 
     Attributes
     ----------
@@ -27,6 +27,13 @@ class Verdict:
         The two values at the witness.
     detail : str
         One line for a person.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x")
+    >>> v = sd.prove((x + 1)**2, x**2 + 2*x + 1)
+    >>> v.verdict, v.proved
+    ('PROVED', True)
     """
 
     verdict: str
@@ -37,6 +44,7 @@ class Verdict:
 
     @property
     def proved(self) -> bool:
+        """True when the verdict is PROVED."""
         return self.verdict == PROVED
 
     def __str__(self) -> str:
@@ -67,13 +75,14 @@ class Check:
         "dC/dW1", "step 3: chain rule", ...
     how : str
         "proof, exact", "NumPy tape", "PyTorch", ...
+    verdict : str
+        PROVED, REFUTED, UNKNOWN for proofs; "ok", "FAILED", "skipped" for numeric checks.
     points : int
         Number of inputs at which it was tried; 0 for a proof.
     error : float or None
         Largest relative error; None for a proof.
-    verdict : str
-        PROVED, REFUTED, UNKNOWN for proofs; "ok", "FAILED", "skipped" for numeric checks.
     note : str
+        What else is to be said, such as where it failed.
     """
 
     what: str
@@ -91,13 +100,28 @@ class Check:
 
 @dataclass
 class Report:
-    """The lines of a verification; prints as a table."""
+    """The lines of a verification; prints as a table.
+
+    Attributes
+    ----------
+    title : str
+    checks : list of Check
+        Iterating over the report gives them too.
+
+    Examples
+    --------
+    >>> x = sd.tensor("x")
+    >>> report = sd.derive(x**2, x).verify(oracles="tape")
+    >>> report.ok, report.verdict
+    (True, 'PROVED')
+    """
 
     title: str = ""
     checks: list[Check] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
+        """True when there are checks, and all of them hold."""
         return bool(self.checks) and all(c.ok for c in self.checks)
 
     @property
@@ -109,6 +133,12 @@ class Report:
         return PROVED if self.ok and PROVED in found else UNKNOWN
 
     def extend(self, checks: Iterable[Check]) -> None:
+        """Add checks.
+
+        Parameters
+        ----------
+        checks : iterable of Check
+        """
         self.checks.extend(checks)
 
     def __iter__(self) -> Iterator[Check]:

@@ -1,0 +1,196 @@
+"""Every public name says what it gives, what it takes, and what it raises; its examples run."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import inspect
+import io
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+from docstring_rules import faults, listed, sections
+
+import symdl as sd
+from symdl import extend
+from symdl.functions import BY_CLASS, TABLE
+from symdl.functions.described import docstring
+from symdl.higher import Blocks
+from symdl.model.layers import Network
+from symdl.pipeline import Derived
+from symdl.steps.verdict import Check
+from symdl.train.loop import TrainResult
+
+NAMES = [n for n in sorted(sd.__all__) if not isinstance(getattr(sd, n), ModuleType)]
+
+#: What public functions give back, beside the classes that have a name in symdl.
+GIVEN = {"Derived": Derived, "TrainResult": TrainResult, "Network": Network, "Blocks": Blocks, "Check": Check}
+
+CLASSES = {n: getattr(sd, n) for n in NAMES if inspect.isclass(getattr(sd, n)) and getattr(sd, n).__module__ != "symdl.functions"} | GIVEN
+
+
+def methods(cls: type) -> Iterator[tuple[str, Any]]:
+    """Public methods and properties of a class that symdl wrote, by the name help shows."""
+    for base in cls.__mro__:
+        if base.__module__.startswith("symdl"):
+            for name, made in vars(base).items():
+                called = inspect.isroutine(made) and getattr(inspect.unwrap(made), "__name__", "") != "<lambda>"  # a lambda is the default of an attribute
+                if not name.startswith("_") and (called or isinstance(made, property) or hasattr(made, "func")):
+                    yield name, made
+
+
+def signature_of(made: Any) -> inspect.Signature | None:
+    """None for what is read and not called."""
+    if isinstance(made, property) or hasattr(made, "func"):
+        return None
+    return inspect.signature(made.__func__ if isinstance(made, (staticmethod, classmethod)) else made)
+
+
+def doc_of(made: Any) -> Any:
+    return (made.__func__ if isinstance(made, (staticmethod, classmethod)) else made).__doc__
+
+
+def all_faults() -> list[str]:
+    found: list[str] = []
+    for name in NAMES:
+        made = getattr(sd, name)
+        if name not in CLASSES:
+            found += faults(name, made.__doc__, inspect.signature(made), example=True)
+    for name, cls in CLASSES.items():
+        error = issubclass(cls, Exception)
+        found += faults(name, cls.__doc__, None, example=name in NAMES and not error)
+        for method, made in methods(cls) if not error else []:
+            found += faults(f"{name}.{method}", doc_of(made), signature_of(made), example=False)
+    return found
+
+
+def test_every_public_name_has_parameters_returns_and_an_example():
+    assert not all_faults()
+
+
+@pytest.mark.parametrize("name", [*CLASSES])
+def test_classes_say_what_they_hold(name):
+    cls = CLASSES[name]
+    if "__dataclass_fields__" in vars(cls):
+        found = sections(cls.__doc__)
+        assert listed(found.get("Attributes") or found.get("Parameters", [])) == list(cls.__dataclass_fields__), name
+
+
+def examples() -> Iterator[Any]:
+    """Docstrings that have examples, of all public names and methods."""
+    known = {name: getattr(sd, name).__doc__ for name in NAMES} | {name: cls.__doc__ for name, cls in GIVEN.items()}
+    known |= {f"{name}.{method}": doc_of(made) for name, cls in CLASSES.items() for method, made in methods(cls)}
+    parser = doctest.DocTestParser()
+    for name, doc in known.items():
+        if isinstance(doc, str) and parser.get_examples(doc):
+            yield pytest.param(doc, id=name)
+
+
+def run(doc: str, name: str) -> tuple[int, str]:
+    """How many examples of a docstring fail, and what doctest says of them."""
+    made = doctest.DocTestParser().get_doctest(inspect.cleandoc(doc), {"sd": sd, "np": np}, name, None, None)
+    said = io.StringIO()
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    return runner.run(made, out=said.write).failed, said.getvalue()
+
+
+@pytest.mark.parametrize("doc", [*examples()])
+def test_examples_give_what_they_show(doc, request, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    failed, said = run(doc, request.node.callspec.id)
+    assert not failed, said
+
+
+def planted(x: Any, weight: Any = None, *over: Any) -> Any:
+    """x, weighted.
+
+    Parameters
+    ----------
+    x : Expr
+    *over : index letters
+
+    Returns
+    -------
+    Expr
+
+    Examples
+    --------
+    >>> 1 + 1
+    3
+    """
+
+
+def test_the_checker_sees_a_missing_parameter_and_a_wrong_example():
+    (fault,) = faults("planted", planted.__doc__, inspect.signature(planted), example=True)
+    assert "weight" in fault
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert run(planted.__doc__, "planted")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("    *over : index letters\n", "    *over : index letters\n    more : int\n"),
+        ("*over", "over"),
+        ("    Returns\n    -------\n    Expr\n", ""),
+        (">>> 1 + 1\n    3", "none"),
+        ("x, weighted.", "x, weighted"),
+        ("    Returns\n    -------", "    Raises\n    ------\n    NoError\n\n    Returns\n    -------"),
+    ],
+)
+def test_the_checker_sees_other_faults(old, new):
+    whole = planted.__doc__.replace("    *over", "    weight : Expr, optional\n    *over")
+    assert not list(faults("planted", whole, inspect.signature(planted), example=True))
+    assert old in whole
+    assert list(faults("planted", whole.replace(old, new), inspect.signature(planted), example=True))
+
+
+# --- functions of the table -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [n for n in TABLE if n not in sd.__all__ and TABLE[n].sympy.__module__ == "symdl.functions"])
+def test_functions_of_the_table_that_have_no_public_name(name):
+    made = TABLE[name].sympy
+    if name == "where":  # public as a function of its own
+        return
+    assert not list(faults(name, made.__doc__, inspect.signature(made), example=True))
+    failed, said = run(made.__doc__, name)
+    assert not failed, said
+
+
+@pytest.fixture
+def registered():
+    """A function that came in from outside, taken back afterwards."""
+    name = "described_by_its_entry"
+    made = extend.function(
+        name, definition=lambda z: z / (1 + sp.exp(-z)), derivative=lambda z: sd.sigmoid(z) * (1 + z * (1 - sd.sigmoid(z))), numpy=TABLE["silu"].numpy
+    )
+    yield name, made
+    del TABLE[name], BY_CLASS[made]
+
+
+def test_a_registered_function_has_a_docstring_of_the_same_kind(registered):
+    name, made = registered
+    assert not list(faults(name, made.__doc__, inspect.signature(made), example=True))
+    assert made.__doc__.startswith(f"{name}(z) = z/(1 + exp(-z))")
+    assert "Derivative: " in made.__doc__
+    failed, said = run(made.__doc__, name)
+    assert not failed, said
+
+
+def test_docstrings_of_functions_are_written_when_asked_for():
+    assert sd.sigmoid.__doc__ == docstring(TABLE["sigmoid"]) == sd.sigmoid(sd.tensor("x").sympy).__doc__
+    assert sd.exp.__doc__ == docstring(TABLE["exp"])
+    assert str(inspect.signature(sd.elu)) == "(z, /, alpha=1)"
+    assert str(inspect.signature(sd.maximum)) == "(a, b, /)"
+
+
+def test_a_docstring_says_kinks_domain_parameters_and_source():
+    assert "At z = 0: value 0; derivative alpha (from below)." in sd.elu.__doc__
+    assert "Clevert et al. 2016" in sd.elu.__doc__
+    assert "z > 0" in sections(sd.log.__doc__)["Parameters"][1]
+    assert listed(sections(sd.hardtanh.__doc__)["Parameters"]) == ["z", "min_val", "max_val"]
