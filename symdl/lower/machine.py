@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from symdl.functions import TABLE, stable, stable_logarithms, stable_normal
+from symdl.functions import TABLE, stable, stable_logarithms, stable_normal, stable_quotients
 
 #: sigmoid(-z) and softplus(-z) as functions of z, so that z is not computed twice.
 COSIGMOID = "cosigmoid"
@@ -32,6 +32,8 @@ GAUSS_OVER_ERFC, GAUSS_OVER_NORMAL = "gauss_over_erfc", "gauss_over_normal"
 #: Differences of two values of a function, given a difference that does not cancel.
 ROOT_LESS, ARCTAN_DIFFERENCE, SIGMOID_DIFFERENCE, SOFTPLUS_DIFFERENCE = "root_less", "arctan_difference", "sigmoid_difference", "softplus_difference"
 POWER_DIFFERENCE, EXPM1_OVER = "power_difference", "expm1_over"
+#: sigmoid(z)/softplus(z), z/(exp(z) - 1), exp(a) - exp(b) given a - b.
+SIGMOID_OVER_SOFTPLUS, OVER_EXPM1, EXP_DIFFERENCE = "sigmoid_over_softplus", "over_expm1", "exp_difference"
 #: sqrt(a^2 + b^2), and what a norm is scaled by.
 HYPOT, NONZERO, OVER = "hypot", "nonzero", "over"
 
@@ -68,6 +70,9 @@ MACHINE: dict[str, Callable[..., Any]] = {
     GAUSS_OVER_NORMAL: stable_logarithms.gauss_over_normal,
     POWER_DIFFERENCE: stable_logarithms.power_difference,
     EXPM1_OVER: stable_logarithms.expm1_over,
+    SIGMOID_OVER_SOFTPLUS: stable_quotients.sigmoid_over_softplus,
+    OVER_EXPM1: stable_quotients.over_expm1,
+    EXP_DIFFERENCE: stable_quotients.exp_difference,
     LOG_ONE_PLUS: stable_logarithms.log_one_plus,
     OVER: stable_logarithms.over,
     HYPOT: stable_logarithms.hypot,

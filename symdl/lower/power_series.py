@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from symdl.lower.machine import COSIGMOID, EXP_OF_SUM, EXPM1_OVER, GAUSS, GAUSS_PLAIN, RECIPROCAL_EXPM1, SECH
+from symdl.lower.machine import COSIGMOID, EXP_OF_SUM, EXPM1_OVER, GAUSS, GAUSS_PLAIN, OVER_EXPM1, RECIPROCAL_EXPM1, SECH
 
 
 class Series(NamedTuple):
@@ -159,6 +159,7 @@ _TERMS: dict[str, Callable[[int], list[Fraction]]] = {
     "exp": _exp,
     "expm1": lambda n: [_ZERO, *_exp(n)[1:]],
     EXPM1_OVER: lambda n: _exp(n + 1)[1:],
+    OVER_EXPM1: lambda n: list(_pole(n).terms),
     "sin": lambda n: _every(n, 1, -1),
     "cos": lambda n: _every(n, 0, -1),
     "sinh": lambda n: _every(n, 1, 1),

@@ -14,7 +14,17 @@ from symdl.graph.build import Term
 from symdl.graph.node import Node
 from symdl.graph.number import is_negative, number, plus, power, times, to_sympy
 from symdl.lower.behind import addends, applied, arguments, inside, opened, rest_of, sum_of
-from symdl.lower.machine import ARCTAN_DIFFERENCE, COSIGMOID, COSOFTPLUS, LOG_QUOTIENT, POWER_DIFFERENCE, ROOT_LESS, SIGMOID_DIFFERENCE, SOFTPLUS_DIFFERENCE
+from symdl.lower.machine import (
+    ARCTAN_DIFFERENCE,
+    COSIGMOID,
+    COSOFTPLUS,
+    LOG_QUOTIENT,
+    OVER_EXPM1,
+    POWER_DIFFERENCE,
+    ROOT_LESS,
+    SIGMOID_DIFFERENCE,
+    SOFTPLUS_DIFFERENCE,
+)
 from symdl.lower.stable_parts import LONG, negative, without
 
 Addend = tuple[Any, Term]
@@ -68,7 +78,7 @@ def _is_cosh(node: Node) -> bool:
 # --- a function and its argument -----------------------------------------------------------------------------------------
 
 #: Name of f -> (factor of z, what f(z) + factor*z is called).
-_ARGUMENTS = {"softplus": (-1, COSOFTPLUS), COSOFTPLUS: (1, "softplus"), "tanh": (-1, "tanhshrink")}
+_ARGUMENTS = {"softplus": (-1, COSOFTPLUS), COSOFTPLUS: (1, "softplus"), "tanh": (-1, "tanhshrink"), OVER_EXPM1: (1, OVER_EXPM1)}
 
 
 def _with_argument(c: Any, part: Term, others: Sequence[Addend]) -> list[Addend] | None:
@@ -78,6 +88,8 @@ def _with_argument(c: Any, part: Term, others: Sequence[Addend]) -> list[Addend]
     sign, name = _ARGUMENTS[part.node.attr]
     z = arguments(part)[0]
     left = taken(others, z, times(c, sign))
+    if left is not None and name == OVER_EXPM1:  # z/(exp(z) - 1) + z = -z/(exp(-z) - 1)
+        return [*left, (c, applied(name, negative(z)))]
     return None if left is None else [*left, (c if name != "tanhshrink" else times(-1, c), applied(name, z))]
 
 

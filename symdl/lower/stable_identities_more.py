@@ -51,6 +51,9 @@ def _slopes() -> list[Triple]:
         ("difference of slopes", s(a) * s(-a) - s(b) * s(-b), (s(a) - s(b)) * (s(-a) - s(b))),
         ("a quantity and its pole", u + u / (sp.exp(w) - 1), -u / (sp.exp(-w) - 1)),
         ("a quantity and its pole, below 0", u + u / (sp.exp(-w) - 1), -u / (sp.exp(w) - 1)),
+        ("z over exp less one, of both signs", z / (sp.exp(z) - 1) + z, -z / (sp.exp(-z) - 1)),
+        ("a difference of exponentials by their distance", sp.exp(a) - sp.exp(b), sp.exp(b) * (sp.exp(a - b) - 1)),
+        ("exp less one times an exponential", (sp.exp(a) - 1) * sp.exp(b), sp.exp(a + b) - sp.exp(b)),
         ("over a root, by half", (2 * w + 1) / (2 * sp.sqrt(w**2 + w)) - 1, (w + sp.S.Half - sp.sqrt(w**2 + w)) / sp.sqrt(w**2 + w)),
     ]
 

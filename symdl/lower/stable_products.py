@@ -10,9 +10,25 @@ from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.node import Node
-from symdl.graph.number import is_negative, plus, times
+from symdl.graph.number import is_negative, plus, power, times
 from symdl.lower.behind import addends, applied, argument, arguments, inside, opened, sum_of
-from symdl.lower.machine import COSIGMOID, ERFC, EXP_OF_SUM, EXPM1_OVER, GAUSS, GAUSS_OVER_ERFC, GAUSS_OVER_NORMAL, GAUSS_PLAIN, NORMAL, RECIPROCAL_EXPM1, SECH
+from symdl.lower.machine import (
+    COSIGMOID,
+    COSOFTPLUS,
+    ERFC,
+    EXP_DIFFERENCE,
+    EXP_OF_SUM,
+    EXPM1_OVER,
+    GAUSS,
+    GAUSS_OVER_ERFC,
+    GAUSS_OVER_NORMAL,
+    GAUSS_PLAIN,
+    NORMAL,
+    OVER_EXPM1,
+    RECIPROCAL_EXPM1,
+    SECH,
+    SIGMOID_OVER_SOFTPLUS,
+)
 from symdl.lower.stable_exponents import LARGEST, is_gate
 from symdl.lower.stable_parts import LONG, negative, sigmoid, sigmoid_of, without
 
@@ -28,7 +44,7 @@ def join(factors: Sequence[Term]) -> tuple[Any, list[Term]] | None:
         z = argument(base, "expm1") if exponent == 1 else None
         if z is not None and (inside(z), -1) in powers:
             return 1, [*(f for n, f in enumerate(factors) if n not in (k, powers.index((inside(z), -1)))), applied(EXPM1_OVER, z)]
-    if not any(b.node.op == kinds.FN and (b.node.attr == "exp" or e != 1 or b.node.attr in (SECH, RECIPROCAL_EXPM1)) for b, e in powers):
+    if not any(b.node.op == kinds.FN and (b.node.attr == "exp" or e != 1 or b.node.attr in (SECH, RECIPROCAL_EXPM1, OVER_EXPM1)) for b, e in powers):
         return None
     for k, (base, exponent) in enumerate(powers):
         if base.node.op != kinds.FN:
@@ -41,6 +57,18 @@ def join(factors: Sequence[Term]) -> tuple[Any, list[Term]] | None:
                 coef, new, left, right = made
                 again = [build.pow_(b, e) for b, e in ((base, left), (other, right)) if e != 0]
                 return coef, [*(f for n, f in enumerate(factors) if n not in (j, k)), *again, *new]
+    return _over_pole(factors, powers)
+
+
+def _over_pole(factors: Sequence[Term], powers: Sequence[tuple[Term, Any]]) -> tuple[Any, list[Term]] | None:
+    """z times 1/(exp(c*z) - 1) in one."""
+    for k, (base, exponent) in enumerate(powers):
+        pole = argument(base, RECIPROCAL_EXPM1) if type(exponent) is int and exponent >= 1 else None
+        above = None if pole is None else opened(pole)
+        if pole is not None and above is not None and len(above.factors) == 1 and not above.summed and (inside(above.factors[0]), 1) in powers:
+            gone = (k, powers.index((inside(above.factors[0]), 1)))
+            left = [build.pow_(base, exponent - 1)] if exponent > 1 else []
+            return power(above.coef, -1), [*(f for n, f in enumerate(factors) if n not in gone), *left, applied(OVER_EXPM1, pole)]
     return None
 
 
@@ -57,6 +85,8 @@ def _pair(base: Term, exponent: Any, other: Term, count: Any) -> _Joined | None:
         return None
     if name == "exp" and beside == RECIPROCAL_EXPM1 and count >= 1 and z == w:  # e^w/(e^w - 1) = -1/(e^-w - 1)
         return -1, [applied(RECIPROCAL_EXPM1, negative(w))], exponent - 1, count - 1
+    if name == "exp" and beside == OVER_EXPM1 and count >= 1 and z == w:  # e^w*w/(e^w - 1) = -w/(e^-w - 1)
+        return 1, [applied(OVER_EXPM1, negative(w))], exponent - 1, count - 1
     if name == "exp" and beside == SECH and count >= 1 and (z == w or z == negative(w)):
         return 2, [sigmoid(build.mul(2, [z]))], exponent - 1, count - 1
     if name == "sinh" and beside == SECH and count >= 1 and z == w:
@@ -64,7 +94,7 @@ def _pair(base: Term, exponent: Any, other: Term, count: Any) -> _Joined | None:
     if name == "cosh" and beside == "sinh" and count <= -1 and z == w:
         return 1, [build.pow_(build.fn("tanh", [z]), -1)], exponent - 1, count + 1
     if (name, beside) in _OVER_TAIL and count <= -1 and z == w:
-        return 1, [applied(_OVER_TAIL[name, beside], z)], exponent - 1, count + 1
+        return 1, [applied(_OVER_TAIL[name, beside], negative(z) if name == COSIGMOID else z)], exponent - 1, count + 1
     if name in ("sigmoid", COSIGMOID) and beside in ("sigmoid", COSIGMOID) and count <= -1:
         mine = z if name == "sigmoid" else negative(z)
         if sigmoid_of(other) == negative(mine):
@@ -72,7 +102,12 @@ def _pair(base: Term, exponent: Any, other: Term, count: Any) -> _Joined | None:
     return None
 
 
-_OVER_TAIL = {(GAUSS_PLAIN, ERFC): GAUSS_OVER_ERFC, (GAUSS, NORMAL): GAUSS_OVER_NORMAL}
+_OVER_TAIL = {
+    (GAUSS_PLAIN, ERFC): GAUSS_OVER_ERFC,
+    (GAUSS, NORMAL): GAUSS_OVER_NORMAL,
+    ("sigmoid", "softplus"): SIGMOID_OVER_SOFTPLUS,
+    (COSIGMOID, COSOFTPLUS): SIGMOID_OVER_SOFTPLUS,
+}
 
 
 def _two_exponentials(z: Term, exponent: Any, w: Term, count: Any) -> _Joined | None:
@@ -101,6 +136,11 @@ def late(term: Term) -> Term | None:
                 chosen = build.fn("where", [c, other, zero] if on else [c, zero, other])
                 return build.mul(parts.coef, [chosen, *(f for n, f in enumerate(parts.factors) if n not in (j, k))], parts.deltas, parts.summed)
     exponents = [(k, z) for k, f in enumerate(parts.factors) if (z := argument(f, "exp")) is not None]
+    for k, w in ((k, w) for k, f in enumerate(parts.factors) if (w := argument(f, "expm1")) is not None):
+        j, z = min(exponents, key=lambda e: (len(addends(build.add([1, 1], [e[1], w]))), len(addends(e[1]))))
+        if set(z.map) <= set(w.map) or set(w.map) <= set(z.map):
+            rest = [f for n, f in enumerate(parts.factors) if n not in (j, k)]
+            return build.mul(parts.coef, [applied(EXP_DIFFERENCE, build.add([1, 1], [z, w]), z, w), *rest], parts.deltas, parts.summed)
     for k, z in exponents:
         for j, w in exponents:
             # An outer product of exponentials stays one: joined, there would be more of them.

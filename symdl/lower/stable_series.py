@@ -94,8 +94,7 @@ def _goes_through(node: Node) -> bool:
     if node.op == kinds.ADD:
         return len(node.args) <= LONG and all(isinstance(c, (int, Fraction)) for c in node.attr)
     if node.op == kinds.POW:
-        exponent: Any = node.attr
-        return isinstance(exponent, (int, Fraction)) and abs(exponent) <= LONG
+        return isinstance(node.attr, (int, Fraction)) and -LONG <= node.attr <= LONG
     return node.op == kinds.LET
 
 

@@ -136,9 +136,12 @@ def _distributed(factors: list[Term]) -> tuple[Any, list[Term]] | None:
         if whole.node.op != kinds.ADD or len(whole.node.args) > LONG:
             continue
         for j, other in enumerate(factors):
-            made = _multiplied(whole, other) if j != k and _divides(other) else None
+            repeated = other.node.op == kinds.POW and type(other.node.attr) is int and other.node.attr > 1
+            once = arguments(other)[0] if repeated else other
+            made = _multiplied(whole, once) if j != k and _divides(once) else None
             if made is not None:
-                return 1, [*(f for n, f in enumerate(factors) if n not in (j, k)), made]
+                again = [build.pow_(once, other.node.attr - 1)] if repeated else []
+                return 1, [*(f for n, f in enumerate(factors) if n not in (j, k)), *again, made]
     return None
 
 
