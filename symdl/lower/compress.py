@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-#: Numbers, and samples, of a stretch: what stays in a core's cache, since LAPACK goes through narrow matrices column by column (six times as fast as one
-#: stretch of everything, `benchmarks/hoisting.py`).
-_STRETCH, _ROWS = 80_000, 4_000
+#: Numbers, and samples, of a stretch that is held at once.
+_STRETCH, _ROWS = 2_000_000, 20_000
+
+#: Numbers of a block that is factorised by itself: it stays in a core's cache, and OpenBLAS does not cut its columns into pieces for threads, which wait for
+#: each other longer than such a piece takes.
+_BLOCK = 6_000
 
 
 def compressed(columns: Sequence[tuple[np.ndarray | None, int]], count: int) -> list[np.ndarray]:
@@ -42,7 +45,7 @@ def compressed(columns: Sequence[tuple[np.ndarray | None, int]], count: int) -> 
             part = rows[len(r) :, place : place + wide]
             part[...] = 1.0 if array is None else _first(array, axis)[start:stop].reshape(stop - start, wide)
             place += wide
-        r = np.asarray(np.linalg.qr(rows, mode="r"))
+        r = triangle(rows)
     if len(r) < 2:  # an axis of one position is no axis to much of what reads graphs
         r = np.vstack([r, np.zeros((2 - len(r), total))])
     found, place = [], 0
@@ -52,6 +55,17 @@ def compressed(columns: Sequence[tuple[np.ndarray | None, int]], count: int) -> 
         found.append(np.ascontiguousarray(np.moveaxis(part, 0, axis)))
         place += wide
     return found
+
+
+def triangle(rows: np.ndarray) -> np.ndarray:
+    """R of QR = rows, up to the signs of its rows: of blocks first, then of the R's below each other."""
+    columns = rows.shape[1]
+    block = _BLOCK // max(1, columns)
+    if block < 2 * columns or len(rows) <= 2 * block:
+        return np.asarray(np.linalg.qr(rows, mode="r"))
+    count = len(rows) // block
+    each = np.linalg.qr(rows[: count * block].reshape(count, block, columns), mode="r")
+    return triangle(np.concatenate([each.reshape(-1, columns), rows[count * block :]]))
 
 
 def width(array: np.ndarray) -> int:
