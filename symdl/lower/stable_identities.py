@@ -84,6 +84,7 @@ def _normal() -> list[Identity]:
 
 def _softmax() -> list[Identity]:
     from symdl.expr.dims import dims
+    from symdl.expr.functions import expm1
     from symdl.expr.ops import exp, log, logsumexp, sum_
     from symdl.expr.ops import max_ as largest
     from symdl.expr.tensor import tensor
@@ -105,6 +106,10 @@ def _softmax() -> list[Identity]:
         Identity("one minus softmax", 1 - p, ((1 - e) + rest) / total),
         Identity("a term of the rest", sp.exp(d), 1 + sp.sign(d) - sp.sign(d) * sp.exp(d)),
         Identity("softmax less its square", p - p**2, p * (1 - p)),
+        Identity("softmax less a label 1", p - 1, -(1 - p)),
+        Identity("softmax in equal shares", 1 - n * p, (sum_(expm1(x - top)) - n * expm1(x - top)) / sum_(exp(x - top))),
+        Identity("one minus the squares of a softmax", 1 - sum_(p**2), sum_(p * (1 - p))),
+        Identity("logits less their mean", x - sum_(p * x), (x - top) - sum_(p * (x - top))),
         Identity("softmax less labels", sum_(t) * p - t, p * (sum_(t) - t) - t * (1 - p)),
         Identity("a multiple less a label", total_label * u - label, u * (total_label - label) - label * (1 - u)),
     ]

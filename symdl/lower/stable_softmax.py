@@ -18,6 +18,7 @@ from symdl.graph.labels import is_fixed
 from symdl.graph.node import Node
 from symdl.graph.number import plus, times
 from symdl.graph.rebuild import placed
+from symdl.lower import stable_weights
 from symdl.lower.behind import Parts, addends, applied, argument, arguments, inside, named, opened, rest_of, sum_of
 from symdl.lower.machine import COSIGMOID, REST
 from symdl.lower.stable_differences import taken
@@ -39,6 +40,7 @@ class Complements:
     def __init__(self, saturating: Callable[[Node], bool]) -> None:
         self._saturating = saturating
         self._softmax: dict[Node, Term] = {}
+        self._weights: dict[Node, stable_weights.Weight] = {}
 
     def rewritten(self, old: Node, term: Term) -> Term:
         """The term after all rules; ``old`` is the node that it was."""
@@ -70,6 +72,8 @@ class Complements:
             if len(others) == 1 and others[0][0] == 1 and _is_shifted(others[0][1]):
                 complement = build.add([1, 1], [named("others", build.add([-1, 1], [above, build.constant(1)])), rest])
                 labels = {label: axis for axis, label in enumerate(made.map)}
+                found = stable_weights.weight(others[0][1], below, made.map)
+                self._weights |= {} if found is None else {made.node: found}
                 self._softmax[made.node] = build.rename(named("cosoftmax", build.mul(1, [complement, below])), labels)
             return made
         return None
@@ -104,7 +108,8 @@ class Complements:
                 made = self._one_minus(whole[i], whole[j]) or self._label(old, whole[i], whole[j])
                 if made is not None:
                     return sum_of([*(p for n, p in enumerate(parts) if n not in (i, j)), *((times(c, s), t) for s, t in made)])
-        return self._whole_sum(parts, whole) if len(parts) > 2 else None
+        made = stable_weights.sums(parts, whole, self._weights, self.complement) if self._weights else None
+        return made or (self._whole_sum(parts, whole) if len(parts) > 2 else None)
 
     def _whole_sum(self, parts: list[tuple[Any, Term]], whole: list[Parts]) -> Term | None:
         """F - F*u = F*(1 - u) for a sum F, whose terms stand among the others."""
@@ -145,18 +150,32 @@ class Complements:
 
     def _label(self, old: Node, first: Parts, second: Parts) -> list[tuple[int, Term]] | None:
         """A*u - t = u*(A - t) - t*(1 - u), for a label t and A = 1 or the sum of the labels: of a label 1 and u near 1 the digits stay."""
-        if first.deltas or second.deltas or len(second.factors) != 1 or inside(second.factors[0]).node.op != kinds.INPUT or self._saturating(old):
+        if first.deltas or second.deltas or self._saturating(old):
             return None
-        label = second.factors[0]
+        switches = bool(second.factors) and any(map(_switches, second.factors))
+        if not switches and (len(second.factors) != 1 or inside(second.factors[0]).node.op != kinds.INPUT):
+            return None
+        label = build.mul(second.coef, second.factors) if switches else second.factors[0]
         for k, u in enumerate(first.factors):
             others = [f for n, f in enumerate(first.factors) if n != k]
             if len(others) > 1 or (others and not _sums_up(others[0], label)):
                 continue
             complement = self.complement(u)
+            if complement is not None and switches:  # u - 1 = -(1 - u) where the label is 1; ties share the 1
+                whole = build.fn("iszero", [build.add([1, -1], [label, build.constant(1)])])
+                return None if others else [(1, build.fn("where", [whole, build.mul(-1, [complement]), named("residual", build.add([1, -1], [u, label]))]))]
             if complement is not None:
                 away = named("other labels", build.add([1, -1], [others[0] if others else build.constant(1), label]))
                 return [(1, build.mul(1, [u, away])), (-1, build.mul(1, [label, complement]))]
         return None
+
+
+def _switches(term: Term) -> bool:
+    """Whether the term is 0 or 1, by the sign of something."""
+    inner = inside(term)
+    if inner.node.op == kinds.ADD and len(inner.node.args) == 2 and any(t.node.op == kinds.CONST for _, t in addends(inner)):
+        return any(argument(t, "positive") is not None for _, t in addends(inner))
+    return argument(inner, "positive") is not None
 
 
 def _sums_up(term: Term, label: Term) -> bool:
