@@ -41,6 +41,7 @@ def function(
     latex: str | None = None,
     kinks: Sequence[Kink] = (),
     domain: str = "",
+    source: str = "",
 ) -> Any:
     """Add an elementwise function to the table, after comparing what is said of it.
 
@@ -60,10 +61,13 @@ def function(
     kinks : sequence of Kink
         Points where it jumps or has no derivative, and what is taken there.
     domain : {"", "z > 0"}
+    source : str, optional
+        Where it comes from, book or paper: for its docstring, which is made of what is said here.
 
     Returns
     -------
-    The function: applied to an expression of symdl it gives an expression, to a SymPy expression a SymPy expression.
+    callable
+        The function: applied to an expression of symdl it gives an expression, to a SymPy expression a SymPy expression.
 
     Raises
     ------
@@ -87,7 +91,9 @@ def function(
     _check_kinks(name, meaning, kinks)
     _check_derivative(name, meaning, rule.xreplace({made(_z): meaning}), at)
     _check_numpy(name, meaning, evaluate, at + [p for p in FAR if DOMAINS[domain](p)])
-    TABLE[name] = Elementwise(name, made, (slope,), f"derivative of {name}", evaluate, definition, latex or rf"\operatorname{{{name}}}", tuple(kinks), domain)
+    TABLE[name] = Elementwise(
+        name, made, (slope,), f"derivative of {name}", evaluate, definition, latex or rf"\operatorname{{{name}}}", tuple(kinks), domain, source=source
+    )
     BY_CLASS[made] = name
     return made
 

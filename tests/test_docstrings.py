@@ -7,7 +7,8 @@ import doctest
 import inspect
 import io
 from collections.abc import Iterator
-from types import ModuleType
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,42 +17,22 @@ import sympy as sp
 from docstring_rules import faults, listed, sections
 
 import symdl as sd
-from symdl import extend
+from symdl import api_page, extend
+from symdl.api_page import members, plain
 from symdl.functions import BY_CLASS, TABLE
 from symdl.functions.described import docstring
-from symdl.higher import Blocks
-from symdl.model.layers import Network
-from symdl.pipeline import Derived
-from symdl.steps.verdict import Check
-from symdl.train.loop import TrainResult
 
-NAMES = [n for n in sorted(sd.__all__) if not isinstance(getattr(sd, n), ModuleType)]
+NAMES = api_page.names()
 
 #: What public functions give back, beside the classes that have a name in symdl.
-GIVEN = {"Derived": Derived, "TrainResult": TrainResult, "Network": Network, "Blocks": Blocks, "Check": Check}
+GIVEN = api_page.given()
 
 CLASSES = {n: getattr(sd, n) for n in NAMES if inspect.isclass(getattr(sd, n)) and getattr(sd, n).__module__ != "symdl.functions"} | GIVEN
 
 
-def methods(cls: type) -> Iterator[tuple[str, Any]]:
-    """Public methods and properties of a class that symdl wrote, by the name help shows."""
-    for base in cls.__mro__:
-        if base.__module__.startswith("symdl"):
-            for name, made in vars(base).items():
-                called = inspect.isroutine(made) and getattr(inspect.unwrap(made), "__name__", "") != "<lambda>"  # a lambda is the default of an attribute
-                if not name.startswith("_") and (called or isinstance(made, property) or hasattr(made, "func")):
-                    yield name, made
-
-
 def signature_of(made: Any) -> inspect.Signature | None:
     """None for what is read and not called."""
-    if isinstance(made, property) or hasattr(made, "func"):
-        return None
-    return inspect.signature(made.__func__ if isinstance(made, (staticmethod, classmethod)) else made)
-
-
-def doc_of(made: Any) -> Any:
-    return (made.__func__ if isinstance(made, (staticmethod, classmethod)) else made).__doc__
+    return None if isinstance(made, (property, cached_property)) else inspect.signature(plain(made))
 
 
 def all_faults() -> list[str]:
@@ -63,8 +44,8 @@ def all_faults() -> list[str]:
     for name, cls in CLASSES.items():
         error = issubclass(cls, Exception)
         found += faults(name, cls.__doc__, None, example=name in NAMES and not error)
-        for method, made in methods(cls) if not error else []:
-            found += faults(f"{name}.{method}", doc_of(made), signature_of(made), example=False)
+        for method, made in members(cls) if not error else []:
+            found += faults(f"{name}.{method}", plain(made).__doc__, signature_of(made), example=False)
     return found
 
 
@@ -83,7 +64,7 @@ def test_classes_say_what_they_hold(name):
 def examples() -> Iterator[Any]:
     """Docstrings that have examples, of all public names and methods."""
     known = {name: getattr(sd, name).__doc__ for name in NAMES} | {name: cls.__doc__ for name, cls in GIVEN.items()}
-    known |= {f"{name}.{method}": doc_of(made) for name, cls in CLASSES.items() for method, made in methods(cls)}
+    known |= {f"{name}.{method}": plain(made).__doc__ for name, cls in CLASSES.items() for method, made in members(cls)}
     parser = doctest.DocTestParser()
     for name, doc in known.items():
         if isinstance(doc, str) and parser.get_examples(doc):
@@ -167,7 +148,11 @@ def registered():
     """A function that came in from outside, taken back afterwards."""
     name = "described_by_its_entry"
     made = extend.function(
-        name, definition=lambda z: z / (1 + sp.exp(-z)), derivative=lambda z: sd.sigmoid(z) * (1 + z * (1 - sd.sigmoid(z))), numpy=TABLE["silu"].numpy
+        name,
+        definition=lambda z: z / (1 + sp.exp(-z)),
+        derivative=lambda z: sd.sigmoid(z) * (1 + z * (1 - sd.sigmoid(z))),
+        numpy=TABLE["silu"].numpy,
+        source="A paper.",
     )
     yield name, made
     del TABLE[name], BY_CLASS[made]
@@ -177,7 +162,7 @@ def test_a_registered_function_has_a_docstring_of_the_same_kind(registered):
     name, made = registered
     assert not list(faults(name, made.__doc__, inspect.signature(made), example=True))
     assert made.__doc__.startswith(f"{name}(z) = z/(1 + exp(-z))")
-    assert "Derivative: " in made.__doc__
+    assert "Derivative: " in made.__doc__ and sections(made.__doc__)["References"][0] == "A paper."
     failed, said = run(made.__doc__, name)
     assert not failed, said
 
@@ -194,3 +179,14 @@ def test_a_docstring_says_kinks_domain_parameters_and_source():
     assert "Clevert et al. 2016" in sd.elu.__doc__
     assert "z > 0" in sections(sd.log.__doc__)["Parameters"][1]
     assert listed(sections(sd.hardtanh.__doc__)["Parameters"]) == ["z", "min_val", "max_val"]
+
+
+def test_the_page_of_public_names_is_that_of_the_docstrings():
+    page = (Path(__file__).parent.parent / "docs" / "api.md").read_text("utf-8")
+    assert api_page.markdown() == page, "python -m symdl.api_page > docs/api.md"
+    assert all(f"`{name}" in page for name in NAMES)
+
+
+def test_every_public_name_stands_in_one_group_and_no_group_is_empty():
+    titles = {api_page.group_of(getattr(sd, name)) for name in NAMES}
+    assert titles == set(api_page.GROUPS)

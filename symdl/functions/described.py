@@ -107,7 +107,7 @@ def _names(entry: Elementwise) -> tuple[sp.Symbol, ...]:
 def _first_line(entry: Elementwise, said: Description) -> str:
     call = f"{entry.name}({', '.join(map(str, _names(entry)))})"
     meaning = _words(said.definition) if said.definition is not None else entry.rule.removeprefix("derivative of ")
-    if said.definition is None or entry.name in meaning:
+    if said.definition is None or f"{entry.name}(" in meaning:
         return f"{call}, at every element."
     return f"{call} = {meaning}, at every element."
 
@@ -176,7 +176,7 @@ def _words(value: sp.Expr) -> str:
         rest = [_words(piece) for piece, when in value.args if when == sp.true]
         return ", ".join([*(c for c in cases), *(f"else {r}" for r in rest)])
     long = {r: sp.Float(r, 6) for r in value.atoms(sp.Rational) if len(str(r)) > DIGITS}
-    return str(value.xreplace(long)).replace("nan", "undefined")
+    return str(value.xreplace(long)).replace("nan", "undefined").replace("Abs(", "abs(")
 
 
 def _condition(value: Any) -> str:

@@ -114,7 +114,7 @@ def conv2d(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dil
 
 
 def conv3d(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Expr:
-    """Convolution over three axes: y[n, o, i, j, k] = Sum over c, u, v, w of w[o, c, u, v, w]*x[n, c, ...] + b[o].
+    """Convolution over three axes: y[n, o, i, j, k] = Sum over c, r, s, t of w[o, c, r, s, t]*x[n, c, ...] + b[o].
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def conv3d(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dil
     Notes
     -----
     torch.nn.functional.conv3d: a cross-correlation, as deep learning has it.
-    The positions read are stride*i + dilation*u - padding along each axis; zeros outside.
+    The positions read are stride*i + dilation*r - padding along each axis; zeros outside.
 
     References
     ----------
