@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import symdl as sd
-from symdl.diff import partials, recipes, taped
+from symdl.diff import few, partials, recipes, taped
 from symdl.errors import NameError_, SymdlError
 from symdl.expr.later import Later
 from symdl.expr.tensor import elementwise
@@ -58,12 +58,23 @@ def table_values(tape, given):
 def by_table(loss, names, given):
     """The gradient's values, row by row; None where the table is not used."""
     tensors = [sd.tensor(name).node for name in names]
-    found = taped.gradient(loss.node, tensors)
-    if found is None:
-        return None
-    with np.errstate(all="ignore"):
-        values = table_values(found.tape, given)
-    return [values[row] if row >= 0 else 0.0 for row in found.by.tolist()]
+    answers, lengths = [], []
+    for way in (taped._gradient_of_few, taped._gradient_of_many):
+        found = way(rows.under(loss.node), tensors)
+        if found is None:
+            answers.append(None)
+            continue
+        with np.errstate(all="ignore"):
+            values = table_values(found.tape, given)
+        answers.append([values[row] if row >= 0 else 0.0 for row in found.by.tolist()])
+        lengths.append(int((found.tape.rows.code != rows.CONST).sum()))
+    one, other = answers
+    assert (one is None) == (other is None)
+    if one is not None:
+        # Row by row and by operations on arrays: the same rows but for numbers, in another order.
+        assert lengths[0] == lengths[1]
+        assert np.allclose(one, other, rtol=1e-12, atol=1e-14 * max(1.0, *map(abs, other)), equal_nan=True)
+    return one
 
 
 STEPS = st.lists(
@@ -137,7 +148,8 @@ def test_a_wrong_local_partial_shows(monkeypatch):
     loss = calculation([("sin", 0, 0), ("*", 0, 1)])
     names = [name for name in ("x0", "x1", "x2", "x3") if name in loss.inputs]
     right = by_table(loss, names, POINTS[0])
-    monkeypatch.setattr(partials, "recipe", lambda name, position: recipes.recipe("cos", position))
+    for way in (partials, few):
+        monkeypatch.setattr(way, "recipe", lambda name, position: recipes.recipe("cos", position))
     wrong = by_table(loss, names, POINTS[0])
     assert not np.allclose(right, wrong, rtol=1e-3)
 

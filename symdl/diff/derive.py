@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cached_property
 from typing import Any
 
 from symdl.diff import forward, reverse
@@ -45,10 +45,29 @@ def _in_a_table(loss: Expr, wrt: dict[str, Expr]) -> Derivation | None:
     found = None if loss.map else gradient(loss.node, [e.node for e in wrt.values()])
     if found is None:
         return None
-    written = cache(lambda: _written(loss, wrt, None))
-    by_row = cache(lambda: dict(zip(found.by.tolist(), written().gradients.values(), strict=True)))
-    source = Source(found.tape, lambda row: by_row()[row].node)
-    return Derivation(loss, wrt, Named(source, wrt, found.by), lambda: written().told)
+    by = found.by.tolist()
+    later = _Later(loss, wrt, by)
+    return Derivation(loss, wrt, Named(Source(found, later.node), wrt, by), lambda: later.written.told)
+
+
+class _Later:
+    """The gradients as nodes, when somebody looks; ``by``: the rows that they are."""
+
+    def __init__(self, loss: Expr, wrt: dict[str, Expr], by: list[int]) -> None:
+        self._loss, self._wrt, self._by = loss, wrt, by
+
+    @cached_property
+    def written(self) -> Derivation:
+        """The derivation with nodes."""
+        return _written(self._loss, self._wrt, None)
+
+    @cached_property
+    def _by_row(self) -> dict[int, Expr]:
+        return dict(zip(self._by, self.written.gradients.values(), strict=True))
+
+    def node(self, row: int) -> Node:
+        """The node that is a row."""
+        return self._by_row[row].node
 
 
 def _written(loss: Expr, wrt: dict[str, Expr], structure: Any) -> Derivation:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symdl.diff.recipes import Recipe, Source, Step, recipe
-from symdl.graph.number import plus
+from symdl.diff.recipes import Recipe, Source, Step, of_power, recipe
 from symdl.graph.tape import CALL, CONST, POWER, PRODUCT, Rows, Tape, ranges
 
 
@@ -56,13 +55,14 @@ class Partials:
         """False when there is a function whose derivative has no recipe."""
         edges, rows = self._edges, self._rows
         code = rows.code[edges.user]
+        # d(c*x*y*...)/dx = c*(y*...)
         products = (code == PRODUCT).nonzero()[0]
         self.coef[products] = rows.attr[edges.user[products]]
         self.counts[products] = rows.counts()[edges.user[products]] - 1
         blocks: list[tuple[np.ndarray, list[np.ndarray]]] = []
         powers = (code == POWER).nonzero()[0]
-        if len(powers):
-            blocks.append((powers, [self._powers(powers)]))
+        for at in _grouped(powers, rows.attr[edges.user]):
+            blocks.append((at, self._function(of_power(self._tape.numbers.listed()[rows.attr[edges.user[at[0]]]]), at)))
         calls = (code == CALL).nonzero()[0]
         for at in _grouped(calls, rows.attr[edges.user] * np.int64(8) + edges.position):
             name = self._tape.functions.listed()[rows.attr[edges.user[at[0]]]]
@@ -93,20 +93,6 @@ class Partials:
         local = ranges(np.zeros(len(at), np.int64), counts)
         first = np.repeat(self._rows.start[self._edges.user[at]], counts)
         self.factors[ranges(start[at], counts)] = self._rows.args[first + local + (local >= own)]
-
-    def _powers(self, at: np.ndarray) -> np.ndarray:
-        """k*x**(k - 1)."""
-        numbers = self._tape.numbers
-        exponent = self._rows.attr[self._edges.user[at]]
-        self.coef[at] = exponent
-        listed = numbers.listed()
-        lowered = np.zeros(len(listed), np.int32)
-        for number in np.bincount(exponent).nonzero()[0].tolist():
-            lowered[number] = numbers.of(plus(listed[number], -1))
-        found = self._edges.arg[at]
-        rest = (lowered[exponent] != numbers.of(1)).nonzero()[0]  # of squares the base itself
-        found[rest] = self._lay(POWER, lowered[exponent[rest]], found[rest, None])
-        return found
 
     def _function(self, slope: Recipe, at: np.ndarray) -> list[np.ndarray]:
         user = self._edges.user[at]

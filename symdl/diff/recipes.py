@@ -10,7 +10,7 @@ import sympy as sp
 
 from symdl.diff.local import slope_pieces
 from symdl.functions import BY_CLASS, TABLE
-from symdl.graph.number import Number, number
+from symdl.graph.number import Number, number, plus
 from symdl.graph.tape import CALL, CONST, LINEAR, POWER, PRODUCT
 from symdl.graph.template import placeholders
 
@@ -35,6 +35,15 @@ class Recipe:
     coef: Number
     factors: tuple[Source, ...]
     steps: tuple[Step, ...]
+
+
+@cache
+def of_power(exponent: Number) -> Recipe:
+    """d(x**k)/dx = k*x**(k - 1); of squares the base itself."""
+    lowered = plus(exponent, -1)
+    if lowered == 1:
+        return Recipe(exponent, (("argument", 0),), ())
+    return Recipe(exponent, (("step", 0),), (Step(POWER, lowered, (("argument", 0),)),))
 
 
 @cache

@@ -6,17 +6,23 @@ can be laid out together by operations on whole arrays, in an order in which wha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
 
+from symdl.diff.few import Few, has_rows
 from symdl.diff.partials import Edges, Partials
 from symdl.graph.node import Node
-from symdl.graph.tape import CONST, LINEAR, NAMED, PRODUCT, Rows, Tape, ranges, taped
+from symdl.graph.tape import CONST, LINEAR, NAMED, PRODUCT, Rows, Tape, ranges, taped, under
 
 #: After so many rounds rows are looked at one by one.
 _ROUNDS = 4
+
+#: Calculations of fewer nodes are differentiated row by row.
+FEW = 400
 
 #: Products of more factors than this are left to the general sweep: each factor's derivative has a row as long.
 MAX_FACTORS = 1000
@@ -28,24 +34,43 @@ class Gradient:
 
     Attributes
     ----------
-    tape : Tape
-        The rows of the calculation, then those of the derivatives.
+    make : callable
+        Gives the table: the rows of the calculation, then those of the derivatives.
     root : int
         The row that was differentiated.
     by : array
         For each target the row of the derivative; -1 where it is 0.
     """
 
-    tape: Tape
+    make: Callable[[], Tape]
     root: int
     by: np.ndarray
+
+    @cached_property
+    def tape(self) -> Tape:
+        """The table."""
+        return self.make()
 
 
 def gradient(root: Node, targets: Sequence[Node]) -> Gradient | None:
     """The derivatives of a scalar by inputs or named results; None when there is something in the graph that the table has no rows for."""
     if any([t.shape for t in targets[:1]]):
         return None
-    tape = taped(root)
+    nodes = under(root)
+    return _gradient_of_few(nodes, targets) if len(nodes) < FEW else _gradient_of_many(nodes, targets)
+
+
+def _gradient_of_few(nodes: list[Node], targets: Sequence[Node]) -> Gradient | None:
+    root = nodes[0]
+    nodes.sort(key=attrgetter("serial"))
+    if not has_rows(nodes, MAX_FACTORS) or any([t.shape for t in targets]):
+        return None
+    few = Few(nodes, targets)
+    return Gradient(lambda: few.onto(taped(root, [*nodes])), len(nodes) - 1, np.array(few.by, np.int32)) if few.known else None  # type: ignore[arg-type]
+
+
+def _gradient_of_many(nodes: list[Node], targets: Sequence[Node]) -> Gradient | None:
+    tape = taped(nodes[0], nodes)
     if tape is None or len(set(tape.names)) < len(tape.names):  # two of one name: the general way says which
         return None
     rows = tape.rows
@@ -59,7 +84,7 @@ def gradient(root: Node, targets: Sequence[Node]) -> Gradient | None:
         return None
     adjoints = _Adjoints(tape, edges, partials)
     tape.rows = Rows.joined([rows, *partials.made, adjoints.rows()])
-    return Gradient(tape, len(rows) - 1, np.where(places >= 0, adjoints.of[places], -1))
+    return Gradient(lambda: tape, len(rows) - 1, np.where(places >= 0, adjoints.of[places], -1))
 
 
 # --- the way back ---------------------------------------------------------------------------------------------------

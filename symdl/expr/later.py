@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Callable, Collection, ItemsView, Iterator, Mapping, Sequence, ValuesView
 from functools import cached_property
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol
 
 from symdl.expr.tensor import Expr, as_expr
 from symdl.graph.node import Node, Size
 from symdl.graph.tape import Tape
+
+
+class HasTape(Protocol):
+    """What has a table."""
+
+    @property
+    def tape(self) -> Tape: ...
 
 
 class Source:
@@ -18,16 +23,22 @@ class Source:
 
     Parameters
     ----------
-    tape : Tape
+    held : HasTape
+        What has the table, or makes it when it is asked.
     write : callable
         From the number of a row to its node; called when somebody looks.
     """
 
-    __slots__ = ("tape", "write")
+    __slots__ = ("_held", "write")
 
-    def __init__(self, tape: Tape, write: Callable[[int], Node]) -> None:
-        self.tape = tape
+    def __init__(self, held: HasTape, write: Callable[[int], Node]) -> None:
+        self._held = held
         self.write = write
+
+    @property
+    def tape(self) -> Tape:
+        """The table."""
+        return self._held.tape
 
 
 class Named(Mapping[str, Expr]):
@@ -37,18 +48,17 @@ class Named(Mapping[str, Expr]):
     ----------
     source : Source
     names : iterable of str
-    rows : array
+    rows : list of int
         Their rows, in the order of the names.
     """
 
-    def __init__(self, source: Source, names: Collection[str], rows: np.ndarray) -> None:
+    def __init__(self, source: Source, names: Collection[str], rows: Sequence[int]) -> None:
         self._source, self._names, self._rows = source, names, rows
 
     @cached_property
     def _found(self) -> dict[str, Expr]:
         zero = as_expr(0)
-        rows = self._rows.tolist()
-        return {name: zero if row < 0 else Later(self._source, row) for name, row in zip(self._names, rows, strict=True)}
+        return {name: zero if row < 0 else Later(self._source, row) for name, row in zip(self._names, self._rows, strict=True)}
 
     def __getitem__(self, name: str) -> Expr:
         return self._found[name]

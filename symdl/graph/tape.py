@@ -30,7 +30,8 @@ from symdl.graph.node import Node
 
 INPUT, CONST, LINEAR, PRODUCT, POWER, CALL, NAMED = range(7)
 
-_CODES = {
+#: The row that a node is, by its operation.
+CODES = {
     kinds.INPUT: INPUT,
     kinds.CONST: CONST,
     kinds.ADD: LINEAR,
@@ -167,9 +168,9 @@ class Tape:
         return np.where(self.serials[found] == wanted, found, -1)
 
 
-def taped(root: Node) -> Tape | None:
-    """The graph under a node as a table; None when there is more in it than scalars made of scalars."""
-    nodes = _under(root)
+def taped(root: Node, nodes: list[Node] | None = None) -> Tape | None:
+    """The graph under a node as a table; None when there is more in it than scalars made of scalars. ``nodes``: what ``under`` gave."""
+    nodes = under(root) if nodes is None else nodes
     serials = np.fromiter(map(_serial, nodes), np.int64, len(nodes))
     by_age = np.argsort(serials)  # arguments are older than what uses them
     if len(nodes) > 1:
@@ -177,10 +178,10 @@ def taped(root: Node) -> Tape | None:
     # All that a node holds is taken in one look: with so many nodes, the time goes into fetching them from memory.
     held = list(chain.from_iterable(map(_contents, nodes)))
     ops, operands, shapes, attrs = held[0::5], held[1::5], held[3::5], held[4::5]
-    if any(shapes) or not _CODES.keys() >= set(ops):  # the maps of scalars are plain
+    if any(shapes) or not CODES.keys() >= set(ops):  # the maps of scalars are plain
         return None
     serials = serials[by_age]
-    code = np.fromiter(map(_CODES.__getitem__, ops), np.uint8, len(nodes))
+    code = np.fromiter(map(CODES.__getitem__, ops), np.uint8, len(nodes))
     start = np.zeros(len(nodes) + 1, np.int32)
     np.cumsum(np.fromiter(map(len, operands), np.int32, len(nodes)), out=start[1:])
     args = _places(serials, np.fromiter(map(_serial, chain.from_iterable(operands)), np.int64, int(start[-1])))
@@ -189,7 +190,7 @@ def taped(root: Node) -> Tape | None:
     return tape if _filled(tape, attrs) else None
 
 
-def _under(root: Node) -> list[Node]:
+def under(root: Node) -> list[Node]:
     """The node and all under it, in any order."""
     found = [root]
     seen = {root}
