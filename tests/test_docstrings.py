@@ -6,6 +6,7 @@ import contextlib
 import doctest
 import inspect
 import io
+import pydoc
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -165,6 +166,14 @@ def test_a_registered_function_has_a_docstring_of_the_same_kind(registered):
     assert "Derivative: " in made.__doc__ and sections(made.__doc__)["References"][0] == "A paper."
     failed, said = run(made.__doc__, name)
     assert not failed, said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_shows_the_docstring_and_the_signature(name):
+    made = getattr(sd, name)
+    shown = pydoc.plain(pydoc.render_doc(made))
+    assert inspect.cleandoc(made.__doc__).splitlines()[0] in shown
+    assert name in CLASSES or str(inspect.signature(made)) in shown
 
 
 def test_docstrings_of_functions_are_written_when_asked_for():

@@ -77,6 +77,16 @@ class Doc:
         entry = TABLE.get(self._name or getattr(instance, "__name__", ""))
         return None if entry is None else docstring(entry)
 
+    def __set__(self, instance: Any, value: Any) -> None:
+        """Python asks a class's class first only for what can be set."""
+        raise AttributeError("a docstring made of the function table cannot be set")
+
+
+class Described(type(sp.Function)):  # type: ignore[misc]
+    """The class of our SymPy functions' classes: ``help`` looks for the docstring of a class past the class, in its class."""
+
+    __doc__ = Doc()  # type: ignore[assignment]
+
 
 def docstring(entry: Elementwise) -> str:
     """The docstring of a function of the table."""

@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 
 from symdl.errors import UnsupportedError
-from symdl.functions.described import Doc, signature
+from symdl.functions.described import Described, Doc, signature
 from symdl.functions.given import given
 
 
@@ -194,7 +194,7 @@ def sympy_class(
         "__module__": "symdl.functions",
         "__doc__": Doc(name),
     }
-    return type(sp.Function)(name, (sp.Function,), body)
+    return Described(name, (sp.Function,), body)
 
 
 def _counted(name: str, known: Mapping[str, Any], count: int) -> str:
