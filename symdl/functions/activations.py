@@ -31,7 +31,7 @@ def _activation(
     source: str = "",
     equals: str = "",
 ) -> Elementwise:
-    made = sympy_class(name, derivative, definition, numpy, latex, at_number, otherwise=otherwise, further=further)
+    made = sympy_class(name, derivative, definition, numpy, latex, at_number, otherwise=otherwise)
     return Elementwise(name, made, (derivative,), rule, numpy, definition, latex, kinks, further=further, source=source, equals=equals)
 
 

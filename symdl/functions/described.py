@@ -8,9 +8,8 @@ from __future__ import annotations
 import inspect
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sympy as sp
 
@@ -24,8 +23,7 @@ WIDTH = 120
 DIGITS = 9
 
 
-@dataclass(frozen=True)
-class Description:
+class Description(NamedTuple):
     """What is to be said of an entry of the table.
 
     Attributes
@@ -55,14 +53,12 @@ def described(entry: Elementwise, symbols: Sequence[sp.Symbol] | None = None) ->
     return Description((*first, *further), definition, slopes, entry.kinks)
 
 
-def signature(count: int, parameters: Mapping[str, Any], options: Sequence[tuple[str, Any]] = ()) -> inspect.Signature:
-    """How a function of the table is called: ``count`` arguments, of which the last are the parameters."""
-    # The first is the class, which nobody who calls it gives.
-    plain = ["z"] if count - len(parameters) == 1 else list("abcdef"[: count - len(parameters)])
-    both = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    made = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in ("cls", *plain)]
-    made += [inspect.Parameter(n, both, default=inspect.Parameter.empty if d is None else d) for n, d in [*parameters.items(), *options]]
-    return inspect.Signature(made)
+def signature(entry: Elementwise) -> inspect.Signature:
+    """How a function of the table is called."""
+    both, empty = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
+    made = [inspect.Parameter(str(s), inspect.Parameter.POSITIONAL_ONLY) for s in entry.symbols[: entry.nargs - len(entry.parameters)]]
+    known = [*entry.parameters, *((option.name, option.default) for option in entry.further)]
+    return inspect.Signature(made + [inspect.Parameter(n, both, default=empty if d is None else d) for n, d in known])
 
 
 class Doc:
@@ -86,6 +82,13 @@ class Described(type(sp.Function)):  # type: ignore[misc]
     """The class of our SymPy functions' classes: ``help`` looks for the docstring of a class past the class, in its class."""
 
     __doc__ = Doc()  # type: ignore[assignment]
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        from symdl.functions import TABLE
+
+        entry = TABLE.get(cls.__name__)
+        return super().__signature__ if entry is None else signature(entry)
 
 
 def docstring(entry: Elementwise) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy as sp
 
 from symdl.errors import UnsupportedError
-from symdl.functions.described import Described, Doc, signature
+from symdl.functions.described import Described, Doc
 from symdl.functions.given import given
 
 
@@ -22,8 +22,7 @@ class Kink:
     derivative: str  # "undefined", or the value taken there, as text
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """A further argument of a call, which makes another function of it: ``gelu(z, approximate="tanh")``."""
 
     name: str
@@ -120,7 +119,6 @@ def sympy_class(
     at_number: Callable[..., sp.Expr | None] = lambda *z: None,
     parameters: Mapping[str, Any] | None = None,
     otherwise: Callable[..., Any] | None = None,
-    further: tuple[Option, ...] = (),
 ) -> type[sp.Function]:
     """A SymPy function that knows its derivatives, definition, numeric value and LaTeX.
 
@@ -134,8 +132,6 @@ def sympy_class(
         Names and default values of the arguments behind the first: they may be given by name.
     otherwise : callable
         What a call with further arguments means: ``gelu(z, approximate="tanh")``.
-    further : tuple of Option
-        Those arguments.
     """
     derivatives = derivative if isinstance(derivative, tuple) else (derivative,)
     known = dict(parameters or {})
@@ -159,9 +155,6 @@ def sympy_class(
 
     def eval_(cls: type, *args: sp.Expr) -> sp.Expr | None:
         return at_number(*args)
-
-    # What inspect and help show; SymPy itself passes all arguments by place.
-    eval_.__signature__ = signature(len(derivatives), known, [(o.name, o.default) for o in further])  # type: ignore[attr-defined]
 
     def rewrite_as(self: sp.Function, *args: sp.Expr, **hints: Any) -> sp.Expr:
         return definition(*args)
