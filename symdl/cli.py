@@ -6,6 +6,9 @@ Exit status: 0 done; 1 refuted or failed; 2 undecided; 64 bad input, with one li
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -27,24 +30,53 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
     try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        print("symdl: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    _show_what_can_be_shown()
+    try:
         args = _parser().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
     debug = args.debug or bool(os.environ.get("SYMDL_DEBUG"))
     try:
         status = args.run(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by who called
+            sys.stdout.flush()
         return int(status)
     except BrokenPipeError:  # the reader (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return PIPE_CLOSED
-    except KeyboardInterrupt:
-        print("symdl: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except SymdlError as error:
         return _complain(f"error: {error}", BAD_INPUT, debug)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG):
+            return _complain(_internal(error), FAULT, debug)
+        _write_no_more()
+        return _complain(f"error: the output cannot be written: {error.strerror}", BAD_INPUT, debug)
     except Exception as error:
-        return _complain(f"internal error: {type(error).__name__}: {error} (--debug shows where)", FAULT, debug)
+        return _complain(_internal(error), FAULT, debug)
+
+
+def _show_what_can_be_shown() -> None:
+    """Where the terminal has no letter for a formula's or a language's sign, its number is shown, and nothing ends in the middle."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and "utf" not in (stream.encoding or "").lower():
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _write_no_more() -> None:
+    """What is still in the buffer would be tried again at the end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _internal(error: Exception) -> str:
+    return f"internal error: {type(error).__name__}: {error} (--debug shows where)"
 
 
 def _complain(message: str, status: int, debug: bool) -> int:

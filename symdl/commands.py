@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from symdl.errors import DataError, NameError_, SymdlError
+from symdl.arguments import expression, names, pairs, shapes
+from symdl.errors import DataError, SymdlError
 
 OK, FAILED, UNDECIDED = 0, 1, 2
 #: Characters of a claim that are read from a file; more are refused by the reader.
 _LONGEST_CLAIM = 50_000
+#: What some editors put in front of a text in UTF-8.
+_MARK = "\ufeff"
 
 
 def tour(args: argparse.Namespace) -> int:
@@ -25,7 +27,7 @@ def tour(args: argparse.Namespace) -> int:
 def derive(args: argparse.Namespace) -> int:
     import symdl as sd
 
-    derived = sd.derive(_expression(args.expr, args), _names(args.wrt))
+    derived = sd.derive(expression(args.expr, args), names(args.wrt))
     form = args.format or (_ending(args.output) if args.output else "text")
     if args.dtype and form != "python":
         raise DataError(f"--dtype is for --format python, and the format is {form}")
@@ -54,16 +56,16 @@ def check(args: argparse.Namespace) -> int:
     import symdl as sd
     from symdl.expr.tex.reading import looks_like_latex
 
-    loss = _expression(args.expr, args)
+    loss = expression(args.expr, args)
     wrt: list[str] = [name for text in args.wrt for name in text.split(",") if name]
     text = _claim(args)
     if looks_like_latex(text):
         return _said(sd.check(loss, wrt, text))
     try:
-        claim = _expression(text, args)
+        claim = expression(text, args)
     except SymdlError:  # sd.check says it better: it knows what is claimed, and reads formulas without any LaTeX command
         return _said(sd.check(loss, wrt, text))
-    strange = sorted(set(claim.inputs) - set(loss.inputs) - set(_shapes(args.shape)))
+    strange = sorted(set(claim.inputs) - set(loss.inputs) - set(shapes(args.shape)))
     if strange:  # an undeclared name is a scalar to the parser; in a claim it is a slip of the pen
         return _said(sd.check(loss, wrt, text))
     return _said(sd.check(loss, wrt, claim))
@@ -77,8 +79,10 @@ def _claim(args: argparse.Namespace) -> str:
         return str(args.claim)
     try:
         if args.claim_file == "-":
-            return sys.stdin.read(_LONGEST_CLAIM)
-        with open(args.claim_file, encoding="utf-8") as file:
+            if sys.stdin is None:
+                raise DataError("check: --claim-file - reads the standard input, and that is closed")
+            return sys.stdin.read(_LONGEST_CLAIM).removeprefix(_MARK)
+        with open(args.claim_file, encoding="utf-8-sig") as file:
             return file.read(_LONGEST_CLAIM)
     except UnicodeDecodeError:
         raise DataError(f"{args.claim_file} is not a text in UTF-8") from None
@@ -136,10 +140,10 @@ def graph(args: argparse.Namespace) -> int:
     import symdl as sd
     from symdl.train.files import read_value
 
-    values = {name: read_value(name, text) for name, text in (_pair(text, "--at") for text in args.at)}
+    values = {name: read_value(name, text) for name, text in pairs(args.at, "--at").items()}
     if not values and not args.output:
         raise DataError("graph: give values with --at NAME=NUMBER, a drawing with -o FILE.svg, or both")
-    expr = _expression(args.expr, args)
+    expr = expression(args.expr, args)
     made = sd.Graph.of(sd.let(args.name, expr) if args.name and expr.name is None else expr)
     if values:
         forward = made.forward(**values)
@@ -152,109 +156,9 @@ def graph(args: argparse.Namespace) -> int:
 
 
 def train(args: argparse.Namespace) -> int:
-    import numpy as np
+    from symdl.train_command import train
 
-    import symdl as sd
-    from symdl.train.files import read_array
-
-    data = {name: read_array(name, source) for name, source in (_pair(text, "--data") for text in args.data)}
-    specs = [_param(text) for text in args.param]
-    shapes = _data_shapes(data) | {name: sizes for name, sizes, _ in specs} | _shapes(args.shape)
-    loss = _expression(args.expr, args, shapes)
-    start = _start(specs, _sizes(shapes, data), args.seed, args.init)
-    target = Path(args.output)
-    if not target.parent.is_dir():
-        raise DataError(f"{target} cannot be written: there is no folder {target.parent}")
-    try:
-        result = sd.train(loss, start, data, lr=args.lr, epochs=args.epochs, batch=args.batch, method=args.method, backend=args.backend,
-                          seed=args.seed, dtype=args.dtype,
-                          progress=False if args.quiet else None, **_checkpoint(args))  # fmt: skip
-    except sd.DivergenceError as error:
-        kept = target.with_name(f"{target.stem}.good.npz")  # never taken for what was asked for
-        np.savez(kept, **error.params)
-        raise sd.DivergenceError(f"{error}, in {kept}") from None
-    np.savez(target, **result.params)
-    if len(result.history):
-        print(f"loss {result.history[0]:.6g} -> {result.history[-1]:.6g} in {len(result.history)} epochs, {result.seconds:.2f} s")
-    print(target)
-    return OK
-
-
-def _checkpoint(args: argparse.Namespace) -> dict[str, Any]:
-    if args.resume and not args.checkpoint:
-        raise DataError("--resume needs --checkpoint FILE, the file to go on from")
-    return {"checkpoint": args.checkpoint, "resume": args.resume} if args.checkpoint else {}
-
-
-def _param(text: str) -> tuple[str, str, str]:
-    """W:64,30 or W:64,30=start.npz -> name, sizes, file."""
-    described, _, source = text.partition("=")
-    name, _, sizes = described.partition(":")
-    if not name.strip():
-        raise NameError_(f"--param {text!r:.60}: write NAME:size,size or NAME:size,size=FILE")
-    return name.strip(), sizes.strip(), source.strip()
-
-
-def _data_shapes(data: Mapping[str, Any]) -> dict[str, str]:
-    """Samples along the first axis, N of them; the other sizes as in the file."""
-    return {name: ",".join(["N", *map(str, value.shape[1:])][: value.ndim]) for name, value in data.items()}
-
-
-def _sizes(shapes: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, int]:
-    """Numbers for the symbolic sizes, from the data."""
-    known: dict[str, int] = {}
-    for name, value in data.items():
-        for size, number in zip(_names([shapes[name]]), value.shape, strict=False):
-            known.setdefault(size, number)
-    return known
-
-
-def _start(specs: Sequence[tuple[str, str, str]], known: Mapping[str, int], seed: int, scheme: str) -> dict[str, Any]:
-    """The parameters' first values: from files, or drawn."""
-    from symdl.train.files import read_value
-    from symdl.train.init import initial
-
-    shapes = {name: tuple(int(size) if size.isdigit() else size for size in _names([sizes])) for name, sizes, source in specs if not source}
-    drawn = initial(shapes, seed, scheme, known)
-    return {name: read_value(name, source) if source else drawn[name] for name, _, source in specs}
-
-
-# --- arguments ----------------------------------------------------------------------------------------------
-
-
-def _expression(text: str, args: argparse.Namespace, shapes: Mapping[str, str] | None = None) -> Any:
-    """Read an expression; --let names stand for what they were said to be."""
-    import symdl as sd
-
-    known: dict[str, Any] = dict(_shapes(args.shape) if shapes is None else shapes)
-    for name, body in (_pair(text, "--let") for text in args.let):
-        if name in known:
-            raise NameError_(f"--let {name}: the name is taken; choose another one")
-        known[name] = sd.let(name, sd.parse(body, **known))
-    return sd.parse(text, **known)
-
-
-def _shapes(texts: Sequence[str]) -> dict[str, str]:
-    """--shape X:n,p -> {"X": "n,p"}; a scalar has nothing after the colon."""
-    found: dict[str, str] = {}
-    for text in texts:
-        name, _, sizes = text.partition(":")
-        if not name.strip():
-            raise NameError_(f"--shape {text!r:.60}: write NAME:size,size, e.g. X:n,p")
-        if found.setdefault(name.strip(), sizes.strip()) != sizes.strip():
-            raise NameError_(f"--shape {name.strip()} is given twice: {found[name.strip()]} and {sizes.strip()}")
-    return found
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip() or not value.strip():
-        raise NameError_(f"{option} {text!r:.60}: write NAME=VALUE")
-    return name.strip(), value.strip()
-
-
-def _names(texts: Sequence[str]) -> list[str]:
-    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
+    return train(args)
 
 
 def _ending(path: str) -> str:
@@ -282,6 +186,8 @@ def _write(text: str, path: str | None) -> None:
     if path is None:
         print(text)
         return
+    if not path:
+        raise DataError("-o needs the name of a file")
     try:
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(text if text.endswith("\n") else text + "\n")

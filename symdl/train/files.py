@@ -62,6 +62,8 @@ def read_array(name: str, source: str) -> np.ndarray:
             found = _from_csv(name, path, part)
         else:
             raise DataError(f"{name}: {path} is not {' or '.join(ENDINGS)}")
+        if found.dtype.kind == "c":
+            raise DataError(f"{name}: {path} holds complex numbers: all values must be real")
         found = np.asarray(found, dtype=float)
     except (OSError, ValueError, TypeError, EOFError, csv.Error) as error:
         raise DataError(f"{name}: {path} cannot be read: {_first_line(error)}") from None
