@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib
 import inspect
 import io
 import pydoc
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -131,6 +133,28 @@ def test_the_checker_sees_other_faults(old, new):
     assert list(faults("planted", whole.replace(old, new), inspect.signature(planted), example=True))
 
 
+#: What stands in a docstring for something of another package.
+FOREIGN = re.compile(r"\b(numpy|scipy|torch|jax|sympy)((?:\.[A-Za-z_]\w*)+)")
+
+
+def mentioned() -> set[tuple[str, str]]:
+    docs = [getattr(sd, name).__doc__ for name in NAMES] + [plain(m).__doc__ for cls in CLASSES.values() for _, m in members(cls)]
+    return {found for doc in docs if doc for found in FOREIGN.findall(doc)}
+
+
+@pytest.mark.parametrize("package", ["numpy", "scipy", "torch", "jax", "sympy"])
+def test_names_of_other_packages_are_names_of_theirs(package):
+    pytest.importorskip(package)
+    for home, path in sorted(mentioned()):
+        if home != package:
+            continue
+        made: Any = importlib.import_module(home)
+        for part in path.strip(".").split("."):
+            if not hasattr(made, part):
+                made = importlib.import_module(f"{made.__name__}.{part}")  # an error names it
+            made = getattr(made, part, made)
+
+
 # --- functions of the table -----------------------------------------------------------------------------------------
 
 
@@ -174,6 +198,7 @@ def test_help_shows_the_docstring_and_the_signature(name):
     shown = pydoc.plain(pydoc.render_doc(made))
     assert inspect.cleandoc(made.__doc__).splitlines()[0] in shown
     assert name in CLASSES or str(inspect.signature(made)) in shown
+    assert made.__name__ == name or name == "logsigmoid"  # PyTorch's name of log_sigmoid
 
 
 def test_docstrings_of_functions_are_written_when_asked_for():

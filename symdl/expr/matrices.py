@@ -423,6 +423,9 @@ def min_(value: Any, *over: Any, axis: Any = None, keepdims: bool = False) -> Ex
     return -max_(-as_expr(value), *over, axis=axis, keepdims=keepdims)
 
 
+min_.__name__ = "min"  # what help shows
+
+
 # --- triangles ----------------------------------------------------------------------------------------------------
 
 

@@ -230,6 +230,10 @@ def max_(value: Any, *over: Any, axis: Any = None, keepdims: bool = False) -> Ex
     return _reduced("max", value, over, axis, keepdims)
 
 
+#: Python's own names are theirs in symdl: help and signatures show them so.
+sum_.__name__, max_.__name__ = "sum", "max"
+
+
 def softmax(value: Any, *over: Any, axis: Any = -1) -> Expr:
     """exp(z)/Sum exp(z) over an axis or an index letter, computed as exp(z - logsumexp(z)), which does not overflow.
 

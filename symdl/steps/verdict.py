@@ -126,7 +126,7 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """REFUTED if anything is wrong, UNKNOWN if anything is undecided, else PROVED."""
+        """REFUTED if anything is wrong, UNKNOWN if anything is undecided or numbers are all there is, else PROVED."""
         found = {c.verdict for c in self.checks}
         if found & {REFUTED, "FAILED"}:
             return REFUTED
