@@ -329,7 +329,8 @@ def adaptive_max_pool2d(x: Any, size: Any) -> Expr:
 
     Notes
     -----
-    torch.nn.functional.adaptive_max_pool2d. Elements that tie for a maximum share its gradient equally.
+    torch.nn.functional.adaptive_max_pool2d.
+    The maximum is taken axis by axis: columns that tie share its gradient equally, and in each of them the elements that tie.
 
     Examples
     --------
