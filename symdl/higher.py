@@ -14,6 +14,7 @@ from symdl.expr.in_kind import Kind, asked
 from symdl.expr.ops import sum_
 from symdl.expr.structured import FULL
 from symdl.expr.tensor import Expr, as_expr, describe, tensor
+from symdl.functions.given import shown
 from symdl.graph.node import INPUT
 from symdl.graph.walk import inputs
 
@@ -38,7 +39,7 @@ def key_of(target: Any) -> str:
     if isinstance(target, str):
         return target
     name = target.name if isinstance(target, Expr) else None
-    return str(name or target)
+    return str(name) if name else shown(target) if isinstance(target, (list, tuple)) else str(target)
 
 
 def several(wrt: Any) -> list[Any] | None:

@@ -14,6 +14,7 @@ from symdl.diff.targets import Targets, inputs_among
 from symdl.errors import DataError, SymdlError
 from symdl.expr.in_kind import Kind
 from symdl.expr.tensor import Expr
+from symdl.functions.given import shown
 from symdl.graph.memory import collector_paused
 from symdl.graph.walk import more_than
 from symdl.higher import Blocks, hessian, hvp, jacobian, jvp, key_of, scalar, several, some, vjp
@@ -470,7 +471,7 @@ def verify_page(page: Page, oracles: Sequence[str] | str = ()) -> Report:
     """
     from symdl.prove.equal import prove
 
-    report = Report(page.title)
+    report = Report(_page(page).title)
     for block in page.blocks:
         if isinstance(block, Claim):
             verdict = prove(block.lhs, block.rhs)
@@ -480,6 +481,12 @@ def verify_page(page: Page, oracles: Sequence[str] | str = ()) -> Report:
         elif isinstance(block, DerivedBlock):
             report.extend(Derived.verify(block.derivation, oracles))  # type: ignore[arg-type]
     return report
+
+
+def _page(page: Any) -> Page:
+    if not isinstance(page, Page):
+        raise DataError(f"{shown(page)} is not a page of derivations: make one with sd.Page")
+    return page
 
 
 def check_fact(fact: Fact) -> Check:
@@ -533,7 +540,7 @@ def run_page(page: Page, lang: str = "en") -> int:
     """
     from symdl.render.page import page_latex
 
-    print(page_latex(page, lang))
+    print(page_latex(_page(page), lang))
     report = verify_page(page)
     print(report)
     return 0 if report.ok else 1

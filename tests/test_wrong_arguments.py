@@ -59,6 +59,9 @@ WRONG = {
     "a set": {1, 2},
     "a ragged list": [[1.0], [2.0, 3.0]],
     "a deep list": deep(),
+    "a list deeper than Python goes": deep(100_000),
+    "two numbers": np.ones(2),
+    "a negative half": -0.5,
     "a vector": x,
     "a matrix": A,
     "a scalar": s,
@@ -82,8 +85,8 @@ WRONG = {
     "an array of booleans": np.array([True, False]),
 }
 GOOD = [x, A, s, 2, (1, 1), "x", {"x": np.ones(3)}]
-#: Files, scripts and the class of expressions itself, which is made by sd.tensor and not called.
-LEFT_OUT = {"save", "load", "run_page", "verify_page", "train", "Expr", "Page", "Report", "Verdict"}
+#: The class of expressions itself, which is made by sd.tensor and not called.
+LEFT_OUT = {"Expr"}
 PUBLIC = [name for name in sd.__all__ if callable(getattr(sd, name)) and name not in LEFT_OUT and not name.endswith(("Error", "Error_"))]
 
 
@@ -92,7 +95,7 @@ def says_well(message):
 
 
 def tried(name, label, function, /, *args, **options):
-    """Anything may be answered, and TypeError is Python's own word; an array where yes or no is meant is NumPy's to refuse."""
+    """Anything may be answered, and TypeError is Python's own word."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -103,8 +106,6 @@ def tried(name, label, function, /, *args, **options):
             assert says_well(str(error)), (name, label, str(error))
         except TypeError as error:
             assert says_well(str(error)), (name, label, str(error))
-        except ValueError as error:
-            assert "The truth value of an" in str(error), (name, label, repr(error))
         except Exception as error:
             raise AssertionError(f"{name} with {label}: {error!r:.300}") from error
 
@@ -128,7 +129,8 @@ def calls(function, rng):
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_wrong_arguments(name):
+def test_wrong_arguments(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some of the words are names of files
     function = getattr(sd, name)
     try:
         inspect.signature(function)

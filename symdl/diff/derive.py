@@ -37,7 +37,7 @@ def derivation(loss: Expr, wrt: dict[str, Expr], structure: Any = FULL) -> Deriv
     """
     if loss.shape or loss.open:
         raise ShapeError(f"{describe(loss)} is not a scalar: sum it first, or use sd.jacobian")
-    return (_in_a_table(loss, wrt) if structure is None or structure == FULL else None) or _written(loss, wrt, structure)
+    return (_in_a_table(loss, wrt) if structure is None or (isinstance(structure, str) and structure == FULL) else None) or _written(loss, wrt, structure)
 
 
 def _in_a_table(loss: Expr, wrt: dict[str, Expr]) -> Derivation | None:

@@ -11,7 +11,7 @@ from symdl.expr.ops import exp, logsumexp
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.expr.windows import sliced
 from symdl.functions import TABLE
-from symdl.functions.given import given
+from symdl.functions.given import given, shown
 
 EIGHTH, THIRD = sp.Rational(1, 8), sp.Rational(1, 3)
 
@@ -123,7 +123,7 @@ def glu(value: Any, axis: int = -1) -> Expr:
     """
     z = _with_axes(value, (), "glu")
     if not isinstance(axis, int) or not -z.ndim <= axis < z.ndim:
-        raise ShapeError(f"glu of {describe(z)}: there is no axis {axis}")
+        raise ShapeError(f"glu of {describe(z)}: there is no axis {shown(axis)}")
     size = z.shape[axis]
     half = sp.sympify(size) / 2
     if half.is_integer is not True:

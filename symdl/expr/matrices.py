@@ -15,6 +15,7 @@ from symdl.expr.ops import abs_, eye, inv, max_, mean, sqrt, sum_
 from symdl.expr.tensor import Expr, as_expr, describe, matmul, multiply, raise_to
 from symdl.expr.windows import position, reshape
 from symdl.functions.given import given as number_given
+from symdl.functions.given import shown
 from symdl.graph.number import number, to_sympy
 
 #: A power up to this exponent is a chain of products; beyond, squares are squared.
@@ -260,7 +261,7 @@ def norm(value: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) 
 
 def _order(given: Any) -> Any:
     """None, "fro", "nuc", a SymPy number, or an expression that is the exponent."""
-    if given is None or given in ("fro", "nuc"):
+    if given is None or (isinstance(given, str) and given in ("fro", "nuc")):
         return given
     if isinstance(given, str):
         if given in ("inf", "-inf"):
@@ -334,7 +335,7 @@ def var(value: Any, *over: Any, axis: Any = None, ddof: Any = 0, keepdims: bool 
     expr = as_expr(value)
     centred = expr - mean(expr, *over, axis=axis, keepdims=not over)
     squares = centred**2
-    if not ddof:
+    if ddof is None or (isinstance(ddof, int) and ddof == 0):
         return mean(squares, *over, axis=axis, keepdims=keepdims)
     ones = sum_(as_expr(1) + 0 * expr, *over, axis=axis) if over else None
     count = _count(expr, axis) if ones is None else to_sympy(as_expr(ones).node.attr)
@@ -553,7 +554,7 @@ def cumsum(value: Any, axis: int = 0) -> Expr:
     """
     expr = as_expr(value)
     if not expr.shape or not isinstance(axis, int) or not -expr.ndim <= axis < expr.ndim:
-        raise ShapeError(f"cumsum of {describe(expr)}: there is no axis {axis}")
+        raise ShapeError(f"cumsum of {describe(expr)}: there is no axis {shown(axis)}")
     k = axis % expr.ndim
     places = position(expr.shape[k])
     mask = positive(places[:, None] - places[None, :] + 1)

@@ -12,7 +12,7 @@ from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr.dims import as_size, is_letter
 from symdl.expr.tensor import Expr, as_expr, describe, fitted, matmul, multiply, raise_to
 from symdl.expr.wrapped import function
-from symdl.functions.given import given
+from symdl.functions.given import flag, given
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
 from symdl.graph.node import Size
@@ -55,7 +55,7 @@ def _selected(expr: Expr, over: tuple[Any, ...], axis: Any, operation: str) -> t
 
 
 def _keepdims(expr: Expr, result: Expr, axis: Any, operation: str, keepdims: bool) -> Expr:
-    if not keepdims:
+    if not flag(operation, "keepdims", keepdims):
         return result
     gone = _axes(expr, axis, operation)
     return result[tuple(None if k in gone else slice(None) for k in range(expr.ndim))]

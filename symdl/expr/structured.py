@@ -17,6 +17,7 @@ from typing import Any
 
 from symdl.errors import NameError_, ShapeError
 from symdl.expr.dims import show_shape
+from symdl.functions.given import shown
 from symdl.graph import build
 from symdl.graph.build import Delta, Term
 from symdl.graph.labels import rename
@@ -51,8 +52,8 @@ def structure_of(node: Node, asked: Any = None) -> str | None:
         facts = node.attr.facts if node.op == INPUT else frozenset()
         declared = DIAGONAL if DIAGONAL in facts else SYMMETRIC if SYMMETRIC in facts else None
         return declared if _square(node) else None
-    if wished not in (SYMMETRIC, DIAGONAL, FULL):
-        raise NameError_(f"structure={wished!r}: known are 'symmetric', 'diagonal' and 'full' (all entries independent)")
+    if not isinstance(wished, str) or wished not in (SYMMETRIC, DIAGONAL, FULL):
+        raise NameError_(f"structure={shown(wished)}: known are 'symmetric', 'diagonal' and 'full' (all entries independent)")
     if wished == FULL:
         return None
     if not _square(node):

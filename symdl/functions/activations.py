@@ -15,6 +15,7 @@ import sympy as sp
 from symdl.errors import UnsupportedError
 from symdl.functions import stable, stable_activations, stable_normal
 from symdl.functions.entry import Elementwise, Kink, Option, function, sympy_class
+from symdl.functions.given import shown
 
 
 def _activation(
@@ -101,9 +102,12 @@ def _sharper(z: Any, beta: Any = 1, threshold: Any = 20) -> Any:
     Below 20 it would change the function, by log(1 + exp(-threshold)) at the threshold.
     """
     if not (isinstance(threshold, (int, float, sp.Integer, sp.Rational)) and threshold >= 20):
-        raise UnsupportedError(f"softplus: with the threshold {threshold} it is another function; write sd.where(beta*z - threshold, z, sd.softplus(z, beta))")
+        other = f"with the threshold {shown(threshold)} it is another function"
+        raise UnsupportedError(f"softplus: {other}; write sd.where(beta*z - threshold, z, sd.softplus(z, beta))")
     if isinstance(beta, (int, float)) and not beta > 0:
         raise UnsupportedError(f"softplus: beta is {beta}, and must be positive")
+    if hasattr(beta, "__len__"):
+        raise UnsupportedError(f"softplus: beta is {shown(beta)}, and must be a number")
     beta = sp.Rational(repr(beta)) if isinstance(beta, float) else beta
     return softplus(z) if beta == 1 else softplus(beta * z) / beta
 
@@ -154,8 +158,8 @@ _silu = _activation(
 
 def _gelu_form(z: Any, approximate: str = "none") -> Any:
     """GELU with PyTorch's argument: the exact one, or the one by tanh."""
-    if approximate not in ("none", "tanh"):
-        raise UnsupportedError(f"gelu: approximate is {approximate!r:.40}, and must be 'none' or 'tanh'")
+    if not isinstance(approximate, str) or approximate not in ("none", "tanh"):
+        raise UnsupportedError(f"gelu: approximate is {shown(approximate)}, and must be 'none' or 'tanh'")
     return gelu(z) if approximate == "none" else gelu_tanh(z)
 
 

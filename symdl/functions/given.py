@@ -10,6 +10,30 @@ import sympy as sp
 from symdl.errors import UnsupportedError
 
 
+def shown(value: Any, longest: int = 60) -> str:
+    """What a value looks like, short: of what is nested without end, or cannot say what it is, at least of which kind it is."""
+    try:
+        text = reprlib.repr(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def flag(where: str, name: str, value: Any) -> bool:
+    """Yes or no, as it is asked for with ``name=True``; 1, 0 and None will do.
+
+    Raises
+    ------
+    UnsupportedError
+        For arrays, texts and all else that is neither.
+    """
+    if value is True or value is False or value is None:
+        return bool(value)
+    if type(value).__name__ in ("bool", "bool_", "int", "int64") and value in (0, 1):
+        return bool(value)
+    raise UnsupportedError(f"{where}: {name} is {shown(value)}, and must be True or False")
+
+
 def given(what: str, value: Any) -> sp.Expr:
     """The SymPy expression that a number, or an expression, is.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from symdl.errors import DataError
+from symdl.functions.given import shown
 from symdl.lower.precision import DOUBLE, SINGLE
 
 FLOAT = np.dtype(np.float64)
@@ -70,7 +71,7 @@ def _converted(name: str, value: Any) -> np.ndarray:
             array = np.frompyfunc(_real, 1, 1)(array)
         return np.array(array, dtype=FLOAT, order="C")
     except (TypeError, ValueError, OverflowError):
-        raise DataError(f"{name}: {str(value)!r:.60} is not an array of real numbers") from None
+        raise DataError(f"{name}: {shown(value) if isinstance(value, (list, tuple)) else repr(str(value)):.60} is not an array of real numbers") from None
 
 
 def _read(name: str, value: Any) -> np.ndarray:

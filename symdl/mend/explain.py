@@ -12,6 +12,8 @@ from symdl.diff.derive import jacobian
 from symdl.edits import shown
 from symdl.errors import NameError_, SymdlError, UnsupportedError
 from symdl.expr.tensor import Expr, of_node
+from symdl.functions.given import flag
+from symdl.functions.given import shown as briefly
 from symdl.mend.search import find_edit
 from symdl.mend.terms import differing_terms
 from symdl.mend.trial import Trial
@@ -85,7 +87,16 @@ def check(
     by = list(wrt) if isinstance(wrt, (list, tuple)) else [wrt]
     if not by:
         raise NameError_("check: nothing to differentiate by is given")
-    told = {"time_budget": time_budget, "structure": structure, "exact": exact, "explain": explain or mended, "differentiate": differentiate or differentiated}
+    for name, function in (("explain", explain), ("differentiate", differentiate)):
+        if function is not None and not callable(function):
+            raise UnsupportedError(f"check: {name} is {briefly(function)}, and must be a function")
+    told = {
+        "time_budget": time_budget,
+        "structure": structure,
+        "exact": flag("check", "exact", exact),
+        "explain": mended if explain is None else explain,
+        "differentiate": differentiated if differentiate is None else differentiate,
+    }
     if len(by) == 1:
         return claims.check(loss, by[0], claim, **told)
     return claims.check_higher(loss, by, claim, **told)

@@ -12,6 +12,7 @@ import sympy as sp
 from symdl.expr.ops import exp, log, softmax, sqrt, sum_
 from symdl.expr.tensor import Expr, as_expr, elementwise
 from symdl.expr.windows import position, reshape
+from symdl.functions.given import flag
 from symdl.graph.node import Size
 from symdl.model.linear import with_bias
 from symdl.model.shapes import need, need_shape, same_size, share
@@ -117,7 +118,7 @@ def attention_weights(Q: Any, K: Any, mask: Any = None, keep: Any = None, is_cau
 
 def _kept(keep: Any, is_causal: bool, length: Size, sources: Size) -> Expr | None:
     parts = [] if keep is None else [elementwise("positive", as_expr(keep))]
-    if is_causal:
+    if flag("attention", "is_causal", is_causal):
         parts.append(causal(length, sources))
     return None if not parts else parts[0] if len(parts) == 1 else parts[0] * parts[1]
 

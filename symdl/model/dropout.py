@@ -6,6 +6,7 @@ from typing import Any
 
 from symdl.errors import DomainError
 from symdl.expr.tensor import Expr, as_expr
+from symdl.functions.given import shown
 from symdl.model.shapes import need
 
 
@@ -48,6 +49,6 @@ def dropout(x: Any, mask: Any, p: Any = 0.5) -> Expr:
     """
     value, kept = as_expr(x), as_expr(mask)
     need(kept.ndim <= value.ndim, "dropout", [value, kept], "the mask must broadcast to x")
-    if not isinstance(p, Expr) and getattr(p, "free_symbols", None) in (None, set()) and not 0 <= p < 1:
-        raise DomainError(f"dropout: p = {p} is no probability of dropping; give 0 <= p < 1 (where all is dropped write 0*x)")
+    if not isinstance(p, Expr) and getattr(p, "free_symbols", None) in (None, set()) and (hasattr(p, "__len__") or not 0 <= p < 1):
+        raise DomainError(f"dropout: p = {shown(p)} is no probability of dropping; give 0 <= p < 1 (where all is dropped write 0*x)")
     return value * kept / (1 - as_expr(p))

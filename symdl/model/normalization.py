@@ -12,6 +12,7 @@ from symdl.errors import ShapeError
 from symdl.expr.ops import mean, sqrt
 from symdl.expr.tensor import Expr, as_expr
 from symdl.expr.windows import reshape
+from symdl.functions.given import shown
 from symdl.graph.node import Size
 from symdl.model.shapes import along, clash, need, need_shape, share
 
@@ -282,7 +283,7 @@ def _last(layer: str, x: Expr, weight: Any, bias: Any, axes: int | None) -> tupl
     """The axes that are normalised."""
     given = [as_expr(v).ndim for v in (weight, bias) if v is not None]
     count = axes if axes is not None else given[0] if given else 1
-    need(isinstance(count, int) and 1 <= count <= x.ndim, layer, [x], f"it has no {count} last axes")
+    need(isinstance(count, int) and 1 <= count <= x.ndim, layer, [x], f"it has no {shown(count)} last axes")
     return tuple(range(x.ndim - count, x.ndim))
 
 

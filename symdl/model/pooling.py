@@ -15,6 +15,7 @@ from symdl.expr.dims import as_size
 from symdl.expr.ops import max_, mean, ones, sum_
 from symdl.expr.tensor import Expr, as_expr, describe, elementwise
 from symdl.expr.windows import position, where, window, windows_that_fit
+from symdl.functions.given import shown
 from symdl.graph.node import Size
 from symdl.model.convolution import paddings_of, steps_of, windows
 from symdl.model.shapes import need, plain, tuple_of
@@ -370,7 +371,7 @@ def global_avg_pool(x: Any, axes: int = 2) -> Expr:
     (N, C)
     """
     value = as_expr(x)
-    need(isinstance(axes, int) and 1 <= axes <= value.ndim, "global_avg_pool", [value], f"it has no {axes} last axes")
+    need(isinstance(axes, int) and 1 <= axes <= value.ndim, "global_avg_pool", [value], f"it has no {shown(axes)} last axes")
     return mean(value, axis=tuple(range(value.ndim - axes, value.ndim)))
 
 
@@ -403,7 +404,7 @@ def global_max_pool(x: Any, axes: int = 2) -> Expr:
     (N, C)
     """
     value = as_expr(x)
-    need(isinstance(axes, int) and 1 <= axes <= value.ndim, "global_max_pool", [value], f"it has no {axes} last axes")
+    need(isinstance(axes, int) and 1 <= axes <= value.ndim, "global_max_pool", [value], f"it has no {shown(axes)} last axes")
     return max_(value, axis=tuple(range(value.ndim - axes, value.ndim)))
 
 

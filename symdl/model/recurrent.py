@@ -13,6 +13,7 @@ from symdl.expr.ops import sigmoid, tanh
 from symdl.expr.recur import last, recur
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.expr.windows import stack
+from symdl.functions.given import flag
 from symdl.model.layers import Activation, activate
 from symdl.model.linear import linear
 from symdl.model.shapes import need, need_shape, plain
@@ -337,7 +338,7 @@ def _sequence(layer: str, x: Any, state: tuple[Any, ...], step: Step, names: tup
     value = as_expr(x)
     need(value.ndim >= 2, layer, [value], "x must have the shape (T, ..., p), time first")
     length = value.shape[0]
-    if not unroll:
+    if not flag(layer, "unroll", unroll):
         found = recur(names, state, lambda s, t: step(value[t], s), length)
         return [s[1:] for s in found], [last(s) for s in found]
     if not isinstance(length, int):

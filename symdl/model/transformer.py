@@ -8,6 +8,7 @@ from typing import Any
 from symdl.errors import DataError, NameError_
 from symdl.expr.dims import as_size
 from symdl.expr.tensor import Expr, as_expr, tensor
+from symdl.functions.given import shown
 from symdl.model.attention import multi_head_attention
 from symdl.model.layers import Activation, activate
 from symdl.model.linear import linear
@@ -61,6 +62,8 @@ def _size(width: Any) -> Any:
 
 
 def _tensors(shapes: Mapping[str, tuple[Any, ...]], prefix: str) -> dict[str, Expr]:
+    if not isinstance(prefix, str):
+        raise NameError_(f"the prefix of the parameters' names is {shown(prefix)}, and must be a text")
     return {name: tensor(prefix + name, *shape) for name, shape in shapes.items()}
 
 
@@ -147,7 +150,7 @@ def decoder_parameters(width: Any, hidden: Any, prefix: str = "") -> dict[str, E
 
 
 def _block_parameters(width: Any, hidden: Any, prefix: str, attentions: list[str]) -> dict[str, Expr]:
-    params: dict[str, Expr] = {}
+    params = _tensors({}, prefix)
     for name in attentions:
         params |= {f"{name}.{k}": v for k, v in attention_parameters(width, f"{prefix}{name}.").items()}
     params |= _tensors({"linear1.weight": (hidden, width), "linear1.bias": (hidden,), "linear2.weight": (width, hidden), "linear2.bias": (width,)}, prefix)

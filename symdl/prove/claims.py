@@ -15,6 +15,7 @@ from symdl.expr.language.words import did_you_mean
 from symdl.expr.structured import structure_of
 from symdl.expr.tensor import Expr, as_expr, describe, join_letters, of_node
 from symdl.expr.tex.reading import looks_like_latex, reads_as_latex
+from symdl.functions.given import flag
 from symdl.graph.node import INPUT, LET, RECUR
 from symdl.graph.walk import topological
 from symdl.prove.backward import gradient_by_induction
@@ -81,7 +82,7 @@ def check(
     MissingExtraError
         When ``exact`` is asked for and python-flint is not installed (``pip install 'symdl[prove]'``).
     """
-    if exact:
+    if flag("check", "exact", exact):
         flint()
     ask = Asking(Clock(time_budget), structure, explain, differentiate, exact)
     try:
@@ -107,7 +108,7 @@ def check_higher(
 
     All derivatives but the last are derived, and proved, by ``differentiate``.
     """
-    if exact:
+    if flag("check", "exact", exact):
         flint()
     ask = Asking(Clock(time_budget), structure, explain, differentiate, exact)
     try:

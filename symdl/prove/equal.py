@@ -7,6 +7,7 @@ from typing import Any
 from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr.dims import show_shape
 from symdl.expr.tensor import Expr, describe, join_letters
+from symdl.functions.given import flag
 from symdl.prove.everysize.same import same
 from symdl.prove.exact import flint
 from symdl.prove.expand import same_for_every_size
@@ -65,7 +66,7 @@ def prove(lhs: Any, rhs: Any, time_budget: float = TIME_BUDGET, *, exact: bool =
     >>> sd.prove(sd.tanh(x[0]), 2 * sd.sigmoid(x[0])).verdict
     'REFUTED'
     """
-    if exact:
+    if flag("prove", "exact", exact):
         flint()
     clock = Clock(time_budget)
     try:

@@ -63,7 +63,7 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, ignore_index: int
     x, t = as_expr(input), as_expr(target)
     asked = weight is not None or ignore_index is not None or reduction is not None or not (isinstance(label_smoothing, int) and label_smoothing == 0)
     if asked or (x.ndim and t.ndim == x.ndim - 1 and _fits_classes(x, t)):
-        return cross_entropy_loss(x, t, weight, ignore_index, reduction or "mean", label_smoothing)
+        return cross_entropy_loss(x, t, weight, ignore_index, "mean" if reduction is None else reduction, label_smoothing)
     return ops.cross_entropy(x, t)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from symdl.errors import ShapeError, UnsupportedError
 from symdl.expr.ops import mean, sum_
 from symdl.expr.tensor import Expr, as_expr, describe
+from symdl.functions.given import shown
 from symdl.model.shapes import same_size
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -53,7 +54,7 @@ def reduced(loss: str, losses: Expr, reduction: str, count: Any = None) -> Expr:
 
 def check_reduction(loss: str, reduction: str, known: tuple[str, ...] = REDUCTIONS) -> None:
     if not isinstance(reduction, str) or reduction not in known:
-        raise UnsupportedError(f"{loss}: the reduction {reduction!r:.40} is not known; known are {', '.join(known)}")
+        raise UnsupportedError(f"{loss}: the reduction {shown(reduction)} is not known; known are {', '.join(known)}")
 
 
 def last_axis(loss: str, x: Expr) -> None:

@@ -13,6 +13,7 @@ from symdl.expr.ops import abs_, max_, sqrt, sum_
 from symdl.expr.tensor import Expr, as_expr, describe, raise_to
 from symdl.expr.windows import where
 from symdl.functions import TABLE
+from symdl.functions.given import flag
 from symdl.graph.number import number
 from symdl.model.losses.common import equal_shapes, last_axis, reduced, same_shape
 
@@ -56,7 +57,7 @@ def pairwise_distance(x1: Any, x2: Any, p: Any = 2, eps: Any = 1e-6) -> Expr:
     a, b = same_shape("pairwise_distance", x1, x2)
     last_axis("pairwise_distance", a)
     difference = a - b + eps
-    if p == math.inf or p is sp.oo:
+    if p is sp.oo or (isinstance(p, float) and p == math.inf):
         return max_(abs_(difference), axis=-1)
     if not isinstance(p, (int, float, sp.Expr)) or p is sp.nan or not p > 0:
         raise DomainError(f"pairwise_distance: p is {p}, and must be positive")
@@ -236,12 +237,13 @@ def triplet_margin_with_distance_loss(
     >>> sd.evaluate(loss, a=[0, 0], p=[3, 4], n=[0, 2])
     22.0
     """
-    return _triplet("triplet_margin_with_distance_loss", distance_function or pairwise_distance, (anchor, positive, negative), margin, swap, reduction)
+    distance = pairwise_distance if distance_function is None else distance_function
+    return _triplet("triplet_margin_with_distance_loss", distance, (anchor, positive, negative), margin, swap, reduction)
 
 
 def _triplet(loss: str, distance: Callable[[Expr, Expr], Expr], three: tuple[Any, Any, Any], margin: Any, swap: bool, reduction: str) -> Expr:
     a, p, n = same_shape(loss, *three)
     far = distance(a, n)
-    if swap:
+    if flag(loss, "swap", swap):
         far = _minimum(far, distance(p, n))
     return reduced(loss, _hinge(margin + distance(a, p) - far), reduction)

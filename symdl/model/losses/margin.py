@@ -9,6 +9,7 @@ from symdl.expr.ops import mean, relu, softplus, sum_
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.expr.windows import equal, iszero, position, where
 from symdl.functions import TABLE
+from symdl.functions.given import shown
 from symdl.model.losses.common import equal_shapes, last_axis, reduced, same_shape
 
 _hinge, _positive = (TABLE[name].sympy for name in ("hinge", "positive"))
@@ -213,8 +214,8 @@ def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: Any = 1, weig
     x, c = as_expr(input), as_expr(target)
     if x.ndim not in (1, 2) or not equal_shapes(c, sum_(x, axis=-1)):
         raise ShapeError(f"multi_margin_loss of {describe(x)} and {describe(c)}: scores of shape (N, C) and classes of shape (N,) are needed")
-    if p not in (1, 2):
-        raise DomainError(f"multi_margin_loss: p is {p}, and must be 1 or 2")
+    if not isinstance(p, (int, float)) or p not in (1, 2):
+        raise DomainError(f"multi_margin_loss: p is {shown(p)}, and must be 1 or 2")
     chosen = equal(position(x.shape[-1]), c[..., None])
     own = sum_(x * chosen, axis=-1)[..., None]
     losses = relu(margin - own + x) ** p * (1 - chosen)

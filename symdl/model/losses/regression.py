@@ -12,6 +12,7 @@ from symdl.expr.ops import abs_, exp, log, sum_
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.expr.windows import where
 from symdl.functions import TABLE
+from symdl.functions.given import flag
 from symdl.model.losses.common import check_reduction, equal_shapes, reduced, same_shape
 
 _huber, _xlogx = (TABLE[name].sympy for name in ("huber", "xlogx"))
@@ -223,8 +224,8 @@ def poisson_nll_loss(input: Any, target: Any, log_input: bool = True, full: bool
     1.0
     """
     x, y = same_shape("poisson_nll_loss", input, target)
-    losses = exp(x) - y * x if log_input else x - y * log(x + eps)
-    if full:
+    losses = exp(x) - y * x if flag("poisson_nll_loss", "log_input", log_input) else x - y * log(x + eps)
+    if flag("poisson_nll_loss", "full", full):
         # Inside the logarithm only what is used: a target of 0 has none.
         count = clamp(y, min=1)
         losses = losses + where(y - 1, _xlogx(count) - count + log(2 * sp.pi * count) / 2, 0)
@@ -281,7 +282,7 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
         raise ShapeError(f"gaussian_nll_loss of {describe(x)}: the variance {describe(as_expr(var))} must have its shape, or lack the last axis")
     v = clamp(v, min=eps)
     losses = (log(v) + (x - y) ** 2 / v) / 2
-    return reduced("gaussian_nll_loss", losses + log(2 * sp.pi) / 2 if full else losses, reduction)
+    return reduced("gaussian_nll_loss", losses + log(2 * sp.pi) / 2 if flag("gaussian_nll_loss", "full", full) else losses, reduction)
 
 
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Expr:
@@ -323,7 +324,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     """
     check_reduction("kl_div", reduction, ("mean", "batchmean", "sum", "none"))
     x, y = same_shape("kl_div", input, target)
-    losses = exp(y) * (y - x) if log_target else _xlogx(y) - y * x
+    losses = exp(y) * (y - x) if flag("kl_div", "log_target", log_target) else _xlogx(y) - y * x
     if reduction != "batchmean":
         return reduced("kl_div", losses, reduction)
     return sum_(losses) / x.shape[0] if x.shape else losses
