@@ -11,6 +11,7 @@ import sympy as sp
 from symdl.errors import DataError, NameError_, ShapeError, UnsupportedError
 from symdl.expr.dims import is_dim
 from symdl.expr.tensor import Expr, as_expr, describe
+from symdl.functions.given import flag
 from symdl.graph.node import INPUT
 from symdl.lower.compiled import Compiled
 from symdl.lower.listing import Shown
@@ -57,9 +58,12 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None, fa
     array([3., 7.])
     """
     leaves: list[Expr] = []
-    shape = _collect(exprs, leaves)
-    names, declared = _arguments(args)
-    if factored:
+    try:
+        shape = _collect(exprs, leaves)
+        names, declared = _arguments(args)
+    except RecursionError:
+        raise DataError("lambdify: the lists are nested too deeply") from None
+    if flag("lambdify", "factored", factored):
         return _factored(args, shape, leaves, names, declared, backend, dtype)
     compiled = Compiled(leaves, backend, declared, dtype=dtype)
     missing = [name for name in compiled.names if name not in names]
