@@ -77,10 +77,12 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None, fa
     simple = not nested and set(names) == set(compiled.names)
     standing = {name: k for k, name in enumerate(names)}
     place = [standing[name] for name in compiled.names] if simple else []
+    straight, count = place == list(range(len(listed))), len(listed)
 
     def function(*values: Any) -> Any:
-        if simple and len(values) == len(listed):
-            return _nest(shape, iter(compiled.of([values[k] for k in place])), compiled.dtype)
+        if simple and len(values) == count:
+            found = compiled.of(values if straight else [values[k] for k in place])
+            return found[0] if shape is None else _nest(shape, iter(found), compiled.dtype)
         given: dict[str, Any] = dict(zip(names, values, strict=False))
         if nested or len(values) != len(listed):
             given.clear()

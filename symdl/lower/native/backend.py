@@ -10,6 +10,7 @@ import numpy as np
 
 from symdl.errors import DomainError
 from symdl.lower.native.blas import blas, routine
+from symdl.lower.native.entry import enter_source, entry
 from symdl.lower.native.frame import FunctionFrame, Memory
 from symdl.lower.native.matrices import FAULTS
 from symdl.lower.native.prepare import prepared
@@ -76,7 +77,7 @@ class NativeFunction:
         self._frame = FunctionFrame([shape for _, shape in program.inputs], results)
         self._builder = Builder(ready, self._frame, {})
         self._builder.run()
-        self.source = function_source(self._builder)
+        self.source = function_source(self._builder, enter_source(ready, self._frame))
         self._library = library(self.source)
         self._run = self._library.run
         self._run.argtypes = [ctypes.c_void_p] * 3
@@ -94,6 +95,8 @@ class NativeFunction:
         self._large = [(k, slots[k]) for k, own in self._inputs.items() if own.size > _COPIED]
         self._first = {k: results[int(o.value)][0] for k, o in enumerate(ready.outputs) if isinstance(o.value, Ref) and o.shape}
         self._addresses = self._work.ctypes.data, ctypes.addressof(self._pointers), self._scalars.ctypes.data
+        #: The short way in, if there is one: takes a sequence of arguments as they come, and gives checked results, or None.
+        self.entry = entry(self._library, ready, *self._addresses)
 
     def _array(self, key: Any) -> np.ndarray:
         kind, k = key

@@ -78,7 +78,8 @@ def file(helpers: Iterable[str], functions: Iterable[str], main: str) -> str:
     return "\n".join([PRELUDE, *helpers, *tile_functions("\n".join([*written, main])), *written, main, ""])
 
 
-def function_source(builder: Builder) -> str:
-    """A file with ``run(w, e, c)``, one evaluation."""
+def function_source(builder: Builder, enter: str = "") -> str:
+    """A file with ``run(w, e, c)``, one evaluation; and what enters it."""
     functions, calls = pieces("part", builder)
-    return file(builder.helpers.values(), functions, f"void run({_ARGS}) {{\n" + "\n".join(f"{call}(w, e, c, 0);" for call, _ in calls) + "\n}")
+    run = f"void run({_ARGS}) {{\n" + "\n".join(f"{call}(w, e, c, 0);" for call, _ in calls) + "\n}"
+    return file(builder.helpers.values(), functions, f"{run}\n{enter}")
