@@ -22,7 +22,7 @@ from symdl.expr.tensor import elementwise
 from symdl.functions import TABLE
 from symdl.graph import node as kinds
 from symdl.graph import tape as rows
-from symdl.lower import levels, numpy_backend, tabled
+from symdl.lower import levels, numpy_backend, one_by_one, tabled
 from symdl.lower.compiled import Compiled
 from symdl.lower.machine import evaluation
 
@@ -343,9 +343,9 @@ def test_wide_programs_are_computed_level_by_level(monkeypatch):
     derived = sd.derive(loss, wrt)
     compiled = Compiled([loss, *derived.gradients.values()])
     program = compiled.program(dict.fromkeys(compiled.names, ()))
-    fast = levels.by_levels(program)
-    assert fast is not None
-    monkeypatch.setattr(numpy_backend, "by_levels", lambda program: None)
+    fast = levels.without_lines(program)
+    assert type(fast) is levels.Levels
+    monkeypatch.setattr(numpy_backend, "without_lines", lambda program: None)
     lines = numpy_backend.compile_program(program)
     given_values = [values[name] for name in compiled.names]
     found, expected = fast(*given_values), lines(*given_values)
@@ -356,7 +356,15 @@ def test_wide_programs_are_computed_level_by_level(monkeypatch):
     assert found[6] == pytest.approx((one - two) / (2 * step), rel=1e-3)  # its digits are those of a difference
 
 
-def test_deep_and_short_programs_stay_lines():
+def test_deep_programs_are_computed_row_by_row_and_short_ones_stay_lines(monkeypatch):
     loss, wrt = large(3000)
-    compiled = Compiled(list(sd.derive(loss, wrt).gradients.values()))
-    assert levels.by_levels(compiled.program(dict.fromkeys(compiled.names, ()))) is None
+    compiled = Compiled([loss, *sd.derive(loss, wrt).gradients.values()])
+    program = compiled.program(dict.fromkeys(compiled.names, ()))
+    long = levels.without_lines(program)
+    assert type(long) is one_by_one.OneByOne
+    monkeypatch.setattr(numpy_backend, "without_lines", lambda program: None)
+    lines = numpy_backend.compile_program(program)
+    values = [0.3 * math.cos(k) for k in range(len(compiled.names))]
+    assert np.allclose(long(*values), lines(*values), rtol=1e-13, atol=0)
+    monkeypatch.setattr(levels, "LONG", 10**9)
+    assert levels.without_lines(program) is None

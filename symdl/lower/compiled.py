@@ -74,7 +74,7 @@ class Compiled:
                 raise ShapeError(f"{node.name} was declared with shape {shape}, and the expression has it with shape {node.shape}")
         self._dims = _symbols(self._wanted) | {s for shape in self._expected.values() for n in shape for s in sp.sympify(n).free_symbols}
         self._lock = threading.Lock()
-        self._programs: dict[Any, _Run] = {}
+        self._programs: dict[Any, Any] = {}
         self._short: ShortWay | None = None  # of the shapes that came last
         #: Names of the inputs, in the order in which a program takes them.
         self.names: list[str] = [str(n.name) for n in self._inputs]
@@ -142,9 +142,16 @@ class Compiled:
             key = (key, *sizes.items())
         run = self._programs.get(key)
         if run is None:
-            run = self._programs[key] = _Run(self._backend, self.program(dict(zip(self.names, map(np.shape, args), strict=True)), sizes))
-        self._short = None if sizes else run.short
+            run = self._programs[key] = self._made(dict(zip(self.names, map(np.shape, args), strict=True)), sizes)
+        self._short = None if sizes else getattr(run, "short", None)
         return run(args, self._labels)
+
+    def _made(self, shapes: Mapping[str, tuple[int, ...]], sizes: Mapping[sp.Symbol, int]) -> Any:
+        """A program for these shapes, compiled; of a table of scalars no program is made for NumPy."""
+        if self._table is not None and self._backend is backend_named("numpy"):
+            bind_sizes([(n, s) for n, s in self._expected.items() if n in shapes], shapes, sizes)
+            return _RunOfTable(self._table.function(), self.dtype)
+        return _Run(self._backend, self.program(shapes, sizes))
 
     def _sorted_out(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[sp.Symbol, int]]:
         """Values of inputs; and sizes: those given, and those that only tensors which are not computed with can tell."""
@@ -248,6 +255,22 @@ class _Run:
             if not math.isfinite(fresh.dot(fresh)):
                 for k in self._tensors:
                     require_finite(labels[k], results[k], self._dtype)
+        return results
+
+
+class _RunOfTable:
+    """A table of scalars, computed without a program."""
+
+    def __init__(self, run: Callable[..., list[Any]], dtype: str) -> None:
+        self._run, self._dtype = run, dtype
+
+    def __str__(self) -> str:
+        return "a program too long to be shown"
+
+    def __call__(self, args: Sequence[Any], labels: Sequence[str]) -> list[Any]:
+        results = [rounded(result, self._dtype) for result in self._run(*args)]
+        for label, result in zip(labels, results, strict=True):
+            require_finite(label, result, self._dtype)
         return results
 
 

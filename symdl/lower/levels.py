@@ -1,7 +1,7 @@
 """Long programs of scalars, level by level: what does not depend on each other and is of one kind is computed as one array.
 
-A network written out in scalars is a hundred thousand instructions in a few dozen levels. As lines of Python it takes ten seconds to compile; as a few hundred
-operations on arrays, nothing to speak of. Sums and products are taken in the order of the lines, so that the values are the same.
+A network written out in scalars is a hundred thousand rows in a few dozen levels: a few hundred operations on arrays. Sums and products are taken in the
+order of the lines that a shorter program would be, so that the values are the same.
 """
 
 from __future__ import annotations
@@ -12,108 +12,105 @@ from typing import Any
 
 import numpy as np
 
-from symdl.lower.program import Instruction, Program, Ref
+from symdl.graph.tape import CALL, CONST, INPUT, LINEAR, NAMED, POWER, PRODUCT
+from symdl.lower.program import Program
+from symdl.lower.rowwise import Columns, of_program, runner
 from symdl.lower.scalars import array_function
 
 #: Programs of fewer instructions are lines of Python: these run faster.
 LONG = 5000
 
-#: So many instructions there must be to an array on average.
-WIDE = 12
-
-#: What programs made of scalars consist of.
-_OPS = frozenset({"input", "linear", "product", "pow", "call"})
-
-_Columns = list[np.ndarray]
+_Operands = list[np.ndarray]
+_Compute = Callable[[_Operands], np.ndarray]
 
 
-def by_levels(program: Program) -> Callable[..., list[Any]] | None:
-    """A function of the inputs that gives the results; None for programs that are short or deep, or not of scalars only."""
-    code = program.code
-    if len(code) < LONG or not all(map(_is_plain, code)) or not all(isinstance(out.value, Ref) for out in program.outputs):
-        return None
-    groups = _groups(code)
-    return _Levels(program, groups) if len(groups) * WIDE <= len(code) else None
+def without_lines(program: Program) -> Callable[..., list[Any]] | None:
+    """A function of the inputs that gives the results; None for programs that are short, or not of scalars only."""
+    columns = of_program(program) if len(program.code) >= LONG else None
+    return None if columns is None else runner(columns)
 
 
-def _is_plain(step: Instruction) -> bool:
-    return step.op in _OPS and step.shape == () and all([type(a) is Ref for a in step.args])
+def groups(columns: Columns, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows in an order in which those that can be computed together stand together, and where each group ends."""
+    code, counts = columns.code, columns.counts()
+    kind = np.where(code == CALL, columns.function, np.where(code == PRODUCT, columns.above, 0))
+    exponent = np.where(code == POWER, columns.number, 0.0)
+    keys = (exponent, kind, counts, code, level)
+    order = np.lexsort(keys)
+    new = np.zeros(len(order), bool)
+    new[-1:] = True
+    for key in keys:
+        here = key[order]
+        new[:-1] |= here[1:] != here[:-1]
+    return order, new.nonzero()[0] + 1
 
 
-def _groups(code: tuple[Instruction, ...]) -> list[list[int]]:
-    """Instructions that can be computed together, in an order in which what is used comes first."""
-    levels: list[int] = []
-    found: dict[Any, list[int]] = {}
-    for number, step in enumerate(code):
-        level = 1 + max([levels[int(a)] for a in step.args], default=-1)
-        levels.append(level)
-        found.setdefault((level, step.op, len(step.args), _kind(step)), []).append(number)
-    return [found[key] for key in sorted(found, key=lambda key: key[0])]
-
-
-def _kind(step: Instruction) -> Any:
-    """What must be the same in instructions that are computed together, besides the operation."""
-    return step.attr[1] if step.op == "product" else step.attr if step.op in ("pow", "call") else None
-
-
-class _Levels:
+class Levels:
     """All values stand in one vector, group by group."""
 
-    def __init__(self, program: Program, groups: list[list[int]]) -> None:
-        place = np.empty(len(program.code), np.int64)
-        place[np.concatenate(groups)] = np.arange(len(place))
-        self._inputs = place[: len(program.inputs)]
-        self._outputs = place[[int(out.value) for out in program.outputs]]
-        self._size = len(place)
-        self._steps: list[tuple[slice, Callable[[_Columns], np.ndarray], np.ndarray]] = []
-        end = 0
-        for numbers in groups:
-            start, end = end, end + len(numbers)
-            some = [program.code[k] for k in numbers]
-            if some[0].op != "input":
-                args = place[np.array([step.args for step in some], np.int64).T]
-                self._steps.append((slice(start, end), _MAKERS[some[0].op](some), args))
+    def __init__(self, columns: Columns, order: np.ndarray, ends: np.ndarray) -> None:
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        self._inputs = place[columns.code == INPUT]
+        self._outputs = place[columns.outputs]
+        fixed = columns.code == CONST
+        self._fixed, self._numbers = place[fixed], columns.number[fixed]
+        self._size = len(order)
+        self._steps: list[tuple[slice, _Compute, np.ndarray]] = []
+        start = 0
+        for end in ends.tolist():
+            rows = order[start:end]
+            code = int(columns.code[rows[0]])
+            if code not in (INPUT, CONST):
+                first = columns.start[rows]
+                at = first + np.arange(columns.start[rows[0] + 1] - first[0])[:, None]
+                self._steps.append((slice(start, end), _MAKERS[code](columns, rows, at), place[columns.args[at]]))
+            start = end
 
     def __call__(self, *arrays: Any) -> list[Any]:
         values = np.empty(self._size)
         values[self._inputs] = [float(a) for a in arrays]
+        values[self._fixed] = self._numbers
         for where, compute, args in self._steps:
             values[where] = compute(list(values[args]))
         return values[self._outputs].tolist()
 
 
-def _linear(some: list[Instruction]) -> Callable[[_Columns], np.ndarray]:
-    weights = np.array([step.attr[0] for step in some]).T
-    scales = [None if (w == 1.0).all() else w for w in weights]
-    offsets = np.array([step.attr[1] for step in some])
+def _linear(columns: Columns, rows: np.ndarray, at: np.ndarray) -> _Compute:
+    scales = [None if (w == 1.0).all() else w for w in columns.weights[at]]
+    offsets = columns.number[rows]
     has_offset = bool(offsets.any())
 
-    def compute(columns: _Columns) -> np.ndarray:
-        total = reduce(np.add, [c if w is None else w * c for w, c in zip(scales, columns, strict=True)])
+    def compute(operands: _Operands) -> np.ndarray:
+        total = reduce(np.add, [c if w is None else w * c for w, c in zip(scales, operands, strict=True)])
         return total + offsets if has_offset else total
 
     return compute
 
 
-def _product(some: list[Instruction]) -> Callable[[_Columns], np.ndarray]:
-    above = some[0].attr[1]
-    coefs = np.array([step.attr[0] for step in some])
+def _product(columns: Columns, rows: np.ndarray, at: np.ndarray) -> _Compute:
+    above = int(columns.above[rows[0]])
+    coefs = columns.number[rows]
     first = [] if (coefs == 1.0).all() and above else [coefs]
-    return lambda columns: reduce(np.divide, columns[above:], reduce(np.multiply, [*first, *columns[:above]]))
+    return lambda operands: reduce(np.divide, operands[above:], reduce(np.multiply, [*first, *operands[:above]]))
 
 
-def _pow(some: list[Instruction]) -> Callable[[_Columns], np.ndarray]:
-    exponent = some[0].attr
+def _pow(columns: Columns, rows: np.ndarray, at: np.ndarray) -> _Compute:
+    exponent = float(columns.number[rows[0]])
     if exponent in (2.0, 3.0, 4.0):
-        return lambda columns: reduce(np.multiply, columns * int(exponent))
+        return lambda operands: reduce(np.multiply, operands * int(exponent))
     if exponent == -1.0:
-        return lambda columns: 1.0 / columns[0]
-    return lambda columns: np.power(columns[0], exponent)
+        return lambda operands: 1.0 / operands[0]
+    return lambda operands: np.power(operands[0], exponent)
 
 
-def _call(some: list[Instruction]) -> Callable[[_Columns], np.ndarray]:
-    function = array_function(some[0].attr)
-    return lambda columns: function(*columns)
+def _call(columns: Columns, rows: np.ndarray, at: np.ndarray) -> _Compute:
+    function = array_function(columns.names[columns.function[rows[0]]])
+    return lambda operands: function(*operands)
 
 
-_MAKERS: dict[str, Callable[[list[Instruction]], Callable[[_Columns], np.ndarray]]] = {"linear": _linear, "product": _product, "pow": _pow, "call": _call}
+def _same(columns: Columns, rows: np.ndarray, at: np.ndarray) -> _Compute:
+    return lambda operands: operands[0]
+
+
+_MAKERS: dict[int, Callable[[Columns, np.ndarray, np.ndarray], _Compute]] = {LINEAR: _linear, PRODUCT: _product, POWER: _pow, CALL: _call, NAMED: _same}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from symdl.errors import DomainError
-from symdl.lower.levels import by_levels
+from symdl.lower.levels import without_lines
 from symdl.lower.numpy_source import Writer
 from symdl.lower.program import Program
 
@@ -39,7 +39,7 @@ def compile_program(program: Program, outs: Sequence[np.ndarray | None] | None =
     DomainError (when run)
         For a singular matrix and the like; not for NaN, which the caller looks for.
     """
-    return by_levels(program) or _Compiled(program, list(outs) if outs is not None else [None] * len(program.outputs))
+    return without_lines(program) or _Compiled(program, list(outs) if outs is not None else [None] * len(program.outputs))
 
 
 class _Compiled:

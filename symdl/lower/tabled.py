@@ -7,9 +7,10 @@ here on rows: 1 - sigmoid(z), and exp of minus a square or half of one. All else
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,10 @@ from symdl.graph.tape import CALL, CONST, INPUT, LINEAR, NAMED, POWER, PRODUCT, 
 from symdl.lower.machine import COSIGMOID, GAUSS, GAUSS_PLAIN
 from symdl.lower.plain import stays
 from symdl.lower.program import Instruction, Operand, Output, Program, Ref
+from symdl.lower.rowwise import runner
 from symdl.lower.scalars import power as float_power
 from symdl.lower.scalars import scalar_function
+from symdl.lower.unplanned import columns_of
 
 #: Calculations of fewer nodes than this are lowered from nodes, with all rewrites.
 SMALL = 2000
@@ -43,8 +46,16 @@ class Results:
     @cached_property
     def inputs(self) -> list[Node]:
         """The inputs that they are made of, in the order in which the program takes them."""
+        return [self.tape.inputs[k] for k in self._places]
+
+    @cached_property
+    def _places(self) -> list[int]:
         needed = np.array(self.needed, int)
-        return [self.tape.inputs[k] for k in self.tape.rows.attr[needed[self.tape.rows.code[needed] == INPUT]].tolist()]
+        return self.tape.rows.attr[needed[self.tape.rows.code[needed] == INPUT]].tolist()
+
+    def function(self) -> Callable[..., list[Any]]:
+        """A function of the inputs, as floats, that gives the wanted rows as floats."""
+        return runner(columns_of(self.tape, self.rows, self._places))
 
 
 def results(exprs: Sequence[Expr]) -> Results | None:
