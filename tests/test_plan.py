@@ -119,3 +119,38 @@ def test_amounts_and_times_as_people_write_them():
     assert [amount(x) for x in (0, 12, 999, 1500, 123_456, 5e6, 3.2e10)] == ["0 B", "12 B", "999 B", "1.5 kB", "123 kB", "5 MB", "32 GB"]
     assert [duration(x) for x in (2e-9, 3.21e-7, 4.5e-5, 0.012, 3.0)] == ["2 ns", "321 ns", "45 us", "12 ms", "3 s"]
     assert cut("abcdefgh", 6) == "abc..." and cut("abc", 6) == "abc"
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+def test_functions_say_what_a_call_takes(backend):
+    n = sd.dims("n")
+    x = sd.tensor("x", n)
+    for made, call in (
+        (sd.lambdify([x], sd.sum(sd.exp(x)), backend=backend), lambda f: f(np.zeros(10))),
+        (sd.value_and_grad(sd.sum(sd.exp(x)), [x], backend=backend), lambda f: f(x=np.zeros(10))),
+    ):
+        assert "measured" not in str(made)
+        before = call(made)
+        assert re.search(r"estimated.*(ns|us|ms)", str(made)) and re.search(r"measured: [\d.]+ (ns|us|ms) a call", str(made))
+        assert str(call(made)) == str(before)
+
+
+def test_what_ones_cannot_be_put_into_is_shown_without_a_measurement():
+    X = sd.tensor("X", 3, 3)
+    f = sd.lambdify([X], sd.inv(X))
+    f(np.eye(3))
+    assert "inv" in str(f) and "measured" not in str(f)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+def test_trainings_show_their_instructions_and_what_a_step_took(backend):
+    n, p = sd.dims("n p")
+    X, w, y = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n)
+    rng = np.random.default_rng(0)
+    data = {"X": rng.normal(size=(50, 3)), "y": rng.normal(size=50)}
+    for batch in (None, 20):
+        result = sd.train(sd.mean((sd.sigmoid(X @ w) - y) ** 2), {"w": np.zeros(3)}, data, lr=0.1, epochs=4, batch=batch, backend=backend)
+        text = narrow(str(result.plan))
+        steps = 4 * (1 if batch is None else 3)
+        assert f"{batch or 50}x3" in text and "operations" in text and "estimated" in text
+        assert re.search(rf"measured: [\d.]+ (ns|us|ms) a step, {steps} steps$", text)

@@ -20,11 +20,13 @@ from symdl.graph.walk import topological
 from symdl.lower import tabled
 from symdl.lower.backends import Backend, backend_named
 from symdl.lower.flat import Layout
+from symdl.lower.listing import seconds_by_numpy
 from symdl.lower.plan import Wanted, input_nodes, lower
 from symdl.lower.precision import DOUBLE, bits, precision_named, rounded
 from symdl.lower.program import Program
 from symdl.lower.sizes import bind_sizes
 from symdl.lower.stabilise import stabilised
+from symdl.lower.timing import MOST, TOO_LONG, Timed, seconds_a_call
 from symdl.lower.values import FLOAT, as_array
 
 #: See ``symdl.lower.native.entry``.
@@ -82,7 +84,7 @@ class Compiled:
     @property
     def made(self) -> list[Any]:
         """What was compiled so far, one for every combination of shapes; ``print`` shows it."""
-        return list(self._programs.values())
+        return [Timed(run, self._lock) if isinstance(run, _Run) else run for run in self._programs.values()]
 
     @property
     def shapes(self) -> dict[str, tuple[Any, ...]]:
@@ -210,6 +212,12 @@ class _Run:
         if type(self._run).__str__ is not object.__str__:
             return str(self._run)
         return "a program too long to be shown" if self._program is None else str(self._program)
+
+    def seconds(self) -> float | None:
+        """What a call takes, measured; None where that would take long."""
+        if self._program is None or seconds_by_numpy(self._program) > TOO_LONG or sum(map(math.prod, self._known)) > MOST:
+            return None
+        return seconds_a_call(self._run, self._known, self._dtype)
 
     def _at_a_glance(self, args: Sequence[Any]) -> list[Any] | None:
         """For arguments that need no conversion, with results that are finite."""

@@ -46,8 +46,10 @@ class Plan:
     once : int
         Operations before the first step.
     steps : int
-    loop : str
-        The plan of the compiled loop, where there is one: its instructions, and the steps that they became.
+    loop : object
+        What a step is made of, as text: the instructions, and of a compiled loop the steps that they became.
+    measured : str
+        What the steps took.
     """
 
     taken: bool
@@ -56,10 +58,11 @@ class Plan:
     after: int = 0
     once: int = 0
     steps: int = 0
-    loop: str = ""
+    loop: Any = ""
+    measured: str = ""
 
     def __str__(self) -> str:
-        return "\n\n".join(filter(None, [self._hoisting(), self.loop]))
+        return "\n\n".join(filter(None, [self._hoisting(), str(self.loop), self.measured]))
 
     def _hoisting(self) -> str:
         if not self.before:

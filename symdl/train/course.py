@@ -7,6 +7,7 @@ where it went wrong, is what happened, bit for bit.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,8 @@ class Course:
         Epochs that are done; steps of the present one that are done.
     taken : int
         Steps taken in all since this course began.
+    seconds : float
+        What these steps took.
     first : float
         The loss before the first step that this course took.
     history : list of float
@@ -43,6 +46,7 @@ class Course:
         self._engine, self._batches, self._update, self._vector, self._rng = engine, batches, update, vector, rng
         self.epoch = self.step = self.taken = 0
         self.history: list[float] = []
+        self.seconds = 0.0
         self.first = 0.0
         self.highest = -math.inf
         self._total = 0.0
@@ -55,7 +59,9 @@ class Course:
         count = min(most, self.left(epochs))
         order = self.order()
         self.between_steps = False
+        begun = time.perf_counter()
         losses = np.asarray(self._engine.run(order, self.step, count))
+        self.seconds += time.perf_counter() - begun
         self.between_steps = True
         self.highest = max(self.highest, float(losses.max(initial=-math.inf)))
         if not self.taken and len(losses):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,8 +59,8 @@ class Engine(Protocol):
         Fewer than asked: the next loss is not finite, and no step was taken on it.
         """
 
-    def plan(self) -> str:
-        """What a step is made of, to be read; nothing where a program is called step by step (``print`` a ``value_and_grad`` to see it)."""
+    def plan(self) -> Any:
+        """What a step is made of, to be read: ``str`` shows it."""
 
 
 class ProgramEngine:
@@ -78,8 +79,8 @@ class ProgramEngine:
             step = self._programs[size] = _bind(self._compiled, self._vector, self._batches.buffers(size))
         return step(), self._vector.gradients
 
-    def plan(self) -> str:
-        return ""
+    def plan(self) -> _Listing:
+        return _Listing(self._compiled, _shapes(self._batches, self._vector))
 
     def run(self, order: np.ndarray | None, first: int, count: int) -> list[float]:
         losses: list[float] = []
@@ -90,6 +91,27 @@ class ProgramEngine:
             self._update.step(self._vector.x, self._vector.g)
             losses.append(value)
         return losses
+
+
+#: Longer programs are not written out.
+_SHOWN = 20_000
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """A program that is made for whoever reads it."""
+
+    compiled: Compiled
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def __str__(self) -> str:
+        program = self.compiled.program(self.shapes)
+        return str(program) if len(program.code) <= _SHOWN else f"a program of {len(program.code):,} instructions, too long to be shown"
+
+
+def _shapes(batches: Batches, vector: Vector) -> dict[str, tuple[int, ...]]:
+    """Those of a step's inputs."""
+    return {name: np.shape(value) for name, value in (dict(batches.buffers(batches.size)) | vector.params).items()}
 
 
 def _bind(compiled: Compiled, vector: Vector, data: Mapping[str, Any]) -> Callable[[], float]:
@@ -122,8 +144,7 @@ class NativeEngine:
 
         self._batches = batches
         self._rest = ProgramEngine(compiled, vector, batches, update, "numpy")
-        buffers = batches.buffers(batches.size)
-        shapes = {name: np.shape(value) for name, value in (dict(buffers) | vector.params).items()}
+        shapes = _shapes(batches, vector)
         cut = frozenset(() if batches.whole else batches.cut)
         samples = frozenset(batches.cut or _rows(shapes, data))
         setting = Setting(compiled.program(shapes), vector.places, data, cut, samples, batches.size, Rule(update.name, update.constants, update.memory))
@@ -175,6 +196,5 @@ def engine_for(
 def _pays(compiled: Compiled, vector: Vector, batches: Batches, epochs: int) -> bool:
     """Whether the seconds that NumPy would need, estimated from the instructions alone (never measured: the choice must be the same every time),
     are worth a compilation."""
-    shapes = {name: np.shape(value) for name, value in (dict(batches.buffers(batches.size)) | vector.params).items()}
-    program = compiled.program(shapes)
+    program = compiled.program(_shapes(batches, vector))
     return epochs * batches.per_epoch * (1e-6 * len(program.code) + operations(program) / 8e9) > WORTH

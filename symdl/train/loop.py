@@ -15,6 +15,7 @@ from symdl.errors import DataError, NameError_
 from symdl.lower.compiled import Compiled
 from symdl.lower.fingerprint import fingerprint
 from symdl.lower.hoist import planned
+from symdl.lower.listing import duration
 from symdl.lower.values import as_array
 from symdl.train import checkpoint as checkpoints
 from symdl.train.batches import Batches, sample_axis
@@ -138,6 +139,7 @@ def fit_loop(
         keep = functools.partial(checkpoints.save, path, layout=layout)
     with Bar(asked.progress, batches, course, epochs) as bar, np.errstate(all="ignore"):
         Run(course, Watch(course, vector, program.look, lr), epochs, keep, callback, vector.values).to_the_end(bar)
+    plan.measured = f"measured: {duration(course.seconds / course.taken)} a step, {course.taken:,} steps" if course.taken else ""
     return TrainResult(vector.values(), course.history, time.perf_counter() - started, engine.name, plan)
 
 
