@@ -20,6 +20,17 @@ def sigmoid_over_softplus(z: Array) -> Array:
     return np.where(np.asarray(z) < -40.0, 1.0, sigmoid(x) / softplus(x))
 
 
+def over_one_plus(u: Array) -> Array:
+    """u/(1 + u), which is 1 where u has overflowed."""
+    return np.where(np.abs(u) > 1e300, 1.0, u / (1.0 + u))
+
+
+def hypotenuse_less_one(v: Array) -> Array:
+    """sqrt(1 + v^2) - 1; the square need not fit."""
+    x = np.minimum(np.abs(v), 1e150)
+    return np.where(np.abs(v) > 1e150, np.abs(v), x * (x / (1.0 + np.sqrt(1.0 + x * x))))
+
+
 def over_expm1(z: Array) -> Array:
     """z/(exp(z) - 1); the exponential in two halves, of which none is so small that it loses digits."""
     h = np.exp(-0.5 * np.abs(z))

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from symdl.lower.machine import COSIGMOID, EXP_OF_SUM, EXPM1_OVER, GAUSS, GAUSS_PLAIN, OVER_EXPM1, RECIPROCAL_EXPM1, SECH
+from symdl.lower.machine import COSIGMOID, EXP_OF_SUM, EXPM1_OVER, GAUSS, GAUSS_PLAIN, OVER, OVER_EXPM1, RECIPROCAL_EXPM1, SECH
 
 
 class Series(NamedTuple):
@@ -79,6 +79,9 @@ def of_function(name: str, values: Sequence[Series]) -> Series | None:
     """A function of KNOWN of series."""
     if name == EXP_OF_SUM:
         return of_function("exp", [total([1, 1], values)])
+    if name == OVER:
+        below = power_of(values[1], -1)
+        return None if below is None else product(values[0], below)
     centre = 1 if name == "log" else 0
     inner = values[0] if not centre else total([1, -1], [values[0], constant(Fraction(centre), max(values[0].known, 2))])
     if not inner.terms or inner.lowest < 1:
@@ -177,7 +180,7 @@ _TERMS: dict[str, Callable[[int], list[Fraction]]] = {
 }
 
 #: The functions that have a series here.
-KNOWN = frozenset([*_TERMS, RECIPROCAL_EXPM1, EXP_OF_SUM])
+KNOWN = frozenset([*_TERMS, RECIPROCAL_EXPM1, EXP_OF_SUM, OVER])
 
 
 @lru_cache(maxsize=256)

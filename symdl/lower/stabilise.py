@@ -43,6 +43,8 @@ def stabilised(roots: Sequence[Term]) -> list[Term]:
         first = _walked(first, Complements(_Residuals(order)).rewritten)
     if any(node.op == kinds.POW and isinstance(node.attr, Fraction) for node in order):
         first = _walked(first, lambda node, term: stable_moments.norm(term) or term)
+    if any(node.op == kinds.POW and node.attr == -2 for node in order):
+        first = _walked(first, lambda node, term: stable_moments.ratio(term) or term)
     if any(map(stable_series.may_cancel, topological(t.node for t in first))):
         first = _walked(first, stable_series.Cancellations().rewritten)
     return first

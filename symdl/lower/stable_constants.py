@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import sympy as sp
@@ -10,11 +11,15 @@ import sympy as sp
 from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
+from symdl.graph.node import Node
 from symdl.graph.number import is_negative, plus, power, times
+from symdl.lower import stable_differences
 from symdl.lower.behind import addends, applied, argument, arguments, inside, named, opened, sum_of
 from symdl.lower.machine import COSIGMOID, ERFC, GAUSS, GAUSS_PLAIN, NORMAL, SECH
 from symdl.lower.stable_parts import LONG, half, negative, sigmoid
 from symdl.lower.stable_powers import power_and_constant
+
+_HALF = Fraction(1, 2)
 
 
 def add(term: Term) -> Term | None:
@@ -25,7 +30,11 @@ def add(term: Term) -> Term | None:
     for k, (d, one) in enumerate(parts):
         if one.node.op != kinds.CONST:
             continue
-        square = _square([p for n, p in enumerate(parts) if n != k], d)
+        root = stable_differences.add(term) if len(parts) > 2 and any(map(_is_root, term.node.args)) else None
+        if root is not None:  # a root less a number first: sqrt(1 + z^2) - |z| - 1
+            return root
+        others = [p for n, p in enumerate(parts) if n != k]
+        square = _square(others, d) or _square_of_sum(others, d)
         if square is not None:
             return square
         for j, (c, part) in enumerate(parts):
@@ -45,7 +54,8 @@ def _square(parts: Sequence[tuple[Any, Term]], d: Any) -> Term | None:
             found = None if itself is None else (itself[0], times(itself[1], itself[2]))
             c = c if itself is None else times(c, itself[2])
         elif len(parts) == 2:
-            u = arguments(whole)[0] if whole.node.op == kinds.POW and whole.node.attr == 2 else _root_of_exp(whole)
+            even = whole.node.op == kinds.POW and whole.node.attr in (2, -2)
+            u = build.pow_(arguments(whole)[0], whole.node.attr // 2) if even else _root_of_exp(whole)
             other, linear = next((b, t) for b, t in parts if t is not part)
             found = (u, times(other, power(c, -1))) if u is not None and inside(linear) == inside(u) else None
         else:
@@ -54,6 +64,26 @@ def _square(parts: Sequence[tuple[Any, Term]], d: Any) -> Term | None:
             inner = build.add([1, 1], [found[0], build.constant(times(found[1], power(2, -1)))])
             less = add(inner) if inner.node.op == kinds.ADD else None
             return build.mul(c, [build.pow_(less or inner, 2)])
+    return None
+
+
+def _is_root(node: Node) -> bool:
+    while node.op == kinds.LET:
+        node = node.args[0]
+    return node.op == kinds.POW and node.attr == _HALF
+
+
+def _square_of_sum(parts: Sequence[tuple[Any, Term]], d: Any) -> Term | None:
+    """c*u^2 + b*u + d = c*(u + b/(2c))^2 where b^2 = 4*c*d, for a sum u, whose terms stand among the others."""
+    for k, (c, part) in enumerate(parts):
+        base = inside(arguments(part)[0]) if part.node.op == kinds.POW and part.node.attr == 2 else None
+        if base is None or base.node.op != kinds.ADD or times(c, c) != times(d, c):
+            continue
+        others = [p for n, p in enumerate(parts) if n != k]
+        for sign in (2, -2):
+            if stable_differences.taken(others, base, times(sign, c)) == []:
+                inner = build.add([1, 1], [base, build.constant(sign // 2)])
+                return build.mul(c, [build.pow_(add(inner) or inner if inner.node.op == kinds.ADD else inner, 2)])
     return None
 
 

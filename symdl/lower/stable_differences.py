@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -25,7 +26,8 @@ from symdl.lower.machine import (
     SIGMOID_DIFFERENCE,
     SOFTPLUS_DIFFERENCE,
 )
-from symdl.lower.stable_parts import LONG, negative, without
+from symdl.lower.stable_parts import LONG, negative, size, without
+from symdl.lower.stable_powers import power_and_constant
 
 Addend = tuple[Any, Term]
 _HALF = Fraction(1, 2)
@@ -46,7 +48,7 @@ def add(term: Term) -> Term | None:
         if made is not None:
             return sum_of(made)
         for j, (d, other) in enumerate(others):
-            found = _two(c, part, d, other)
+            found = _two(c, part, d, other, len(parts) == 2)
             if found is not None:
                 return sum_of([*(p for n, p in enumerate(others) if n != j), *found])
     return None
@@ -108,7 +110,7 @@ def taken(parts: Sequence[Addend], z: Term, scale: Any) -> list[Addend] | None:
 # --- two values ----------------------------------------------------------------------------------------------------------
 
 
-def _two(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
+def _two(c: Any, a: Term, d: Any, b: Term, alone: bool) -> list[Addend] | None:
     """c*a + d*b."""
     if a.node.op == kinds.FN and b.node.op == kinds.FN:
         return _exponentials(c, a, d, b) or _hyperbolic(c, a, d, b) or (_functions(c, a, b) if plus(c, d) == 0 else None)
@@ -124,7 +126,7 @@ def _two(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
         return _below_maximum(c, a, b) if plus(c, d) == 0 else None
     if not _promising(a.node) and not _promising(b.node):
         return None
-    return _over_root(c, a, d, b) or _quotients(c, a, d, b)
+    return _over_root(c, a, d, b) or _quotients(c, a, d, b, alone)
 
 
 def _over_root(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
@@ -244,7 +246,7 @@ def _below_maximum(c: Any, a: Term, b: Term) -> list[Addend] | None:
     return [(times(-1, c), build.fn("log1p", [rest_of(z, dict(zip(names, a.node.attr.summed, strict=True)))]))]
 
 
-def _quotients(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
+def _quotients(c: Any, a: Term, d: Any, b: Term, alone: bool) -> list[Addend] | None:
     """c*n/p + d*m/q = (c*n*q + d*m*p)/(p*q) where the numerator is simpler."""
     first, second = _quotient(a), _quotient(b)
     if first is None or second is None or not (first[1] or second[1]):
@@ -252,10 +254,14 @@ def _quotients(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
     (n, p, c), (m, q, d) = (first[0], first[1], times(c, first[2])), (second[0], second[1], times(d, second[2]))
     if p == q or len(p) > 1 or len(q) > 1:
         return None
+    if len(p) + len(q) == 1 and Counter(n) == Counter(m):  # n*(c/p + d)
+        apart = power_and_constant(c if p else d, (p or q)[0], -1, d if p else c)
+        if apart is not None:
+            return [(1, build.mul(1, [*n, apart]))]
     common = [f for f in n if f in m]
     n, m = ([f for f in side if f not in common] for side in (n, m))
     above = without(c, build.mul(1, [*n, *q]), d, build.mul(1, [*m, *p]))
-    return None if above is None else [(1, build.mul(1, [*common, above, *(build.pow_(t, -1) for t in (*p, *q))]))]
+    return None if above is None or (size(above) > 1 and not alone) else [(1, build.mul(1, [*common, above, *(build.pow_(t, -1) for t in (*p, *q))]))]
 
 
 def _quotient(term: Term) -> tuple[list[Term], list[Term], Any] | None:

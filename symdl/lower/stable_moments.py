@@ -94,6 +94,23 @@ def _centred(f: Term, summed: dict[Label, Size], size: Any) -> Term:
 # --- norms -------------------------------------------------------------------------------------------------------------------
 
 
+def ratio(term: Term) -> Term | None:
+    """f^k/w^k = (f/w)^k for a function f of the same indices: neither power need fit."""
+    if term.node.op != kinds.MUL or term.node.attr.summed or not any(a.op == kinds.POW and type(a.attr) is int and a.attr < -1 for a in term.node.args):
+        return None
+    parts = opened(term)
+    for k, below in enumerate(parts.factors):
+        exponent = below.node.attr if below.node.op == kinds.POW else 0
+        for j, above in enumerate(parts.factors):
+            if type(exponent) is not int or exponent >= -1 or above.node.op != kinds.POW or above.node.attr != -exponent:
+                continue
+            f, w = arguments(above)[0], arguments(below)[0]
+            if inside(f).node.op == kinds.FN and set(f.map) == set(w.map):
+                rest = [t for n, t in enumerate(parts.factors) if n not in (j, k)]
+                return build.mul(parts.coef, [*rest, build.pow_(applied(OVER, f, w), -exponent)], parts.deltas, parts.summed)
+    return None
+
+
 def norm(term: Term) -> Term | None:
     """(c*Sum v^2)^p = c^p*|v|^(2p) for p = 1/2, -1/2, 3/2, ...; roots of sums of squares, by hypotenuses."""
     if term.node.op != kinds.POW or not isinstance(term.node.attr, Fraction) or term.node.attr.denominator != 2:

@@ -48,27 +48,30 @@ def without(c: Any, a: Term, d: Any, b: Term) -> Term | None:
     """c*a + d*b when something cancels there, exactly: then it is right where the two are close."""
     a, b = inside(a), inside(b)
     whole = build.add([c, d], [a, b])
-    if _size(whole) < _size(a) + _size(b):
-        return whole
-    first, second = _expanded(a), _expanded(b)
-    if first is None and second is None:
-        return None
-    whole = build.add([c, d], [first or a, second or b])
-    return whole if _size(whole) < max(_size(first or a), _size(second or b)) else None
+    wide = _expanded(whole)
+    if wide is not None and size(wide) <= size(whole) and _squares(wide) < _squares(whole):
+        whole = wide
+    return whole if size(whole) < size(a) + size(b) or (whole is wide and not _squares(whole)) else None
 
 
 def _expanded(term: Term) -> Term | None:
-    """The square of a sum of two terms, multiplied out."""
-    if term.node.op != kinds.POW or term.node.attr != 2:
-        return None
-    base = inside(arguments(term)[0])
-    if base.node.op != kinds.ADD or len(base.node.args) != 2:
-        return None
-    (c, u), (d, v) = addends(base)
-    return build.add([times(c, c), times(2, times(c, d)), times(d, d)], [build.pow_(u, 2), build.mul(1, [u, v]), build.pow_(v, 2)])
+    """A sum with the squares of sums of two terms multiplied out; None when it has none."""
+    parts: list[tuple[Any, Term]] = []
+    for c, t in addends(term):
+        base = inside(arguments(t)[0]) if t.node.op == kinds.POW and t.node.attr == 2 else None
+        if base is None or base.node.op != kinds.ADD or len(base.node.args) != 2:
+            parts.append((c, t))
+            continue
+        (e, u), (f, v) = addends(base)
+        parts += [(times(c, times(e, e)), build.pow_(u, 2)), (times(times(2, c), times(e, f)), build.mul(1, [u, v])), (times(c, times(f, f)), build.pow_(v, 2))]
+    return None if len(parts) == len(addends(term)) else build.add([c for c, _ in parts], [t for _, t in parts])
 
 
-def _size(term: Term) -> int:
+def _squares(term: Term) -> int:
+    return sum(t.node.op == kinds.POW and t.node.attr == 2 for _, t in addends(term))
+
+
+def size(term: Term) -> int:
     """How many terms a sum has."""
     node = term.node
     if node.op == kinds.ADD:

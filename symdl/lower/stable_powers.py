@@ -13,7 +13,7 @@ from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.number import plus, power, times
 from symdl.lower.behind import addends, applied, arguments, inside, named, sum_of
-from symdl.lower.machine import COSIGMOID, ERFC, GAUSS, NORMAL
+from symdl.lower.machine import COSIGMOID, ERFC, GAUSS, HYPOTENUSE_LESS_ONE, NORMAL, OVER_ONE_PLUS
 from symdl.lower.positive import is_positive_number
 from symdl.lower.stable_parts import POWERS, half, negative, sigmoid
 
@@ -79,17 +79,20 @@ def _power_of_sum(c: Any, base: Term, exponent: Any, d: Any) -> Term | None:
 
 
 def power_less_one(u: Term, p: Any) -> Term:
-    """(1 + u)^p - 1."""
+    """(1 + u)^p - 1; negative powers with u/(1 + u), which has a value where u overflows."""
     b = build.add([1, 1], [build.constant(1), u])
-    if p < 0:  # (1 - b^q)/b^q
-        return build.mul(-1, [power_less_one(u, -p), build.pow_(b, p)])
     if p == Fraction(1, 2) and u.node.op == kinds.POW and u.node.attr == 2:  # u itself need not fit
-        v = arguments(u)[0]
-        return build.mul(1, [v, named("part", build.mul(1, [v, build.pow_(build.add([1, 1], [build.constant(1), build.pow_(b, p)]), -1)]))])
+        return applied(HYPOTENUSE_LESS_ONE, arguments(u)[0])
     if p == Fraction(1, 2):
         return build.mul(1, [u, build.pow_(build.add([1, 1], [build.constant(1), build.pow_(b, p)]), -1)])
+    if p == Fraction(-1, 2):  # 1 - sqrt(b) = -u/(1 + sqrt(b))
+        return build.mul(-1, [applied(OVER_ONE_PLUS, u), build.pow_(build.add([1, 1], [build.constant(1), build.pow_(b, p)]), -1)])
     if p == 1:
         return u
+    if p == -1:
+        return build.mul(-1, [applied(OVER_ONE_PLUS, u)])
+    if p in (-2, -3, -4):  # -u/b*(1 + 1/b + ...)
+        return build.mul(-1, [applied(OVER_ONE_PLUS, u), named("more", build.add([1] * -p, [build.constant(1), *(build.pow_(b, -k) for k in range(1, -p))]))])
     if p in (2, 3, 4):  # u*(1 + b + b^2 + ...)
         return build.mul(1, [u, named(POWERS, build.add([1] * p, [build.constant(1), *(build.pow_(b, k) for k in range(1, p))]))])
     return build.fn("expm1", [build.mul(p, [build.fn("log1p", [u])])])

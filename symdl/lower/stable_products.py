@@ -136,11 +136,14 @@ def late(term: Term) -> Term | None:
                 chosen = build.fn("where", [c, other, zero] if on else [c, zero, other])
                 return build.mul(parts.coef, [chosen, *(f for n, f in enumerate(parts.factors) if n not in (j, k))], parts.deltas, parts.summed)
     exponents = [(k, z) for k, f in enumerate(parts.factors) if (z := argument(f, "exp")) is not None]
-    for k, w in ((k, w) for k, f in enumerate(parts.factors) if (w := argument(f, "expm1")) is not None):
-        j, z = min(exponents, key=lambda e: (len(addends(build.add([1, 1], [e[1], w]))), len(addends(e[1]))))
-        if set(z.map) <= set(w.map) or set(w.map) <= set(z.map):
+    for k, factor in enumerate(parts.factors):
+        less = argument(factor, "expm1") if exponents else None
+        if less is None:
+            continue
+        j, z = min(exponents, key=lambda e: (len(addends(build.add([1, 1], [e[1], less]))), len(addends(e[1]))))
+        if set(z.map) <= set(less.map) or set(less.map) <= set(z.map):
             rest = [f for n, f in enumerate(parts.factors) if n not in (j, k)]
-            return build.mul(parts.coef, [applied(EXP_DIFFERENCE, build.add([1, 1], [z, w]), z, w), *rest], parts.deltas, parts.summed)
+            return build.mul(parts.coef, [applied(EXP_DIFFERENCE, build.add([1, 1], [z, less]), z, less), *rest], parts.deltas, parts.summed)
     for k, z in exponents:
         for j, w in exponents:
             # An outer product of exponentials stays one: joined, there would be more of them.

@@ -8,7 +8,7 @@ Source: Knuth, TAOCP 2, section 4.7 (arithmetic of power series).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from typing import Any, NamedTuple
@@ -17,9 +17,9 @@ from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.node import Node
-from symdl.graph.number import is_negative
+from symdl.graph.number import is_negative, number
 from symdl.graph.rebuild import placed
-from symdl.lower.behind import addends, arguments, inside, named
+from symdl.lower.behind import addends, arguments, inside, named, opened
 from symdl.lower.power_series import KNOWN as FUNCTIONS
 from symdl.lower.power_series import Series, constant, of_function, power_of, product, total, variable
 from symdl.lower.stable_parts import LONG
@@ -36,26 +36,56 @@ class Cancellations:
 
     def __init__(self) -> None:
         self._atoms: dict[Node, Term | None] = {}
+        self._made: dict[Node, _Near] = {}
 
     def rewritten(self, old: Node, term: Term) -> Term:
         """The term, or the same with its series where it cancels."""
+        if term.node.op == kinds.MUL and any(a in self._made for a in term.node.args):
+            return self._with_powers(term)
         if not may_cancel(term.node):
             return term
         atom = self.atom(term)
         if atom is None or atom.node is term.node:
             return term
         for centre in _centres(term, atom):
-            made = _around(term, atom, centre)
-            if made is not None:
-                return made
+            near = _around(term, atom, centre, self._made)
+            if near is not None:
+                return self._whole(near)
         return term
+
+    def _whole(self, near: _Near) -> Term:
+        made = near.whole()
+        axes = {label: axis for axis, label in enumerate(made.map)}
+        self._made[made.node] = near.at(lambda t: build.rename(t, axes))
+        return made
+
+    def _with_powers(self, term: Term) -> Term:
+        """A product with powers of w, drawn into the series: w^v itself may be too small for a float."""
+        parts = opened(term)
+        k = next(k for k, f in enumerate(parts.factors) if f.node in self._made)
+        factor = parts.factors[k]
+        near = self._made[factor.node]
+        near = near.at(lambda t: placed(t, factor.map))
+        powers = [
+            f for f in parts.factors if inside(f) == near.w or (f.node.op == kinds.POW and type(f.node.attr) is int and inside(arguments(f)[0]) == near.w)
+        ]
+        if not powers:
+            return term
+        gone = build.mul(1, powers)
+        exponent = sum(f.node.attr if f.node.op == kinds.POW else 1 for f in powers)
+        moved = near._replace(lowest=near.lowest + exponent, pole=near.pole or exponent < 0, plain=build.mul(1, [near.plain, gone]))
+        rest = [f for n, f in enumerate(parts.factors) if n != k and f not in powers]
+        if not rest and parts.coef == 1 and not parts.summed and not parts.deltas:
+            return self._whole(moved)
+        return build.mul(parts.coef, [moved.whole(), *rest], parts.deltas, parts.summed)
 
     def atom(self, term: Term) -> Term | None:
         """The one quantity that the term is a function of, as far as series go; None for numbers."""
         waiting = [term.node]
         while waiting:
             node = waiting[-1]
-            missing = [a for a in node.args if a not in self._atoms] if _goes_through(node) and node not in self._atoms else []
+            below = (self._made[node].plain.node,) if node in self._made else node.args if _goes_through(node) else ()
+            missing = [a for a in below if a not in self._atoms] if node not in self._atoms else []
             if missing:
                 waiting += missing
                 continue
@@ -68,6 +98,10 @@ class Cancellations:
         if node.op == kinds.CONST:
             return None
         own = Term(node, tuple(range(node.rank)))
+        if node in self._made:
+            plain = self._made[node].plain
+            inner = self._atoms[plain.node]
+            return own if inner is None else placed(inner, plain.map)
         if not _goes_through(node):
             return own
         found = {placed(at, m) for a, m in node.terms() if (at := self._atoms[a]) is not None}
@@ -113,33 +147,52 @@ def _centres(term: Term, atom: Term) -> list[Any]:
     return found
 
 
-def _around(term: Term, atom: Term, centre: Any) -> Term | None:
+class _Near(NamedTuple):
+    """A sum as w^lowest*series where |w| is below the radius; with a pole, it is not defined at 0 itself, and stays so."""
+
+    w: Term
+    lowest: int
+    series: Term
+    radius: Fraction
+    pole: bool
+    plain: Term
+
+    def at(self, place: Callable[[Term], Term]) -> _Near:
+        return self._replace(w=place(self.w), series=place(self.series), plain=place(self.plain))
+
+    def whole(self) -> Term:
+        size = build.fn("abs", [self.w])
+        near = build.add([4, number(-4 / self.radius)], [build.constant(1), size])
+        if self.pole:
+            near = build.mul(1, [near, size])
+        value = build.mul(1, [*([build.pow_(self.w, self.lowest)] if self.lowest else []), self.series])
+        return build.fn("where", [near, value, named("plain", self.plain)])
+
+
+def _around(term: Term, atom: Term, centre: Any, made: Mapping[Node, _Near]) -> _Near | None:
     """The term with its series around the centre, where something cancels there."""
     parts = addends(term)
-    few = [_series(t, atom, centre, FEW) for _, t in parts]
+    few = [_series(t, atom, centre, FEW, made) for _, t in parts]
     if any(s is None for s in few) or not _cancels(parts, few):
         return None
     lowest = min(s.lowest for s in few if s is not None)
     w = atom if centre == 0 else build.add([1, -1], [atom, build.constant(centre)])
-    whole = _sum(parts, [_series(t, atom, centre, MANY) for _, t in parts])
+    whole = _sum(parts, [_series(t, atom, centre, MANY, made) for _, t in parts])
     polynomial = None if whole is None else _polynomial(whole)
     if whole is None or polynomial is None:
         return None
-    size = build.fn("abs", [w])
-    near = build.add([1, -1], [build.constant(polynomial.radius), size])
-    if lowest < 0:  # at the point itself the sum is not defined, and stays so
-        near = build.mul(4 / polynomial.radius, [near, size])
-    value = build.mul(1, [*([build.pow_(w, whole.lowest)] if whole.lowest else []), named("series", polynomial.at(w))])
-    return build.fn("where", [near, value, named("plain", term)])
+    return _Near(w, whole.lowest, named("series", polynomial.at(w)), polynomial.radius, lowest < 0, term)
 
 
-def _series(term: Term, atom: Term, centre: Any, count: int) -> Series | None:
+def _series(term: Term, atom: Term, centre: Any, count: int, made: Mapping[Node, _Near]) -> Series | None:
     """The power series of a term in w - centre; None when it has none with rational coefficients."""
     done: dict[Term, Series | None] = {}
     waiting = [term]
     while waiting:
         here = waiting[-1]
         below = [] if here == atom or here.node.op == kinds.CONST else arguments(here)
+        if here.node in made:  # what was rewritten already: both ways are the same there
+            below = [placed(made[here.node].plain, here.map)]
         missing = [t for t in below if t not in done]
         if missing:
             waiting += missing
@@ -147,7 +200,10 @@ def _series(term: Term, atom: Term, centre: Any, count: int) -> Series | None:
         waiting.pop()
         values = [done[t] for t in below]
         known = [v for v in values if v is not None]
-        done[here] = _made(here, known, here == atom, centre, count) if len(known) == len(values) else None
+        if len(known) < len(values):
+            done[here] = None
+        else:
+            done[here] = known[0] if here.node in made else _made(here, known, here == atom, centre, count)
     return done[term]
 
 

@@ -108,8 +108,8 @@ class Complements:
                 made = self._one_minus(whole[i], whole[j]) or self._label(old, whole[i], whole[j])
                 if made is not None:
                     return sum_of([*(p for n, p in enumerate(parts) if n not in (i, j)), *((times(c, s), t) for s, t in made)])
-        made = stable_weights.sums(parts, whole, self._weights, self.complement) if self._weights else None
-        return made or (self._whole_sum(parts, whole) if len(parts) > 2 else None)
+        weighed = stable_weights.sums(parts, whole, self._weights, self.complement) if self._weights else None
+        return weighed or (self._whole_sum(parts, whole) if len(parts) > 2 else None)
 
     def _whole_sum(self, parts: list[tuple[Any, Term]], whole: list[Parts]) -> Term | None:
         """F - F*u = F*(1 - u) for a sum F, whose terms stand among the others."""

@@ -136,11 +136,12 @@ def _distributed(factors: list[Term]) -> tuple[Any, list[Term]] | None:
         if whole.node.op != kinds.ADD or len(whole.node.args) > LONG:
             continue
         for j, other in enumerate(factors):
-            repeated = other.node.op == kinds.POW and type(other.node.attr) is int and other.node.attr > 1
+            count: Any = other.node.attr if other.node.op == kinds.POW else 1
+            repeated = type(count) is int and count > 1
             once = arguments(other)[0] if repeated else other
             made = _multiplied(whole, once) if j != k and _divides(once) else None
             if made is not None:
-                again = [build.pow_(once, other.node.attr - 1)] if repeated else []
+                again = [build.pow_(once, count - 1)] if repeated else []
                 return 1, [*(f for n, f in enumerate(factors) if n not in (j, k)), *again, made]
     return None
 

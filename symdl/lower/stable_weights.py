@@ -6,6 +6,7 @@ z_i - sum(p*z) = (z_i - m) - sum(p*(z - m)).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
@@ -53,7 +54,7 @@ def sums(parts: list[Addend], whole: list[Parts], known: dict[Node, Weight], com
             if i == j:
                 continue
             made = _of_a_number(c, whole[i], times(d, whole[j].coef), whole[j], known, complement)
-            made = made or (_about_the_largest(c, parts[i][1], d, second, whole[j], known) if plus(c, times(d, whole[j].coef)) == 0 else None)
+            made = made or (_common(parts[i][1], whole[i], second, whole[j], known) if plus(c, times(d, whole[j].coef)) == 0 else None)
             if made is not None:
                 return sum_of([*(p for n, p in enumerate(parts) if n not in (i, j)), (c, made)])
     return None
@@ -87,21 +88,62 @@ def _less_equal_shares(found: Weight, place: Sequence[Any]) -> Term:
     return found.at(build.mul(1, [named("unequal", sum_of([(1, total), (times(-1, n), small)])), found.below]), place)
 
 
-def _about_the_largest(c: Any, first: Term, d: Any, second: Term, mean: Parts, known: dict[Node, Weight]) -> Term | None:
-    """f_i - sum_j(p_j*f_j), where f is a multiple of the logits of p."""
-    if len(mean.factors) != 2 or mean.deltas or not mean.summed:
+def _common(first: Term, one: Parts, second: Term, two: Parts, known: dict[Node, Weight]) -> Term | None:
+    """As below, both perhaps times the same."""
+    if two.summed or one.summed or one.deltas or two.deltas or one.coef != 1:
+        return _about_the_largest(first, two, known)
+    above, below = (Counter(f for t in p.factors for f in ([arguments(t)[0]] * 2 if _is_square([t]) else [t])) for p in (one, two))
+    same = list((above & below).elements())
+    left, mean = (list((c - Counter(same)).elements()) for c in (above, below))
+    if not same or len(left) != 1 or len(mean) != 1:
         return None
-    for p, f in (mean.factors, mean.factors[::-1]):
+    whole = opened(inside(mean[0]))
+    made = _about_the_largest(left[0], whole, known) if whole.coef == 1 else None
+    return None if made is None else build.mul(1, [*same, made])
+
+
+def _about_the_largest(first: Term, mean: Parts, known: dict[Node, Weight]) -> Term | None:
+    """f_i - sum_j(p_j*f_j), where f is a multiple of the logits of p, or of p itself, and perhaps a number."""
+    factors = [arguments(f)[0] for f in mean.factors for _ in range(2)] if _is_square(mean.factors) else mean.factors
+    if len(factors) != 2 or mean.deltas or not mean.summed:
+        return None
+    for p, f in (factors, factors[::-1]):
         found = known.get(p.node)
-        if found is None or set(mean.summed) != {p.map[axis] for axis in found.own} or f.node is not inside(first).node:
+        inner, outer = _behind(f, known), _behind(first, known)
+        if found is None or set(mean.summed) != {p.map[axis] for axis in found.own} or inner.node is not outer.node:
             continue
-        here = dict(zip(f.map, inside(first).map, strict=True))
-        if any(here.get(a) != a for a in f.map if a not in mean.summed) or set(mean.summed) - set(here):
+        here = dict(zip(inner.map, outer.map, strict=True))
+        if any(here.get(a) != a for a in inner.map if a not in mean.summed) or set(mean.summed) - set(here):
             continue
-        logits = opened(found.at(found.logits, p.map))
-        if len(logits.factors) != 1 or inside(logits.factors[0]) != inside(f) or logits.summed or logits.deltas:
-            continue
-        shifted = found.at(found.shifted, p.map)
-        average = build.mul(1, [p, shifted], (), mean.summed)
-        return build.mul(power(logits.coef, -1), [sum_of([(1, build.rename(shifted, here)), (-1, average)])])
+        less = _less_the_largest(inner, p, found, known)
+        if less is not None:
+            average = build.mul(1, [p, less[1]], (), mean.summed)
+            return build.mul(less[0], [sum_of([(1, build.rename(less[1], here)), (-1, average)])])
     return None
+
+
+def _is_square(factors: list[Term]) -> bool:
+    return len(factors) == 1 and factors[0].node.op == kinds.POW and factors[0].node.attr == 2
+
+
+def _behind(term: Term, known: dict[Node, Weight]) -> Term:
+    """The term behind names, but not behind that of a softmax."""
+    while term.node.op == kinds.LET and term.node not in known:
+        (term,) = arguments(term)
+    return term
+
+
+def _less_the_largest(f: Term, p: Term, found: Weight, known: dict[Node, Weight]) -> tuple[Any, Term] | None:
+    """A factor, and f less its value at the largest logit over that factor."""
+    parts = [(c, t) for c, t in addends(f) if t.node.op != kinds.CONST]
+    if len(parts) != 1:
+        return None
+    ((scale, part),) = parts
+    part = _behind(part, known)
+    shifted = found.at(found.shifted, p.map)
+    if part == p:
+        return scale, build.mul(1, [build.fn("expm1", [shifted]), found.at(found.below, p.map)])
+    logits = opened(found.at(found.logits, p.map))
+    if len(logits.factors) != 1 or logits.summed or logits.deltas or inside(logits.factors[0]) != inside(part):
+        return None
+    return times(scale, power(logits.coef, -1)), shifted
