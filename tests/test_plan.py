@@ -154,3 +154,20 @@ def test_trainings_show_their_instructions_and_what_a_step_took(backend):
         steps = 4 * (1 if batch is None else 3)
         assert f"{batch or 50}x3" in text and "operations" in text and "estimated" in text
         assert re.search(rf"measured: [\d.]+ (ns|us|ms) a step, {steps} steps$", text)
+
+
+def test_buffers_are_those_that_numpy_works_in():
+    """The printed numbers tell which values share memory, as the arrays of the running program do."""
+    from symdl.lower.buffers import homes
+    from symdl.lower.numpy_source import Writer
+
+    made = program()
+    places = homes(made)
+    writer = Writer(made, [np.empty(out.shape) if out.shape else None for out in made.outputs])
+    writer.source()
+    assert len(places) > 4 and len(set(places.values())) < len(places)
+    for one, first in places.items():
+        for other, second in places.items():
+            assert np.shares_memory(writer._static[one], writer._static[other]) == (first == second)
+    text = str(made)
+    assert all(re.search(rf"^v{value} .* in b{place}\b", text, re.M) for value, place in places.items())

@@ -88,6 +88,32 @@ class Buffers:
         return free.pop() if free else np.empty(size, self._dtype)
 
 
+class _Numbered(Buffers):
+    """Hands out numbers: nothing is allocated."""
+
+    count = 0
+
+    def _take(self, size: int) -> np.ndarray:
+        free = self._free.get(size)
+        if free:
+            return free.pop()
+        self.count += 1
+        return np.broadcast_to(np.float64(self.count - 1), size)
+
+
+def homes(program: Program) -> dict[int, int]:
+    """Value -> the number of the buffer in which NumPy computes it; results have places of their own, and what is written once for all calls too."""
+    owner = owners(program)
+    results = {owner[o.value] for o in program.outputs if isinstance(o.value, Ref) and program.code[o.value].shape}
+    apart = {value: np.broadcast_to(np.float64(-1), math.prod(program.code[value].shape)) for value in results}
+    buffers, found = _Numbered(program, apart), {}
+    for number, step in enumerate(program.code):
+        if step.op != "input" and step.shape and owner[number] == number and step.op not in _FOREVER and number not in apart:
+            found[number] = int(buffers.array_for(number).flat[0])
+        buffers.release(number)
+    return found
+
+
 def fixed_outputs(program: Program, given: Sequence[np.ndarray | None]) -> dict[int, np.ndarray]:
     """Results that can be computed right where the caller wants them."""
     owner = owners(program)

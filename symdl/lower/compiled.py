@@ -215,9 +215,10 @@ class _Run:
 
     def seconds(self) -> float | None:
         """What a call takes, measured; None where that would take long."""
-        if self._program is None or seconds_by_numpy(self._program) > TOO_LONG or sum(map(math.prod, self._known)) > MOST:
+        if self._program is None or seconds_by_numpy(self._program) > TOO_LONG:
             return None
-        return seconds_a_call(self._run, self._known, self._dtype)
+        shapes = [shape for _, shape in self._program.inputs]
+        return seconds_a_call(self._run, shapes, self._dtype) if sum(map(math.prod, shapes)) <= MOST else None
 
     def _at_a_glance(self, args: Sequence[Any]) -> list[Any] | None:
         """For arguments that need no conversion, with results that are finite."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from symdl.lower.buffers import owners
+from symdl.lower.buffers import homes, owners
 from symdl.lower.program import VIEWS, Instruction, Program, Ref
 from symdl.lower.scan import Scan
 
@@ -50,11 +50,12 @@ def seconds_by_numpy(program: Program) -> float:
     return CALL * len(program.code) + OPERATION * operations(program)
 
 
-def listed(program: Program) -> str:
-    """The table, and its sums."""
+def listed(program: Program, buffers: bool = True) -> str:
+    """The table, and its sums; ``buffers``: with the numbers of the buffers in which NumPy holds the values."""
     size = 8 if program.dtype == "float64" else 4
     users = _users(program)
     owner = owners(program)
+    places = homes(program) if buffers else {}
     outputs = {int(o.value): k for k, o in reversed(list(enumerate(program.outputs))) if isinstance(o.value, Ref)}
     rows: list[tuple[str, ...]] = []
     held = 0
@@ -66,7 +67,7 @@ def listed(program: Program) -> str:
             memory = f"in v{_owner(owner, number)}"
         elif step.shape:
             held += math.prod(step.shape) * size
-            memory = amount(math.prod(step.shape) * size)
+            memory = amount(math.prod(step.shape) * size) + (f" in b{places[number]}" if number in places else "")
         else:
             memory = ""
         notes = [f"result {outputs[number]}"] if number in outputs else []
@@ -75,8 +76,15 @@ def listed(program: Program) -> str:
     head = ("value", "instruction", "shape", "operations", "memory", "")
     results = ", ".join(str(o.value) for o in program.outputs)
     shared = sum(1 for n in users if n > 1)
-    total = f"{len(program.code)} instructions, {operations(program):,} operations (2 a multiply-add), {amount(held)} of values, {shared} of them shared"
+    room = f" in {amount(held - _saved(program, places, size))}" if places else ""
+    total = f"{len(program.code)} instructions, {operations(program):,} operations (2 a multiply-add), {amount(held)} of values{room}, {shared} of them shared"
     return "\n".join([*table([head, *rows], "lllrrl"), f"return {cut(results, WIDTH - 7)}", f"{program.dtype}: {total}", *_estimate(program)])
+
+
+def _saved(program: Program, places: Mapping[int, int], size: int) -> int:
+    """Bytes that are saved by buffers being used again."""
+    first = {place: value for value, place in reversed(places.items())}
+    return sum(math.prod(program.code[value].shape) * size for value, place in places.items() if first[place] != value)
 
 
 def _estimate(program: Program) -> list[str]:

@@ -20,7 +20,7 @@ def shown(builder: Builder, measured: Sequence[tuple[str, float]] | None = None)
     measured : sequence of (what, nanoseconds), optional
         For every step.
     """
-    lines = ["instructions", *(f"  {line}" for line in listed(builder.program).splitlines()), "native steps"]
+    lines = ["instructions", *(f"  {line}" for line in listed(builder.program, buffers=False).splitlines()), "native steps"]
     starts = [p.cost for p in builder.parts]
     costs = [end - begin for begin, end in zip(starts, [*starts[1:], builder.cost], strict=True)]
     total = sum(costs) or 1.0
