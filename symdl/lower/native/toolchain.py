@@ -199,7 +199,8 @@ def _compile(tool: Compiler, source: str, path: Path) -> None:
         except OSError as error:
             raise UnsupportedError(f"{tool.name} cannot be run: {error.strerror}") from None
         if done.returncode or not made.exists():
-            said = next((line for line in done.stderr.splitlines() if "error" in line), "it gave no reason")
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            said = next((line for line in lines if "error" in line), lines[-1] if lines else f"it gave no reason, and the status {done.returncode}")
             raise UnsupportedError(f"{tool.name} does not take the program: {said[:200]}")
         shutil.copyfile(made, path)
 
