@@ -351,7 +351,8 @@ class _Planner:
 
     def _on_diagonal(self, node: Node, core: Factor, place: Mapping[int, int], sizes: Mapping[int, int]) -> Factor:
         """Deltas of the node's own indices: the product stands on the diagonal of zeros."""
-        order = long_last(tuple(range(node.rank)), sizes)
+        wish = self._wish(node)
+        order = wish if len(wish) == node.rank else long_last(tuple(range(node.rank)), sizes)
         axes = tuple(dict.fromkeys(place[i] for i in order if place[i] >= 0))
         entries = tuple(axes.index(place[i]) if place[i] >= 0 else place[i] for i in order)
         full = tuple(sizes[i] for i in order)
