@@ -285,3 +285,68 @@ def test_a_small_call_of_native_code_takes_microseconds() -> None:
             f(*given)
         best = min(best, (time.process_time() - begun) / 1000)
     assert best < 15e-6  # 2 on an idle machine
+
+
+def _formulas() -> dict[str, object]:
+    y, B, C = sd.tensor("y", n), sd.tensor("B", n, n), sd.tensor("C", n, n)
+    loss = sd.sum(sd.log(1 + sd.exp(-y * (B @ x))))
+    return {
+        "product": sd.sum(x * y),
+        "hidden by a saturated function": sd.sum(sd.exp(-sd.exp(x + y))),
+        "hidden by a maximum": sd.sum(sd.relu(B @ x - y)),
+        "maximum of all": sd.max(x) + sd.sum(y),
+        "divided by": sd.sum(y / (1 + sd.exp(x))),
+        "reciprocals": sd.sum(1 / (3 + x * x)) + sd.sum(y),
+        "tanh": sd.sum(sd.tanh(B @ x) * y),
+        "softmax": sd.softmax(B @ x + y),
+        "logsumexp": sd.logsumexp(x) - sd.logsumexp(C @ y),
+        "chain": C @ (B @ x),
+        "transposed": x @ B @ C.T @ y,
+        "element": x[0] * y[1] + sd.sum(B[0] * x) + sd.sum(y),
+        "diagonal": sd.trace(B) * sd.sum(x) + sd.sum(B * C),
+        "powers": sd.sum(x**2 * y**3) + sd.sum((1 + x**2) ** (-1)),
+        "logistic regression": [loss, sd.grad(loss, "x")],
+        "its Hessian": sd.hessian(loss, "x"),
+        "outer": sd.outer(x, y) + B,
+        "several": [sd.sum(x), y, B @ y, s * x],
+        "scalars": s * sd.exp(s) * sd.sum(x) / (1 + s**2),
+        "a scalar that saturates": sd.tanh(s) * sd.sum(x) + sd.exp(-(s**2)),
+    }
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", _formulas())
+def test_every_number_given_is_looked_at(backend: str, name: str) -> None:
+    """NaN and infinity are refused wherever they stand: beside zeros, and where a function would swallow them."""
+    wanted = _formulas()[name]
+    names = sorted({i for e in (wanted if isinstance(wanted, list) else [wanted]) for i in e.inputs})
+    f = sd.lambdify(names, wanted, backend=backend)
+    rng = np.random.default_rng(3)
+    for zeros in (False, True):
+        given = {"s": 0.0 if zeros else 0.7}
+        for k in "xyBC":
+            given[k] = rng.standard_normal((3, 3) if k in "BC" else 3) * (not zeros)
+        right = f(*[given[k] for k in names])
+        for argument in names:
+            for bad in (np.nan, np.inf, -np.inf):
+                for place in range(np.size(given[argument])):
+                    wrong = np.array(given[argument])
+                    wrong.flat[place] = bad
+                    values = [float(wrong) if k == argument == "s" else wrong if k == argument else given[k] for k in names]
+                    with pytest.raises(DataError, match=argument):
+                        f(*values)
+                again = f(*[given[k] for k in names])
+                assert all(np.array_equal(a, b) for a, b in zip(_listed(again), _listed(right), strict=True))
+
+
+def _listed(results: object) -> list:
+    return results if isinstance(results, list) else [results]
+
+
+def test_whole_numbers_for_scalars() -> None:
+    f = sd.lambdify([s, x], s * sd.sum(x))
+    for _ in range(3):
+        assert f(2, np.ones(3)) == f(2.0, np.ones(3)) == f(np.float64(2), np.ones(3)) == 6.0
+        assert f(True, np.ones(3)) == 3.0
+        with pytest.raises(DataError):
+            f(10**400, np.ones(3))

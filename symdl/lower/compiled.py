@@ -204,7 +204,7 @@ class _Run:
         self._run = backend(program, outs)
         self._known = [shape for _, shape in program.inputs]
         #: From arguments as they come to checked results; gives up (None) where it does not know them.
-        self.short: ShortWay | None = getattr(self._run, "entry", None) or (self._at_a_glance if program.dtype == DOUBLE else None)
+        self.short: ShortWay | None = self._short_way()
         self._program = program if len(program.code) <= _SHOWN else None
 
     def __str__(self) -> str:
@@ -220,33 +220,9 @@ class _Run:
         shapes = [shape for _, shape in self._program.inputs]
         return seconds_a_call(self._run, shapes, self._dtype) if sum(map(math.prod, shapes)) <= MOST else None
 
-    def _at_a_glance(self, args: Sequence[Any]) -> list[Any] | None:
-        """For arguments that need no conversion, with results that are finite."""
-        with np.errstate(all="ignore"):
-            squares = 0.0
-            for value, shape in zip(args, self._known, strict=True):
-                if type(value) is np.ndarray:
-                    if value.dtype is not FLOAT or not shape or value.shape != shape or not value.flags.c_contiguous:
-                        return None
-                    flat = value if len(shape) == 1 else value.ravel()
-                    squares += flat.dot(flat)
-                elif type(value) is float and not shape:
-                    squares += value * value
-                else:
-                    return None
-            if not math.isfinite(squares):
-                return None
-            results = self._run(*args)
-            for k in self._scalars:
-                results[k] = value = float(results[k])
-                if not math.isfinite(value):
-                    return None
-            if self._tensors:
-                fresh = self._vector.copy()
-                if not math.isfinite(fresh.dot(fresh)):
-                    return None
-                self._cut(fresh, results)
-        return results
+    def _short_way(self) -> ShortWay | None:
+        glance = getattr(self._run, "glance", None)
+        return getattr(self._run, "entry", None) if glance is None else glance(self._vector)
 
     def _cut(self, fresh: np.ndarray, results: list[Any]) -> None:
         """The tensors of a vector."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from symdl.errors import DomainError
+from symdl.lower.glance import short_way
 from symdl.lower.levels import without_lines
 from symdl.lower.numpy_source import Writer
 from symdl.lower.program import Program
@@ -45,6 +46,7 @@ def compile_program(program: Program, outs: Sequence[np.ndarray | None] | None =
 class _Compiled:
     def __init__(self, program: Program, outs: list[np.ndarray | None]) -> None:
         writer = Writer(program, outs)
+        self._program, self._writer = program, writer
         self.source = writer.source()
         self._names = writer.names
         self._run = self._load(writer.names)
@@ -60,6 +62,10 @@ class _Compiled:
             return self._careful(*[np.float64(a) if isinstance(a, float) else a for a in arrays])
         except np.linalg.LinAlgError:
             raise DomainError("a matrix is singular: it has no inverse") from None
+
+    def glance(self, whole: np.ndarray) -> Callable[[Sequence[Any]], list[Any] | None] | None:
+        """See ``symdl.lower.glance``; ``whole`` has the arrays that results are written to."""
+        return short_way(self._program, self._writer, whole)
 
     def _load(self, names: dict[str, Any]) -> Callable[..., list[Any]]:
         space = dict(names)

@@ -19,6 +19,9 @@ from symdl.lower.scalars import array_function, power, scalar_function
 #: A function of more lines than this is cut into pieces: Python's compiler takes more than linear time.
 CHUNK = 1000
 
+#: So many numbers are summed as a product with ones, which NumPy begins in a third of the time.
+_FEW = 128
+
 #: 1 - sigmoid(z) = exp(-z) to the last digit above this, and exp(z) is finite below it.
 _FAR = {DOUBLE: 700.0, SINGLE: 80.0}
 
@@ -80,17 +83,23 @@ class Writer:
         self._buffers = Buffers(program, fixed_outputs(program, outs))
         self._constants: dict[str, str] = {}
         self._dtype = program.dtype
+        #: The lines; how many there are after each instruction; what the results are called.
+        self.lines: list[str] = []
+        self.ends: list[int] = []
+        self.results: list[str] = []
         self.names = _NAMES | {"ONE": np.array(1.0, program.dtype)} | _FIXES[program.dtype]
 
     def source(self) -> list[str]:
         """Pieces of source; the last defines ``run``."""
-        lines: list[str] = []
+        lines = self.lines
         for number, step in enumerate(self._program.code):
             if step.op != "input":
                 lines += self._line(number, step)
+            self.ends.append(len(lines))
             self._buffers.release(number)
         params = [f"v{k}" for k in range(len(self._program.inputs))]
-        results = self._results(lines)
+        self.results = self._results(lines)
+        results = ", ".join(self.results)
         if not self._slots:
             body = [*lines, f"return [{results}]"]
             return [f"def run({', '.join(params)}):\n " + "\n ".join(body)]
@@ -101,7 +110,7 @@ class Writer:
         main += [f"piece{k}(s)" for k in range(len(pieces))] + [f"return [{results}]"]
         return [*pieces, f"def run({', '.join(params)}):\n " + "\n ".join(main)]
 
-    def _results(self, lines: list[str]) -> str:
+    def _results(self, lines: list[str]) -> list[str]:
         shown = []
         for k, (out, array) in enumerate(zip(self._program.outputs, self._outs, strict=True)):
             value = out.value
@@ -113,7 +122,7 @@ class Writer:
                 shown.append(f"o{k}")
             else:
                 shown.append(f"{text}.copy()" if out.shape else text)
-        return ", ".join(shown)
+        return shown
 
     # --- operands -----------------------------------------------------------------------------------------------
 
@@ -138,7 +147,7 @@ class Writer:
     def _buffer(self, number: int) -> str:
         return self._keep(number, self._buffers.array_for(number))
 
-    def _flat(self, value: Operand) -> str | None:
+    def flat(self, value: Operand) -> str | None:
         """A 1-D view of a value, made now; None when there is none."""
         array = self._static.get(value) if isinstance(value, Ref) else None
         if array is None:
@@ -149,6 +158,10 @@ class Writer:
         name = f"f{int(value)}"
         self.names[name] = flat
         return name
+
+    def _vector(self, value: Operand) -> str | None:
+        """A value that is 1-D as it comes."""
+        return self._operand(value) if isinstance(value, Ref) and len(self._program.code[value].shape) == 1 else None
 
     # --- one instruction ------------------------------------------------------------------------------------------
 
@@ -213,11 +226,14 @@ class Writer:
             self.names[f"call_{step.attr}"] = scalar_function(step.attr)
             return [f"call_{step.attr}({', '.join(args)})"]
         if op == "overflowed":
-            flat = self._flat(step.args[0])
+            flat = self.flat(step.args[0])
             return [f"{flat}.dot({flat}) == INF"]
         if op == "inner":
-            flats = [self._flat(a) for a in step.args]
+            flats = [self.flat(a) or self._vector(a) for a in step.args]
             return [f"scalar({flats[0]}.dot({flats[1]}))" if all(flats) else f"scalar(vdot({args[0]}, {args[1]}))"]
+        if op == "sum" and (flat := self.flat(step.args[0])) and self.names[flat].size <= _FEW:
+            self.names[f"ones{self.names[flat].size}"] = np.ones(self.names[flat].size, self._dtype)
+            return [f"scalar({flat}.dot(ones{self.names[flat].size}))"]
         if op in ("sum", "amax"):
             return [f"scalar({_REDUCE[op]}.reduce({args[0]}, None))"]
         if op == "dot":

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from symdl.lower.finite import checked
 from symdl.lower.native.frame import FunctionFrame
 from symdl.lower.program import Program, Ref
 
@@ -91,10 +92,10 @@ def enter_source(program: Program, frame: FunctionFrame) -> str:
         return ""
     arguments = [*(f"o{k}" for k in outs), *(f"a{k}" for k in range(len(program.inputs)))]
     lines = [f"double enter(const State *s, {', '.join(f'const Array *{a}' for a in arguments)}) {{"]
-    count = max(1, len(frame.memory.pointers))
+    count, looked_at = max(1, len(frame.memory.pointers)), checked(program, lambda _: False)
     lines += [f"double *e[{count}], *c = s->c;", f"memcpy(e, s->e, {len(frame.memory.pointers)} * sizeof *e);"]
     for k, (_, shape) in enumerate(program.inputs):
-        lines.append(_scalar(k) if not shape else _tensor(k, shape, slots.get(("input", k))))
+        lines.append(_scalar(k) if not shape else _tensor(k, shape, slots.get(("input", k)), k in looked_at))
     lines += [f"e[{slots[('output', k)]}] = o{k}->data;" for k in outs]
     if frame.memory.fault is not None:
         lines.append(f"c[{frame.memory.fault}] = 0.0;")
@@ -127,9 +128,9 @@ def _scalar(k: int) -> str:
     return f"if (a{k}->kind != s->number && a{k}->kind != s->scalar) return NAN;\nc[{k}] = {here}->value;\nif (c[{k}] - c[{k}] != 0.0) return NAN;"
 
 
-def _tensor(k: int, shape: tuple[int, ...], slot: int | None) -> str:
+def _tensor(k: int, shape: tuple[int, ...], slot: int | None, look: bool) -> str:
     right = " && ".join([f"known(a{k}, s, {len(shape)})", *(f"a{k}->shape[{axis}] == {size}" for axis, size in enumerate(shape))])
-    found = f"if (!({right}) || !finite(a{k}->data, {prod(shape)})) return NAN;"
+    found = f"if (!({right}){f' || !finite(a{k}->data, {prod(shape)})' if look else ''}) return NAN;"
     return found if slot is None else f"{found}\ne[{slot}] = a{k}->data;"
 
 
