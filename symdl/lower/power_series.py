@@ -86,7 +86,8 @@ def of_function(name: str, values: Sequence[Series]) -> Series | None:
     inner = values[0] if not centre else total([1, -1], [values[0], constant(Fraction(centre), max(values[0].known, 2))])
     if not inner.terms or inner.lowest < 1:
         return None
-    return _composed(_coefficients(name, inner.known), inner)
+    # So many powers of a series that begins with w^lowest come below the first that is not known; of w^1000 that is two, and not a thousand.
+    return _composed(_coefficients(name, inner.known // inner.lowest + 2), inner)
 
 
 def _composed(outer: Series, inner: Series) -> Series:
