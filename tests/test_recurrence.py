@@ -356,3 +356,19 @@ def test_sizes_that_stand_inside_a_step_only() -> None:
     assert sd.evaluate(sd.sum(s[-1]), x=[8.0, 8.0], T=3, m=2) == 2.0
     assert sd.prove(s[-1], s[-1] * 1).verdict == "PROVED"
     assert sd.check(sd.sum(s[-1]), x, sd.grad(sd.sum(s[-1]), x)).verdict == "PROVED"
+
+
+def test_letters_that_run_as_far_as_fits():
+    """Their sizes are settled when the recurrence is made, which holds the shapes of its states (found by fuzzing)."""
+    n, m = sd.dims("n m")
+    j, l = sd.indices("j l")
+    z, x, b = sd.tensor("z", n), sd.tensor("x", 2), sd.tensor("b")
+    window = sd.sum(x[l] * z[l + j], l)
+    zs, xs = np.array([1.0, 2, 3, 4]), np.array([0.5, -1.0])
+    seen = np.correlate(zs, xs, "valid")
+    for init, state in ((window, seen), (b * 1, np.full(3, 0.25))):
+        states = sd.recur("r", init, lambda s, t: sd.sin(s) + window, m)
+        for _ in range(2):
+            state = np.sin(state) + seen
+        assert states.open == {j: n - 1}
+        assert sd.evaluate(sd.sum(states[-1], j), **({"b": 0.25} if init is not window else {}), x=xs, z=zs, m=2) == pytest.approx(state.sum(), rel=1e-14)

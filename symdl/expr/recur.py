@@ -10,6 +10,7 @@ import sympy as sp
 
 from symdl.errors import NameError_, ShapeError, UnsupportedError
 from symdl.expr.dims import as_size, check_name, show_shape
+from symdl.expr.pending import agreed, fitted
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.graph import build
 from symdl.graph.build import Term
@@ -63,7 +64,7 @@ def recur(name: Any, init: Any, body: Callable[..., Any], length: Any, *, revers
     """
     several = isinstance(init, (tuple, list))
     names = _names(name, len(init) if several else 1)
-    starts = [as_expr(e) for e in (init if several else [init])]
+    starts = [_settled(e) for e in agreed([as_expr(e) for e in (init if several else [init])])]
     steps = _length(length, names[0])
     letter = sp.Idx(sp.Dummy("l" if names[0] != "l" else "s", integer=True), sp.sympify(steps) if steps != 0 else 1)
     letters: dict[Any, Size] = {}
@@ -73,7 +74,7 @@ def recur(name: Any, init: Any, body: Callable[..., Any], length: Any, *, revers
         previous = [placeholder((*letters.values(), *start.shape)) for start in starts]
         views = [Expr(Term(p, (*letters, *range(s.ndim))), s.shape, dict(letters)) for p, s in zip(previous, starts, strict=True)]
         answer = body(tuple(views) if several else views[0], letter)
-        after = _answers(answer, names, several)
+        after = [_settled(e) for e in agreed([*views, *_answers(answer, names, several)])[len(views) :]]
         for expr in after:
             if expr.open.get(letter, steps) != steps:
                 raise ShapeError(f"recur {names[0]}: its letter runs over {steps} steps and, in the body, over an axis of size {expr.open[letter]}")
@@ -208,6 +209,11 @@ def _length(value: Any, name: str) -> Size:
     if isinstance(value, (int, sp.Integer)) and value == 0 and not isinstance(value, bool):
         return 0
     return as_size(value, f"recur {name}: the number of steps")
+
+
+def _settled(expr: Expr) -> Expr:
+    """A recurrence holds the sizes of its states: letters that could run as far as fits do so from here on."""
+    return fitted(expr, list(expr.open))
 
 
 def _join(letters: dict[Any, Size], more: dict[Any, Size], name: str) -> None:
