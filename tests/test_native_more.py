@@ -198,3 +198,20 @@ def test_callbacks_and_the_last_good_parameters_are_those_of_numpy():
         kept.append(caught.value)
     assert str(kept[0]) == str(kept[1]) and np.isfinite(kept[1].params["w"]).all()
     np.testing.assert_allclose(kept[1].params["w"], kept[0].params["w"], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 40), (3, 41), (40, 50), (127, 77), (200, 96), (33, 384), (100, 400), (300, 340)])
+def test_products_of_a_matrix_with_itself_are_symmetric_to_the_bit(rows: int, columns: int) -> None:
+    m, n = sd.dims("m n")
+    X, c = sd.tensor("X", m, n), sd.tensor("c", m)
+    x, weight = np.random.default_rng(rows).standard_normal((rows, columns)), np.random.default_rng(1).random(rows) + 0.5
+    for expr, wanted, args in (
+        (X.T @ X, x.T @ x, [x]),
+        (X @ X.T, x @ x.T, [x]),
+        (3 * X.T @ X, 3 * x.T @ x, [x]),
+        (X.T @ sd.diag(sd.exp(c)) @ X, x.T @ (np.exp(weight)[:, None] * x), [x, weight]),
+    ):
+        names = [X] if len(args) == 1 else [X, c]
+        found = sd.lambdify(names, expr, backend="native")(*args)
+        assert np.max(np.abs(found - wanted)) <= 1e-13 * np.max(np.abs(wanted))
+        assert (found == found.T).all()

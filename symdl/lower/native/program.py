@@ -23,10 +23,14 @@ from symdl.lower.native.products import COPY, COPY_FAR, FAR, KERNELS, Matrix, Pr
 from symdl.lower.native.reductions import reduction
 from symdl.lower.native.scans import scan
 from symdl.lower.native.schedule import Loop, Single, scheduled
+from symdl.lower.native.symmetric import by_syrk, cost, fits, is_symmetric, symmetric
 from symdl.lower.program import VIEWS, Instruction, Operand, Program, Ref, Table
 
 #: From so many multiplications a product is left to BLAS, if an argument has more numbers than this: own kernels do not cut rows to the cache's size.
 BLAS_FROM, BLAS_BEYOND = 25_000_000, 500_000
+
+#: Products of a matrix with itself that own kernels do not do well are left to BLAS from so many multiplications.
+SYRK_FROM = 2_000_000
 
 #: From so many vector operations threads share a step: to meet costs as much as a thousand.
 SHARED_FROM = 4000.0
@@ -376,6 +380,8 @@ class Builder:
             if p.update is None:
                 self.lines += indexing.zeros(self.place(n))
             return
+        if self.threads == 1 and is_symmetric(p) and self._symmetric(n, p):
+            return
         moved = ", the update inside" if p.update else ""
         if self.threads == 1 and p.m * p.n * p.k >= BLAS_FROM and max(p.m, p.n) * p.k > BLAS_BEYOND and self._by_blas(p):
             self._part(f"v{n} product {size} by BLAS{moved}")
@@ -395,6 +401,21 @@ class Builder:
         shared = self._part(f"v{n} product {size}, kernel {choice.kernel}{moved}", choice.cost if choice.kernel != "along" else 0.0, bool(p.update))
         self.lines += KERNELS[choice.kernel](p, shared)
         self.cost += choice.cost
+
+    def _symmetric(self, n: int, p: Product) -> bool:
+        """A product of a matrix with itself; False where it is done as any other."""
+        syrk, found = routine("dsyrk"), blas()
+        large = p.m * p.n * p.k >= (BLAS_FROM if fits(p) else SYRK_FROM) and syrk is not None and 1 in (p.b.row, p.b.column)
+        if not large and not fits(p):
+            return False
+        self._part(f"v{n} product {p.m}x{p.k} by its transpose{', by BLAS' if large else ''}")
+        if large:
+            assert found is not None
+            self.lines += by_syrk(p, self.memory.pointer(("routine", "dsyrk")), found.integer)
+        else:
+            self.lines += symmetric(p)
+        self.cost += p.m * p.n * p.k / LANES / 2 if large else cost(p)
+        return True
 
     def _by_blas(self, p: Product) -> bool:
         sides = (p.a, p.b, p.c)
