@@ -24,7 +24,7 @@ def bench():
     """The benchmark's modules, imported as its command does."""
     sys.path.insert(0, str(FOLDER))
     try:
-        yield {name: importlib.import_module(name) for name in ("instances", "objectives", "formulas", "gmm", "lstm", "ba", "hand")}
+        yield {name: importlib.import_module(name) for name in ("instances", "objectives", "formulas", "gmm", "lstm", "ba", "hand", "by_hand")}
     finally:
         sys.path.remove(str(FOLDER))
 
@@ -102,3 +102,10 @@ def test_formulas_for_the_peers(bench):
     for variant in ("simple", "complicated"):
         one = instances.hand(variant)
         assert difference(getattr(formulas, f"hand_{variant}")(np, **one.arrays).ravel(), one.value) < CLOSE
+
+
+@pytest.mark.parametrize(("name", "order"), [("ba", "ba_blocks"), ("simple", "simple_jacobian"), ("complicated", "complicated_jacobian")])
+def test_what_is_derived_on_paper_is_right_too(bench, name, order):
+    known = list(bench["instances"].ba()) if name == "ba" else [bench["instances"].hand(name)]
+    for instance in known:
+        agrees(bench, getattr(bench["objectives"], order), getattr(bench["by_hand"], name), instance)

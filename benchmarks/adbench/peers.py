@@ -1,4 +1,4 @@
-"""The same derivatives by JAX and PyTorch, each as its users would take them, and by hand in NumPy where that is short.
+"""The same derivatives by JAX and PyTorch, each as its users would take them, and by hand in NumPy (that of ba and hand tracking in ``by_hand``).
 
 Every entry makes, from an instance's arrays, a function without arguments to be timed, and one that turns its answer into what symdl's gives.
 """

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import alone
+import by_hand
 import instances
 import numpy as np
 import objectives
@@ -50,6 +51,10 @@ def _hands(variant: str, quick: bool) -> list[Instance]:
     return [instances.hand(variant, points // 2) for points in ((100,) if quick else (100, 2000))]
 
 
+def _by_hand(function: Run) -> Callable[[instances.Arrays], peers.Made]:
+    return lambda arrays: (lambda: function(arrays), lambda found: found)
+
+
 PROBLEMS = {
     "gmm": Problem(
         objectives.gmm_symdl,
@@ -70,21 +75,21 @@ PROBLEMS = {
         objectives.ba_blocks,
         lambda: list(instances.ba()),
         lambda quick: [instances.ba_of(1000 if quick else 20_000)],
-        {"JAX": peers.ba_jax, "PyTorch": peers.ba_torch},
+        {"NumPy by hand": _by_hand(by_hand.ba), "JAX": peers.ba_jax, "PyTorch": peers.ba_torch},
     ),
     "simple": Problem(
         objectives.simple_symdl,
         objectives.simple_jacobian,
         lambda: [instances.hand("simple")],
         lambda quick: _hands("simple", quick),
-        {"JAX": peers.simple_jax, "PyTorch": peers.simple_torch},
+        {"NumPy by hand": _by_hand(by_hand.simple), "JAX": peers.simple_jax, "PyTorch": peers.simple_torch},
     ),
     "complicated": Problem(
         objectives.complicated_symdl,
         objectives.complicated_jacobian,
         lambda: [instances.hand("complicated")],
         lambda quick: _hands("complicated", quick),
-        {"JAX": peers.complicated_jax, "PyTorch": peers.complicated_torch},
+        {"NumPy by hand": _by_hand(by_hand.complicated), "JAX": peers.complicated_jax, "PyTorch": peers.complicated_torch},
     ),
 }
 
@@ -154,7 +159,7 @@ def benchmark(name: str, problem: Problem, rounds: int, quick: bool) -> bool:
         print(f"\n{name}: WRONG: symdl differs from the published values by {worst:.2g}")
         return False
     known = len(problem.known())
-    print(f"\n{name}: {known} published instances, the largest difference is {worst:.1e}; built and derived in {derived:.2f} s", flush=True)
+    print(f"\n{name}: {known} published instances, the largest |a - b|/max(1, |b|) is {worst:.1e}; built and derived in {derived:.2f} s", flush=True)
     sizes = problem.timed(quick)
     fast = native(problem, sizes[0])
     good = not isinstance(fast, str) or not fast.startswith("WRONG")
