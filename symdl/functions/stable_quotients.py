@@ -31,6 +31,12 @@ def hypotenuse_less_one(v: Array) -> Array:
     return np.where(np.abs(v) > 1e150, np.abs(v), x * (x / (1.0 + np.sqrt(1.0 + x * x))))
 
 
+def root_less_one(u: Array) -> Array:
+    """sqrt(1 + u) - 1, also where u has overflowed."""
+    x = np.minimum(u, 1e300)
+    return np.where(np.asarray(u) > 1e300, np.sqrt(u), x / (1.0 + np.sqrt(1.0 + x)))
+
+
 def over_expm1(z: Array) -> Array:
     """z/(exp(z) - 1); the exponential in two halves, of which none is so small that it loses digits."""
     h = np.exp(-0.5 * np.abs(z))

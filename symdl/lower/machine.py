@@ -34,8 +34,8 @@ ROOT_LESS, ARCTAN_DIFFERENCE, SIGMOID_DIFFERENCE, SOFTPLUS_DIFFERENCE = "root_le
 POWER_DIFFERENCE, EXPM1_OVER = "power_difference", "expm1_over"
 #: sigmoid(z)/softplus(z), z/(exp(z) - 1), exp(a) - exp(b) given a - b.
 SIGMOID_OVER_SOFTPLUS, OVER_EXPM1, EXP_DIFFERENCE = "sigmoid_over_softplus", "over_expm1", "exp_difference"
-#: u/(1 + u), sqrt(1 + v^2) - 1, also where u and v^2 have overflowed.
-OVER_ONE_PLUS, HYPOTENUSE_LESS_ONE = "over_one_plus", "hypotenuse_less_one"
+#: u/(1 + u), sqrt(1 + v^2) - 1, sqrt(1 + u) - 1, also where u and v^2 have overflowed.
+OVER_ONE_PLUS, HYPOTENUSE_LESS_ONE, ROOT_LESS_ONE = "over_one_plus", "hypotenuse_less_one", "root_less_one"
 #: sqrt(a^2 + b^2), and what a norm is scaled by.
 HYPOT, NONZERO, OVER = "hypot", "nonzero", "over"
 
@@ -76,6 +76,7 @@ MACHINE: dict[str, Callable[..., Any]] = {
     OVER_EXPM1: stable_quotients.over_expm1,
     OVER_ONE_PLUS: stable_quotients.over_one_plus,
     HYPOTENUSE_LESS_ONE: stable_quotients.hypotenuse_less_one,
+    ROOT_LESS_ONE: stable_quotients.root_less_one,
     EXP_DIFFERENCE: stable_quotients.exp_difference,
     LOG_ONE_PLUS: stable_logarithms.log_one_plus,
     OVER: stable_logarithms.over,

@@ -26,6 +26,7 @@ from symdl.lower import (
     stable_series,
     stable_slopes,
     stable_sums,
+    stable_units,
 )
 from symdl.lower.behind import applied, inside
 from symdl.lower.machine import COSIGMOID, MACHINE
@@ -41,6 +42,9 @@ def stabilised(roots: Sequence[Term]) -> list[Term]:
     order = topological(t.node for t in first)
     if any(_saturates(node) for node in order):
         first = _walked(first, Complements(_Residuals(order)).rewritten)
+        first = _walked(first, _constants)  # 1 - exp(z), where a softmax was written out
+    if any(map(stable_units.may_have_units, order)):
+        first = _walked(first, lambda node, term: stable_units.units(term) or term)
     if any(node.op == kinds.POW and isinstance(node.attr, Fraction) for node in order):
         first = _walked(first, lambda node, term: stable_moments.norm(term) or term)
     if any(node.op == kinds.POW and node.attr == -2 for node in order):
@@ -65,6 +69,10 @@ def rebuild_here(node: Node, args: Sequence[Term]) -> Term:
         whole = inner.map == (0, 1) and inner.node.rank == 2
         return Term(intern(kinds.MATRIX, (inner.node,), ((0, 1),), node.shape, node.attr), tuple(range(node.rank))) if whole else rebuild(node, args)
     return applied(node.attr, *args) if node.op == kinds.FN and node.attr in MACHINE else rebuild(node, args)
+
+
+def _constants(node: Node, term: Term) -> Term:
+    return (stable_constants.add(term) if term.node.op == kinds.ADD else None) or term
 
 
 def _saturates(node: Node) -> bool:

@@ -13,7 +13,7 @@ from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.number import plus, power, times
 from symdl.lower.behind import addends, applied, arguments, inside, named, sum_of
-from symdl.lower.machine import COSIGMOID, ERFC, GAUSS, HYPOTENUSE_LESS_ONE, NORMAL, OVER_ONE_PLUS
+from symdl.lower.machine import COSIGMOID, ERFC, GAUSS, HYPOTENUSE_LESS_ONE, NORMAL, OVER_ONE_PLUS, ROOT_LESS_ONE
 from symdl.lower.positive import is_positive_number
 from symdl.lower.stable_parts import POWERS, half, negative, sigmoid
 
@@ -84,7 +84,7 @@ def power_less_one(u: Term, p: Any) -> Term:
     if p == Fraction(1, 2) and u.node.op == kinds.POW and u.node.attr == 2:  # u itself need not fit
         return applied(HYPOTENUSE_LESS_ONE, arguments(u)[0])
     if p == Fraction(1, 2):
-        return build.mul(1, [u, build.pow_(build.add([1, 1], [build.constant(1), build.pow_(b, p)]), -1)])
+        return applied(ROOT_LESS_ONE, u)
     if p == Fraction(-1, 2):  # 1 - sqrt(b) = -u/(1 + sqrt(b))
         return build.mul(-1, [applied(OVER_ONE_PLUS, u), build.pow_(build.add([1, 1], [build.constant(1), build.pow_(b, p)]), -1)])
     if p == 1:

@@ -37,6 +37,7 @@ class Cancellations:
     def __init__(self) -> None:
         self._atoms: dict[Node, Term | None] = {}
         self._made: dict[Node, _Near] = {}
+        self._few: dict[tuple[Term, Any], dict[Term, Series | None]] = {}  # by quantity and centre: a deep graph is gone through once
 
     def rewritten(self, old: Node, term: Term) -> Term:
         """The term, or the same with its series where it cancels."""
@@ -48,7 +49,7 @@ class Cancellations:
         if atom is None or atom.node is term.node:
             return term
         for centre in _centres(term, atom):
-            near = _around(term, atom, centre, self._made)
+            near = _around(term, atom, centre, self._made, self._few.setdefault((atom, centre), {}))
             if near is not None:
                 return self._whole(near)
         return term
@@ -169,24 +170,25 @@ class _Near(NamedTuple):
         return build.fn("where", [near, value, named("plain", self.plain)])
 
 
-def _around(term: Term, atom: Term, centre: Any, made: Mapping[Node, _Near]) -> _Near | None:
+def _around(term: Term, atom: Term, centre: Any, made: Mapping[Node, _Near], known: dict[Term, Series | None]) -> _Near | None:
     """The term with its series around the centre, where something cancels there."""
     parts = addends(term)
-    few = [_series(t, atom, centre, FEW, made) for _, t in parts]
+    few = [_series(t, atom, centre, FEW, made, known) for _, t in parts]
     if any(s is None for s in few) or not _cancels(parts, few):
         return None
     lowest = min(s.lowest for s in few if s is not None)
     w = atom if centre == 0 else build.add([1, -1], [atom, build.constant(centre)])
-    whole = _sum(parts, [_series(t, atom, centre, MANY, made) for _, t in parts])
+    whole = _sum(parts, [_series(t, atom, centre, MANY, made, {}) for _, t in parts])
     polynomial = None if whole is None else _polynomial(whole)
     if whole is None or polynomial is None:
         return None
     return _Near(w, whole.lowest, named("series", polynomial.at(w)), polynomial.radius, lowest < 0, term)
 
 
-def _series(term: Term, atom: Term, centre: Any, count: int, made: Mapping[Node, _Near]) -> Series | None:
-    """The power series of a term in w - centre; None when it has none with rational coefficients."""
-    done: dict[Term, Series | None] = {}
+def _series(term: Term, atom: Term, centre: Any, count: int, made: Mapping[Node, _Near], done: dict[Term, Series | None]) -> Series | None:
+    """The power series of a term in w - centre; None when it has none with rational coefficients. ``done``: those that are known."""
+    if term in done:
+        return done[term]
     waiting = [term]
     while waiting:
         here = waiting[-1]
