@@ -134,6 +134,35 @@ def test_power_series(name, inner):
     assert sp.expand(want - got) == 0
 
 
+# --- inner products and norms ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e200, 1e-200, 1e150])
+@pytest.mark.parametrize("other", [1.0, 1e200, 1e-200])
+def test_cosine_similarity_neither_overflows_nor_underflows(scale, other):
+    n = sd.dims("n")
+    x, y, X, Y = sd.tensor("x", n), sd.tensor("y", n), sd.tensor("X", n, 3), sd.tensor("Y", n, 3)
+    rows = sd.sum(X * Y, axis=1) / (sd.norm(X, axis=1) * sd.norm(Y, axis=1))
+    one = sd.sum(x * y) / (sd.norm(x) * sd.norm(y))
+    a, b = np.array([[3.0, 4.0, 1.0], [-1.0, 2.0, 7.0]]), np.array([[1.0, -2.0, 0.5], [2.0, 2.0, 3.0]])
+    want = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    np.testing.assert_allclose(sd.evaluate(rows, X=a * scale, Y=b * other), want, rtol=1e-14)
+    assert sd.evaluate(one, x=a[0] * scale, y=b[0] * other) == pytest.approx(want[0], rel=1e-14)
+    slopes = b / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)[:, None] - a * (want / (a**2).sum(1))[:, None]
+    found = sd.evaluate(sd.grad(sd.sum(rows), X), X=a * scale, Y=b * other)
+    np.testing.assert_allclose(found * scale, slopes, rtol=1e-12)
+    np.testing.assert_allclose(sd.evaluate(sd.grad(one, x), x=a[0] * scale, y=b[0] * other) * scale, slopes[0], rtol=1e-12)
+
+
+def test_a_coefficient_of_regression_stays_one():
+    """sum(x*y)/sum(x^2) is no product of unit vectors; its value is what it was."""
+    n = sd.dims("n")
+    x, y = sd.tensor("x", n), sd.tensor("y", n)
+    assert sd.evaluate(sd.sum(x * y) / sd.sum(x**2), x=[1.0, 2.0], y=[3.0, 5.0]) == pytest.approx(13 / 5)
+    assert sd.evaluate(sd.sum(x * y) / sd.norm(x), x=[3.0, 4.0], y=[3.0, 5.0]) == pytest.approx(29 / 5)
+    assert sd.evaluate(sd.sum(x**2 * y) / sd.norm(x), x=[3.0, 4.0], y=[3.0, 5.0]) == pytest.approx(107 / 5)
+
+
 # --- softmaxes as weights --------------------------------------------------------------------------------------------------------
 
 

@@ -90,6 +90,8 @@ def _powers() -> list[Triple]:
         ("reciprocal less one", 1 / s(z) - 1, s(-z) / s(z)),
         ("one minus a squared cosine", 1 - sp.cos(z) ** 2, sp.sin(z) ** 2),
         ("root of 1 + u, less one", sp.sqrt(1 + u) - 1, u / (1 + sp.sqrt(1 + u))),
+        ("hypotenuse of 1 and z, less one", sp.sqrt(1 + z**2) - 1, z * (z / (1 + sp.sqrt(1 + z**2)))),
+        ("powers of a quotient", z**2 * u**-2, (z / u) ** 2),
         ("reciprocal of 1 + u, less one", 1 / (1 + u) - 1, -u / (1 + u)),
         ("square of 1 + u, less one", (1 + u) ** 2 - 1, u * (1 + (1 + u))),
         ("cube of 1 + u, less one", (1 + u) ** 3 - 1, u * (1 + (1 + u) + (1 + u) ** 2)),
@@ -137,10 +139,13 @@ def _over_indices() -> list[Triple]:
 
     n = dims("n")
     x, y, q = tensor("x", n), tensor("y", n), tensor("q", n, facts="positive")
+    norm_x, norm_y = sqrt(sum_(x**2)), sqrt(sum_(y**2))
     top, scale, m = largest(x), tensor("r", facts="positive"), tensor("m")
     return [
         ("mean of a product, less the product of means", mean(x * y) - mean(x) * mean(y), mean((x - mean(x)) * (y - mean(y)))),
         ("mean of squares, less the square of the mean", mean(x**2) - mean(x) ** 2, mean((x - mean(x)) ** 2)),
+        ("inner product over norms", sum_(x * y) / (norm_x * norm_y), sum_((x / norm_x) * (y / norm_y))),
+        ("projection by a unit vector", sum_(x * y) * x / sum_(x**2), sum_((x / norm_x) * y) * (x / norm_x)),
         ("norm by a scale", sqrt(sum_(x**2)), scale * sqrt(sum_((x / scale) ** 2))),
         ("log of a weighted sum of exp", sum_(q * exp(x)), sum_(exp(x + log(q)))),
         ("log of a mean of exp", mean(exp(x)), exp(m) * (1 + mean(expm1(x - m)))),
