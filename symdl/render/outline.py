@@ -18,6 +18,7 @@ from symdl.graph.node import Node, intern
 from symdl.graph.walk import topological
 from symdl.render.formula import Printer
 from symdl.render.groups import REPEAT_LIMIT, Group, groups_of, is_long, is_sum, passes
+from symdl.render.long_products import LongProducts
 from symdl.render.reading import Reading, Symbol
 from symdl.render.recurrences import Recurrences, rows
 from symdl.steps.step import Derivation, Line, Rule, Step
@@ -87,8 +88,11 @@ class _Writer:
         steps = [e.node for step in d.steps for e in (step.before, step.after)]
         self._recurrences = Recurrences([d.loss.node, *steps])
         names = {n: s for n, s in d.names.items() if n.op != kinds.INPUT} | adjoints | extra | self._recurrences.names
+        taken = {*names.values(), *(str(n.name) for n in topological([d.loss.node]) if n.name)}
         roots = [d.loss.node, *(g.node for g in d.gradients.values()), *(e.node for e in d.wrt.values())]
         derivatives = self._derivatives(adjoints)
+        self._products = LongProducts([*steps, *roots], {*names, *derivatives}, taken)
+        names |= self._products.names
         self._error_terms = {v for v, line in self._line_of.items() if line.adjoint.node in adjoints and line.adjoint.node not in derivatives}
         self._reading = Reading(names, roots, d.wrt, derivatives)
         self._extra = list(extra)
@@ -170,6 +174,7 @@ class _Writer:
                 continue
             blocks += [self._local(step) for step in group.local] if self._every else []
             blocks += self._recurrences_in([s.after.node for s in group.own])
+            blocks += [self._definition(piece) for piece in self._products.new(e.node for s in group.own for e in (s.before, s.after))]
             if group.own and group.own[-1].rule.name in _STRUCTURE_OF:
                 blocks += self._restricted(group, folded, line)
                 continue

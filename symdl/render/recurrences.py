@@ -34,7 +34,9 @@ class Recurrences:
 
     def new(self, roots: Iterable[Node]) -> list[Described]:
         """Those under the roots that have not been told; they count as told now."""
-        found = []
+        found: list[Described] = []
+        if len(self._told) == len(self._described):
+            return found
         for node in recurrences(roots):
             system = system_of(node)
             if system not in self._told and system in self._described:
