@@ -192,3 +192,28 @@ def test_the_next_stretch_is_at_most_twice_the_last(seconds):
 def test_where_all_parameters_are_finite_the_largest_is_named():
     with pytest.raises(sd.DivergenceError, match=r"the largest of them is w\[\d\] = -?\d"):
         _train(lr=1e3, epochs=300, batch=7)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals of POSIX")
+@pytest.mark.parametrize(("terminal", "shown"), [(True, True), (False, False)])
+def test_a_bar_in_a_terminal_and_silence_in_a_pipe(tmp_path, terminal, shown):
+    pytest.importorskip("tqdm")
+    script = tmp_path / "short.py"
+    script.write_text(LONG.replace("10**6", "3").replace(", checkpoint=sys.argv[1], resume=True", ""))
+    ours, theirs = os.openpty() if terminal else os.pipe()
+    running = subprocess.Popen([sys.executable, str(script), "", "numpy"], stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            more = os.read(ours, 65536)
+        except OSError:  # a terminal whose other end is closed
+            break
+        if not more:
+            break
+        said += more
+    os.close(ours)
+    assert running.wait(timeout=60) == 0
+    assert bool(said.strip()) == shown, said
+    if shown:  # the rate, and the time that is left
+        assert b"step/s" in said and b"<" in said and b"100%" in said and b"loss=" in said

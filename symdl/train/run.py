@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import warnings
@@ -104,6 +105,14 @@ def _next_count(taken: int, seconds: float) -> int:
     return max(1, min(2 * taken, int(taken * STRETCH / max(seconds, 1e-9))))
 
 
+def _room() -> dict[str, int]:
+    """How much room a bar has where the terminal says that it has none, as pseudo-terminals do; nothing where it knows better."""
+    try:
+        return {} if os.get_terminal_size(sys.stderr.fileno()).columns else {"ncols": 100, "nrows": 24}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
 class Bar:
     """A progress bar of steps, or nothing."""
 
@@ -118,7 +127,7 @@ class Bar:
             if progress is None:
                 return
             raise missing_extra("tqdm", "progress", "a progress bar") from None
-        self._bar = tqdm(total=epochs * self._per_epoch, initial=self._at(course), desc="training", unit="step")
+        self._bar = tqdm(total=epochs * self._per_epoch, initial=self._at(course), desc="training", unit="step", **_room())
 
     def _at(self, course: Course) -> int:
         return course.epoch * self._per_epoch + course.step
