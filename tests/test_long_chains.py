@@ -43,7 +43,7 @@ def test_pieces_of_long_products_are_told_before_they_are_used():
         if left:
             assert left[1] not in told
             told.add(left[1])
-    assert len(told) > 5
+    assert len(told) >= 5
 
 
 def test_names_of_pieces_are_unlike_the_users():
