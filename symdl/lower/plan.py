@@ -18,6 +18,7 @@ from symdl.graph.node import Node
 from symdl.graph.static import scaled, static_nodes, static_values
 from symdl.graph.walk import consumers, inputs, topological
 from symdl.graph.windows import equation_of, is_equation, split_equation
+from symdl.lower.both_ways import apart
 from symdl.lower.chains import chained
 from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter, long_last
@@ -56,7 +57,7 @@ def lower(wanted: Sequence[Wanted], sizes: Mapping[Any, int], names: Sequence[No
     """
     order = topological(w.node for w in wanted)
     planner = _Planner(Values(sizes, (n.attr.length for n in order if n.op == kinds.RECUR)), dtype)
-    cheap = halved(chained([Term(w.node, w.map) for w in wanted], planner.size), planner.size)
+    cheap = halved(apart(chained([Term(w.node, w.map) for w in wanted], planner.size), planner.size), planner.size)
     wanted = [Wanted(t.node, t.map, w.shape) for t, w in zip(cheap, wanted, strict=True)]
     order = topological(w.node for w in wanted)
     for node in names:
