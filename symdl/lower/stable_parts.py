@@ -68,7 +68,8 @@ def _expanded(term: Term) -> Term | None:
 
 
 def _squares(term: Term) -> int:
-    return sum(t.node.op == kinds.POW and t.node.attr == 2 for _, t in addends(term))
+    """How many squares of sums there are."""
+    return sum(t.node.op == kinds.POW and t.node.attr == 2 and inside(arguments(t)[0]).node.op == kinds.ADD for _, t in addends(term))
 
 
 def size(term: Term) -> int:

@@ -141,7 +141,8 @@ def late(term: Term) -> Term | None:
         if less is None:
             continue
         j, z = min(exponents, key=lambda e: (len(addends(build.add([1, 1], [e[1], less]))), len(addends(e[1]))))
-        if set(z.map) <= set(less.map) or set(less.map) <= set(z.map):
+        smaller = _cancels(1, z, 1, less) or any(is_negative(c) and _is_named_largest(t) for c, t in addends(z))
+        if smaller and (set(z.map) <= set(less.map) or set(less.map) <= set(z.map)):
             rest = [f for n, f in enumerate(parts.factors) if n not in (j, k)]
             return build.mul(parts.coef, [applied(EXP_DIFFERENCE, build.add([1, 1], [z, less]), z, less), *rest], parts.deltas, parts.summed)
     for k, z in exponents:
@@ -151,6 +152,10 @@ def late(term: Term) -> Term | None:
                 rest = [f for n, f in enumerate(parts.factors) if n not in (j, k)]
                 return build.mul(parts.coef, [applied(EXP_OF_SUM, z, w), *rest], parts.deltas, parts.summed)
     return None
+
+
+def _is_named_largest(term: Term) -> bool:
+    return term.node.op == kinds.LET and term.node.attr.name == LARGEST
 
 
 def may_join(node: Node) -> bool:
