@@ -33,16 +33,17 @@ def expected(x: np.ndarray, A: np.ndarray, s: float) -> tuple[float, np.ndarray]
 
 
 def both(backend: str):
-    """The loss and its gradient, after a first call of these shapes."""
+    """The loss and its gradient, after some calls of these shapes."""
     f = sd.lambdify([x, A, s], [LOSS, sd.grad(LOSS, "x")], backend=backend)
-    f(*numbers())
+    for _ in range(3):
+        f(*numbers())
     return f
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_later_calls_give_what_the_first_gives(backend: str) -> None:
     f = both(backend)
-    for seed, size in itertools.product(range(3), (5, 5, 7, 5)):
+    for seed, size in itertools.product(range(3), (5, 5, 7, 7, 7, 5)):
         given = numbers(size, seed)
         value, gradient = f(*given)
         right = expected(*given)
@@ -179,7 +180,8 @@ def test_results_that_are_not_finite_are_refused(backend: str, place: str) -> No
     f = sd.lambdify([x], wanted, backend=backend)
     for bad in (0.0, -1.0):
         good = np.array([1.0, 2.0, 3.0])
-        f(good)
+        for _ in range(3):
+            f(good)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with pytest.raises(DomainError, match="infinite" if bad == 0.0 else "not a number"):
@@ -277,7 +279,7 @@ def test_single_precision_stays_single(backend: str) -> None:
 def test_a_small_call_of_native_code_takes_microseconds() -> None:
     f = sd.lambdify([x, A, s], LOSS, backend="native")
     given = numbers(10)
-    f(*given)
+    assert f(*given) == f(*given)
     best = 1.0
     for _ in range(20):
         begun = time.process_time()
@@ -326,7 +328,8 @@ def test_every_number_given_is_looked_at(backend: str, name: str) -> None:
         given = {"s": 0.0 if zeros else 0.7}
         for k in "xyBC":
             given[k] = rng.standard_normal((3, 3) if k in "BC" else 3) * (not zeros)
-        right = f(*[given[k] for k in names])
+        for _ in range(3):
+            right = f(*[given[k] for k in names])
         for argument in names:
             for bad in (np.nan, np.inf, -np.inf):
                 for place in range(np.size(given[argument])):

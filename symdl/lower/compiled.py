@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -143,9 +144,11 @@ class Compiled:
         if sizes:
             key = (key, *sizes.items())
         run = self._programs.get(key)
-        if run is None:
+        if run is None:  # whoever calls once needs no short way
             run = self._programs[key] = self._made(dict(zip(self.names, map(np.shape, args), strict=True)), sizes)
-        self._short = None if sizes else getattr(run, "short", None)
+            self._short = None
+        else:
+            self._short = None if sizes else getattr(run, "short", None)
         return run(args, self._labels)
 
     def _made(self, shapes: Mapping[str, tuple[int, ...]], sizes: Mapping[sp.Symbol, int]) -> Any:
@@ -203,8 +206,6 @@ class _Run:
             outs[k] = view
         self._run = backend(program, outs)
         self._known = [shape for _, shape in program.inputs]
-        #: From arguments as they come to checked results; gives up (None) where it does not know them.
-        self.short: ShortWay | None = self._short_way()
         self._program = program if len(program.code) <= _SHOWN else None
 
     def __str__(self) -> str:
@@ -220,7 +221,9 @@ class _Run:
         shapes = [shape for _, shape in self._program.inputs]
         return seconds_a_call(self._run, shapes, self._dtype) if sum(map(math.prod, shapes)) <= MOST else None
 
-    def _short_way(self) -> ShortWay | None:
+    @cached_property
+    def short(self) -> ShortWay | None:
+        """From arguments as they come to checked results; gives up (None) where it does not know them."""
         glance = getattr(self._run, "glance", None)
         return getattr(self._run, "entry", None) if glance is None else glance(self._vector)
 
