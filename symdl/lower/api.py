@@ -105,8 +105,11 @@ def _factored(args: Any, shape: Any, leaves: list[Expr], names: Any, declared: A
         raise NameError_(f"lambdify: the expression mentions {', '.join(missing)}, not among the arguments {', '.join(names) or '()'}")
     by_name = factored_function(list(names), declared, leaves[0], backend, dtype)
     listed = args if isinstance(args, (list, tuple)) else [args]
+    nested = any(isinstance(arg, (list, tuple, sp.Tuple)) for arg in listed)
 
     def function(*values: Any) -> Any:
+        if not nested and len(values) == len(listed):
+            return by_name(dict(zip(names, values, strict=True)))
         given: dict[str, Any] = {}
         _match(listed, values, given)
         return by_name(given)
