@@ -40,15 +40,11 @@ KNOWN = {
     "entropy written out": SUBNORMAL,
     "z/(1+exp(-z))": SUBNORMAL,
     "z tanh(log(1+exp(z)))": SUBNORMAL,
-    "w/(exp(w)-1)": SUBNORMAL,
-    "(1-cos)/w^2": SUBNORMAL,
     "log(1-softmax)": LOST,
     "p/(1-p)": "one of the results is infinite, and with it the whole",
-    "1 - sum p^2": LOST,
     "difference of log sums": LOST,
     "log ratio of sums": LOST,
     "exp(z)^(1/3)": "1/3 is no float",
-    "(z+1)^2 - z^2": "polynomials are not expanded",
     "cosh^2-sinh^2": "one, by more digits than the reference has",
 }
 
@@ -109,8 +105,8 @@ def test_naive_input(key, dtype):
 
 
 def test_there_are_no_more_exceptions_than_there_were():
-    assert len(CASES) >= 230
-    assert len(KNOWN) <= 22
+    assert len(CASES) >= 234
+    assert len(KNOWN) <= 18
     assert all(any(n == name for _, n in ALL) for name in KNOWN)
 
 

@@ -12,7 +12,7 @@ from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.number import plus, power, times
-from symdl.lower.behind import addends, applied, arguments, inside, named, sum_of
+from symdl.lower.behind import addends, applied, arguments, inside, named, opened, sum_of
 from symdl.lower.machine import COSIGMOID, ERFC, GAUSS, HYPOTENUSE_LESS_ONE, NORMAL, OVER_ONE_PLUS, ROOT_LESS_ONE
 from symdl.lower.positive import is_positive_number
 from symdl.lower.stable_parts import POWERS, half, negative, sigmoid
@@ -78,11 +78,21 @@ def _power_of_sum(c: Any, base: Term, exponent: Any, d: Any) -> Term | None:
     return build.mul(times(-1, d), [power_less_one(u, exponent)])
 
 
+def _root_of_square(u: Term) -> Term | None:
+    """v when u = v^2, with a rational coefficient."""
+    parts = opened(u)
+    if len(parts.factors) != 1 or parts.summed or parts.deltas or parts.factors[0].node.op != kinds.POW or parts.factors[0].node.attr != 2:
+        return None
+    root = power(parts.coef, Fraction(1, 2)) if is_positive_number(parts.coef) else None
+    return build.mul(root, arguments(parts.factors[0])) if isinstance(root, (int, Fraction)) else None
+
+
 def power_less_one(u: Term, p: Any) -> Term:
     """(1 + u)^p - 1; negative powers with u/(1 + u), which has a value where u overflows."""
     b = build.add([1, 1], [build.constant(1), u])
-    if p == Fraction(1, 2) and u.node.op == kinds.POW and u.node.attr == 2:  # u itself need not fit
-        return applied(HYPOTENUSE_LESS_ONE, arguments(u)[0])
+    v = _root_of_square(u) if p == Fraction(1, 2) else None
+    if v is not None:  # u itself need not fit
+        return applied(HYPOTENUSE_LESS_ONE, v)
     if p == Fraction(1, 2):
         return applied(ROOT_LESS_ONE, u)
     if p == Fraction(-1, 2):  # 1 - sqrt(b) = -u/(1 + sqrt(b))
