@@ -215,3 +215,38 @@ def test_products_of_a_matrix_with_itself_are_symmetric_to_the_bit(rows: int, co
         found = sd.lambdify(names, expr, backend="native")(*args)
         assert np.max(np.abs(found - wanted)) <= 1e-13 * np.max(np.abs(wanted))
         assert (found == found.T).all()
+
+
+@pytest.mark.parametrize("rows", [321, 4096, 70_001])
+@pytest.mark.parametrize("columns", [1, 7, 20, 200])
+def test_tall_data_are_read_as_they_lie(rows: int, columns: int) -> None:
+    """Products of tall matrices with vectors, forth and back: no copy of the data, and the same numbers as NumPy's."""
+    m, n, k = sd.dims("m n k")
+    X, v, d, D = sd.tensor("X", m, n), sd.tensor("v", n), sd.tensor("d", m), sd.tensor("D", m, k)
+    rng = np.random.default_rng(columns)
+    x, given = rng.standard_normal((rows, columns)), {"v": rng.standard_normal(columns), "d": rng.standard_normal(rows), "D": rng.standard_normal((rows, 3))}
+    for name, expr, wanted in (
+        ("v", X @ v, x @ given["v"]),
+        ("d", X.T @ d, x.T @ given["d"]),
+        ("D", X.T @ D, x.T @ given["D"]),
+        ("D", D.T @ X, given["D"].T @ x),
+    ):
+        tensor = {"v": v, "d": d, "D": D}[name]
+        f = sd.lambdify([X, tensor], expr, backend="native")
+        found = f(x, given[name])
+        scale = np.max(np.abs(x)) * np.sum(np.abs(given[name]))
+        assert found.shape == wanted.shape and np.max(np.abs(found - wanted)) <= 1e-15 * scale
+        if x.size > 65_536 and name != "D":
+            assert "copy to order" not in str(f)
+
+
+def test_whole_batches_of_large_data_are_not_copied() -> None:
+    rows = 250_000
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((rows, 20))
+    data, m, n = {"X": x, "y": (x[:, 0] > 0) * 1.0}, *sd.dims("m n")
+    z = sd.tensor("X", m, n) @ sd.tensor("w", n)
+    loss = sd.sum(sd.softplus(z) - sd.tensor("y", m) * z) / m
+    one, two = (sd.train(loss, {"w": np.zeros(20)}, data, lr=0.1, epochs=3, backend=b) for b in ("native", "numpy"))
+    assert "copy to order" not in str(one.plan)
+    assert np.allclose(one.params["w"], two.params["w"], rtol=1e-12, atol=1e-14)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from symdl.lower.native import indexing, matrices
+from symdl.lower.native.across import COPY, COPY_FAR, FAR
 from symdl.lower.native.blas import blas, routine
 from symdl.lower.native.contractions import contraction
 from symdl.lower.native.frame import Frame
@@ -19,7 +20,7 @@ from symdl.lower.native.kernels import LANES
 from symdl.lower.native.loops import Nest, copied, nest
 from symdl.lower.native.places import PAGE, Place, dense, extent, seen
 from symdl.lower.native.prepare import is_elementwise
-from symdl.lower.native.products import COPY, COPY_FAR, FAR, KERNELS, Matrix, Product, choose
+from symdl.lower.native.products import KERNELS, Matrix, Product, choose
 from symdl.lower.native.reductions import reduction
 from symdl.lower.native.scans import scan
 from symdl.lower.native.schedule import Loop, Single, scheduled

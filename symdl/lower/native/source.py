@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 
+from symdl.lower.native.across import tile_functions
 from symdl.lower.native.kernels import PRELUDE
-from symdl.lower.native.products import tile_functions
 from symdl.lower.native.program import Builder, Part
 
 #: A C function of more lines than this is cut: compilers take more than linear time.

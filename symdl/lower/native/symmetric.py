@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from symdl.lower.native.across import Matrix, Product, across
 from symdl.lower.native.kernels import LANES
-from symdl.lower.native.products import Matrix, Product, across
 
 #: Columns of a panel. Of a panel the rows are computed down to its last column.
 PANEL = 4 * LANES

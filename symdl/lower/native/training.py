@@ -99,8 +99,10 @@ class LoopFrame:
 
     def __post_init__(self) -> None:
         for number, (name, _) in enumerate(self.program.inputs):
-            if name in self.setting.data:
-                self.copy_cost[number] = 0.7 if name in self.setting.cut else 0.0
+            if name in self.setting.cut:
+                self.copy_cost[number] = 0.7
+            elif name in self.setting.data and math.prod(self.program.inputs[number][1]) <= COPIED_UPTO:
+                self.copy_cost[number] = 0.0  # once, before the first step
 
     def parameter(self, name: str, vector: str) -> Place:
         offset, shape = self.setting.params[name]
