@@ -1,9 +1,10 @@
 """What deriving costs: scalar graphs of 10^2 to 10^6 nodes against other libraries, layers with symbolic sizes, memory, and the time of an import.
 
-Run: python benchmarks/derive.py [--full] [--only scalars|after|symbolic|memory|import] [--rounds N]
+Run: python benchmarks/derive.py [--quick | --full] [--only scalars|after|symbolic|memory|import] [--rounds N]
 
 Every gradient is held to numbers from a plain tape before it is timed. Times are processor seconds, medians of rounds in which the libraries take turns.
-A library that is not installed is left out, and the list says so. What is timed:
+A library that is not installed is left out, and so is one that would take longer than --cap seconds for a size, going by the sizes before; each time it is
+said. What is timed:
 
 symdl              ``sd.derive(loss, weights)``: the table of all local partials and adjoints, from which a program is made; nodes are not made yet
 CasADi SX          ``casadi.gradient(loss, vertcat(weights))`` of a graph that is there: an SX vector, from which a Function is made
@@ -12,7 +13,8 @@ JAX                ``make_jaxpr(grad(f))``, which runs f on tracers: graph and g
 PyTorch            ``autograd.grad`` after a forward pass: numbers, not formulas
 
 A second table has what comes after in symdl and CasADi: the nodes of all gradients (what is printed, proved and differentiated again), and a function of
-numbers, called once. Memory is of graph, weights and gradient together, by the number of nodes or rows, as ``tracemalloc`` sees it.
+numbers, called once. Memory is of graph, weights and gradient together, by the number of nodes and rows: as ``tracemalloc`` sees it, and what a fresh process
+grows by.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from __future__ import annotations
 import argparse
 import gc
 import math
+import resource
 import statistics
 import subprocess
 import sys
@@ -28,15 +31,15 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
-from peers import Peer, Symdl, installed
+from peers import Casadi, Peer, Symdl, installed
 from scalar_graphs import GRAPHS, Graph, Numbers
 
 import symdl as sd
 from symdl.graph.walk import topological
 from symdl.model.transformer import encoder_parameters, transformer_encoder_layer
 
-#: A library that takes longer than this is not asked for a larger graph; one that takes a tenth of it, not again.
-PATIENCE = 20.0
+#: A library that has taken so many seconds for a size is not asked again for it.
+ENOUGH = 2.0
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -56,13 +59,15 @@ def check(peer: Peer, graph: Graph, n: int) -> None:
             raise SystemExit(f"{peer.name}: the gradient of {graph.__name__} with n = {n} is wrong: {a} and not {b}")
 
 
-def scalars(peers: list[Peer], sizes: list[int], rounds: int) -> None:
+def scalars(peers: list[Peer], sizes: list[int], rounds: int, cap: float) -> None:
     for name, graph in GRAPHS.items():
         print(f"\n{name}: seconds for the gradient (and to build the graph)", flush=True)
         print(f"{'':<18}" + "".join(f"{f'n = {n:,}':>22}" for n in sizes) + f"{'slope':>10}")
         table: dict[str, list[tuple[float, float]]] = {p.name: [] for p in peers}
+        turns: dict[str, list[float]] = {p.name: [] for p in peers}
         for n in sizes:
-            for peer, took in measured(graph, n, [p for p in peers if len(table[p.name]) == sizes.index(n) and n <= p.largest], rounds):
+            able = [p for p in peers if len(table[p.name]) == sizes.index(n) and n <= p.largest and not_too_long(p, graph, n, turns[p.name], cap)]
+            for peer, took in measured(graph, n, able, rounds, turns):
                 if took is not None:
                     table[peer.name].append(took)
         for peer in peers:
@@ -72,14 +77,32 @@ def scalars(peers: list[Peer], sizes: list[int], rounds: int) -> None:
         ratios(table, sizes)
 
 
-def measured(graph: Graph, n: int, peers: list[Peer], rounds: int) -> list[tuple[Peer, tuple[float, float] | None]]:
-    """Median seconds of each library for the gradient and for the graph; None where it gave up."""
+def not_too_long(peer: Peer, graph: Graph, n: int, turns: list[float], cap: float) -> bool:
+    """Whether a library's first turn at a size, ten times the one before, can be expected to end within the cap."""
+    if isinstance(peer, (Symdl, Casadi)):
+        return True
+    if turns:
+        expected = max(10.0, turns[-1] / turns[-2] if len(turns) > 1 else 10.0) * turns[-1]
+    else:  # a quarter of it, and time that grows with the square
+        try:
+            expected = 16 * seconds(lambda: peer.gradient(peer.build(graph, n // 4)))[0]
+        except RecursionError:
+            expected = 0.0  # it will be said
+    if expected <= cap:
+        return True
+    print(f"  {peer.name} at n = {n:,}: left out, by the sizes before it would take about {expected:.0f} s (--cap {cap:.0f})", flush=True)
+    return False
+
+
+def measured(graph: Graph, n: int, peers: list[Peer], rounds: int, turns: dict[str, list[float]]) -> list[tuple[Peer, tuple[float, float] | None]]:
+    """Median seconds of each library for the gradient and for the graph; None where it gave up. ``turns``: all that its first turn took, checks included."""
     times: dict[str, list[tuple[float, float]]] = {p.name: [] for p in peers}
     out = set()
     for _ in range(rounds if n <= 10_000 else min(rounds, 3)):
         for peer in peers:
             if peer.name in out:
                 continue
+            began = time.process_time()
             try:
                 if not times[peer.name] and n <= peer.checked:
                     check(peer, graph, n)
@@ -90,11 +113,11 @@ def measured(graph: Graph, n: int, peers: list[Peer], rounds: int) -> list[tuple
                 print(f"  {peer.name} at n = {n:,}: {type(error).__name__}")
                 out.add(peer.name)
                 continue
+            if not times[peer.name]:
+                turns[peer.name].append(time.process_time() - began)
             times[peer.name].append((took, built_in))
-            if took + built_in > PATIENCE / 10:
+            if took + built_in > ENOUGH and not isinstance(peer, (Symdl, Casadi)):
                 out.add(peer.name)
-            if took + built_in > PATIENCE:
-                peer.largest = n
     return [(p, tuple(statistics.median(c) for c in zip(*times[p.name], strict=True)) if times[p.name] else None) for p in peers]  # type: ignore[misc]
 
 
@@ -158,11 +181,11 @@ def transformer(blocks: int) -> tuple[Any, list[Any]]:
     return sd.sum((x - target) ** 2), found
 
 
-def symbolic(rounds: int) -> None:
+def symbolic(rounds: int, blocks: list[int]) -> None:
     print("\nsymbolic sizes: seconds to build, and to derive the gradient by all parameters")
     for title, build, count in (
         ("two layers", two_layers, rounds),
-        *((f"transformer, {k} blocks", lambda k=k: transformer(k), 1) for k in (1, 2, 4, 12)),
+        *((f"transformer, {k} blocks", lambda k=k: transformer(k), 1) for k in blocks),
     ):
         times = []
         for _ in range(count):
@@ -194,8 +217,30 @@ def memory(sizes: list[int]) -> None:
                 gc.collect()
                 told += f"{tracemalloc.get_traced_memory()[0] / nodes:>10.0f} held as {nodes:,} nodes"
             tracemalloc.stop()
-            print(told, flush=True)
             del loss, wrt, derived
+            grown = subprocess.run([sys.executable, __file__, "--grown", name, str(n)], check=True, capture_output=True, text=True).stdout
+            print(f"{told}{int(grown) / count:>8.0f} by the process", flush=True)
+
+
+def grown(name: str, n: int) -> int:
+    """Bytes by which this process grows while a graph is built and derived."""
+    peer = Symdl()
+    peer.gradient(peer.build(GRAPHS[name], 100))  # what is loaded once
+    before = resident()
+    kept = peer.build(GRAPHS[name], n)
+    derived = peer.gradient(kept)
+    after = resident()
+    del kept, derived
+    return after - before
+
+
+def resident() -> int:
+    """Bytes of memory that the process has now; where the system does not say, the most it has had."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as told:
+            return int(told.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def rows_of(derived: Any) -> int:
@@ -218,20 +263,29 @@ def imports(rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="graphs of a million nodes too")
+    parser.add_argument("--quick", action="store_true", help="graphs of up to ten thousand nodes, fewer rounds: a minute or so")
+    parser.add_argument("--cap", type=float, help="seconds that another library may take for a size (20; --quick: 2)")
+    parser.add_argument("--grown", nargs=2, metavar=("GRAPH", "N"), help=argparse.SUPPRESS)
     parser.add_argument("--only", choices=["scalars", "after", "symbolic", "memory", "import"])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--largest", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--largest", type=int)
     given = parser.parse_args()
+    if given.grown:
+        print(grown(given.grown[0], int(given.grown[1])))
+        return
+    given.rounds = given.rounds or (3 if given.quick else 5)
+    given.largest = given.largest or (10_000 if given.quick else 100_000)
+    given.cap = given.cap or (2.0 if given.quick else 20.0)
     sizes = [n for n in (10**k for k in range(2, 7)) if n <= (10**6 if given.full else given.largest)]
     if given.only in (None, "scalars"):
         peers, absent = installed()
         for name in absent:
             print(f"{name}: not installed")
-        scalars(peers, sizes, given.rounds)
+        scalars(peers, sizes, given.rounds, given.cap)
     if given.only in (None, "after"):
         afterwards([p for p in installed()[0] if p.name in (Symdl.name, "CasADi SX")], [n for n in sizes if n <= 100_000])
     if given.only in (None, "symbolic"):
-        symbolic(given.rounds)
+        symbolic(given.rounds, [1, 12] if given.quick else [1, 2, 4, 12])
     if given.only in (None, "memory"):
         memory([n for n in sizes if n >= 10_000])
     if given.only in (None, "import"):
