@@ -13,7 +13,7 @@ from symdl.graph import build
 from symdl.graph import node as kinds
 from symdl.graph.build import Term
 from symdl.graph.node import Node
-from symdl.graph.number import is_negative, number, plus, power, times, to_sympy
+from symdl.graph.number import is_negative, number, plus, times, to_sympy
 from symdl.lower.behind import addends, applied, arguments, inside, opened, rest_of, sum_of
 from symdl.lower.machine import (
     ARCTAN_DIFFERENCE,
@@ -21,13 +21,12 @@ from symdl.lower.machine import (
     COSOFTPLUS,
     LOG_QUOTIENT,
     OVER_EXPM1,
-    POWER_DIFFERENCE,
-    ROOT_LESS,
     SIGMOID_DIFFERENCE,
     SOFTPLUS_DIFFERENCE,
 )
 from symdl.lower.stable_parts import LONG, negative, size, without
 from symdl.lower.stable_powers import power_and_constant
+from symdl.lower.stable_roots import over_root, root, roots
 
 Addend = tuple[Any, Term]
 _HALF = Fraction(1, 2)
@@ -115,32 +114,18 @@ def _two(c: Any, a: Term, d: Any, b: Term, alone: bool) -> list[Addend] | None:
     if a.node.op == kinds.FN and b.node.op == kinds.FN:
         return _exponentials(c, a, d, b) or _hyperbolic(c, a, d, b) or (_functions(c, a, b) if plus(c, d) == 0 else None)
     if a.node.op == kinds.POW and b.node.op == kinds.POW and plus(c, d) == 0:
-        found = _squares(c, a, b) or _roots(c, a, b)
+        found = _squares(c, a, b) or roots(c, a, b)
         if found is not None:
             return found
     if a.node.op == kinds.POW and a.node.attr == _HALF:
-        found = _root(c, a, d, b)
+        found = root(c, a, d, b)
         if found is not None:
             return found
     if a.node.op == kinds.REDUCE and b.node.op == kinds.REDUCE:
         return _below_maximum(c, a, b) if plus(c, d) == 0 else None
     if not _promising(a.node) and not _promising(b.node):
         return None
-    return _over_root(c, a, d, b) or _quotients(c, a, d, b, alone)
-
-
-def _over_root(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
-    """z/sqrt(w) - 1 = (z - sqrt(w))/sqrt(w), where w - z^2 is simpler than w."""
-    parts = opened(build.mul(1, [inside(f) for f in opened(a).factors]) if a.node.op == kinds.MUL and not a.node.attr.summed else a)
-    if b.node.op != kinds.CONST or len(parts.factors) != 2 or parts.summed or parts.deltas or opened(a).deltas:
-        return None
-    below = next((f for f in parts.factors if f.node.op == kinds.POW and f.node.attr == -_HALF), None)
-    if below is None:
-        return None
-    w, scale = arguments(below)[0], times(times(times(c, times(opened(a).coef, parts.coef)), -1), power(d, -1))
-    z = sum_of([(times(scale, k), t) for k, t in addends(inside(next(f for f in parts.factors if f is not below)))])
-    apart = without(1, w, -1, build.pow_(z, 2))
-    return None if apart is None else [(d, build.mul(1, [applied(ROOT_LESS, build.pow_(w, _HALF), z, apart), below]))]
+    return over_root(c, a, d, b) or _quotients(c, a, d, b, alone)
 
 
 def _exponentials(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
@@ -208,32 +193,6 @@ def _squares(c: Any, a: Term, b: Term) -> list[Addend] | None:
     f, g = (inside(arguments(t)[0]) for t in (a, b))
     same = f.node.op == g.node.op == kinds.FN and (f.node.attr, g.node.attr) == ("cosh", "sinh") and arguments(f) == arguments(g)
     return [(c, build.constant(1))] if same else None
-
-
-def _roots(c: Any, a: Term, b: Term) -> list[Addend] | None:
-    """sqrt(z) - sqrt(w) = (z - w)/(sqrt(z) + sqrt(w)); of reciprocals, (w - z)/(sqrt(z)*sqrt(w)*(sqrt(z) + sqrt(w)))."""
-    if a.node.attr != b.node.attr or not (isinstance(a.node.attr, Fraction) or (type(a.node.attr) is int and a.node.attr < 0)):
-        return None
-    below = a.node.attr == -_HALF
-    z, w = arguments(a)[0], arguments(b)[0]
-    apart = without(1, z, -1, w)
-    if apart is None:
-        return None
-    if a.node.attr not in (_HALF, -_HALF):  # z^p = w^p*exp(p*log(z/w))
-        return [(c, applied(POWER_DIFFERENCE, a, b, build.mul(a.node.attr, [applied(LOG_QUOTIENT, z, w, apart)])))]
-    total = build.add([1, 1], [build.pow_(t, _HALF) for t in (z, w)])
-    return [(times(-1, c) if below else c, build.mul(1, [apart, build.pow_(total, -1), *([a, b] if below else [])]))]
-
-
-def _root(c: Any, a: Term, d: Any, b: Term) -> list[Addend] | None:
-    """sqrt(z) - w, where z - w^2 is simpler than z."""
-    if plus(c, d) != 0 and c != d:
-        return None
-    w = b if plus(c, d) == 0 else negative(b)
-    apart = without(1, arguments(a)[0], -1, build.pow_(w, 2))
-    if apart is not None and apart.node.op == kinds.ADD:  # might cancel again
-        return None
-    return None if apart is None or b.node.op == kinds.CONST else [(c, applied(ROOT_LESS, a, w, apart))]
 
 
 def _below_maximum(c: Any, a: Term, b: Term) -> list[Addend] | None:

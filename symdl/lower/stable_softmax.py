@@ -13,19 +13,17 @@ from typing import Any
 
 from symdl.graph import build
 from symdl.graph import node as kinds
-from symdl.graph.build import Delta, Label, Term
+from symdl.graph.build import Delta, Term
 from symdl.graph.labels import is_fixed
 from symdl.graph.node import Node
 from symdl.graph.number import plus, times
 from symdl.graph.rebuild import placed
 from symdl.lower import stable_weights
-from symdl.lower.behind import Parts, addends, applied, argument, arguments, inside, named, opened, rest_of, sum_of
+from symdl.lower.behind import Parts, addends, applied, argument, arguments, inside, named, opened, sum_of
 from symdl.lower.machine import COSIGMOID, REST
 from symdl.lower.stable_differences import taken
+from symdl.lower.stable_log_softmax import is_shifted, log_softmax, total_of
 from symdl.lower.stable_parts import LONG
-
-#: The name of z - m: what has it is neither opened nor taken for anything else.
-SHIFTED = "less the maximum"
 
 
 class Complements:
@@ -48,7 +46,7 @@ class Complements:
             return self._exp(term) or term
         if term.node.op != kinds.ADD or len(term.node.args) > LONG:
             return term
-        term = _log_softmax(term) or term
+        term = log_softmax(term) or term
         for _ in range(LONG):
             made = self._pairs(old, term) if term.node.op == kinds.ADD else None
             if made is None:
@@ -67,9 +65,9 @@ class Complements:
                 continue
             others = [p for n, p in enumerate(parts) if n != k]
             above = build.fn("exp", [sum_of(others)])
-            below = build.pow_(_total(rest), -1)
+            below = build.pow_(total_of(rest), -1)
             made = named("softmax", build.mul(1, [above, below]))
-            if len(others) == 1 and others[0][0] == 1 and _is_shifted(others[0][1]):
+            if len(others) == 1 and others[0][0] == 1 and is_shifted(others[0][1]):
                 complement = build.add([1, 1], [named("others", build.add([-1, 1], [above, build.constant(1)])), rest])
                 labels = {label: axis for axis, label in enumerate(made.map)}
                 found = stable_weights.weight(others[0][1], below, made.map)
@@ -212,80 +210,3 @@ def _at(entry: Any, same: Mapping[Any, Any]) -> Any:
 
 def _renamed(term: Term, same: Mapping[Any, Any]) -> Term:
     return build.rename(term, same) if same else term
-
-
-# --- softmax in logarithms ------------------------------------------------------------------------------------------
-
-
-def _log_softmax(term: Term) -> Term | None:
-    """c*z - c*logsumexp(z) = c*(z - m) - c*log(1 + R), z read at any indices."""
-    parts = addends(term)
-    for k, (c, part) in enumerate(parts):
-        whole = inside(part)
-        if whole.node.op != kinds.REDUCE or whole.node.attr.kind != "logsumexp":
-            continue
-        scale = times(-1, c)
-        found = _found(whole, [p for n, p in enumerate(parts) if n != k], scale)
-        if found is None:
-            continue
-        labels, left = found
-        z, summed = _reduced(whole)
-        here = build.rename(z, labels)
-        top = build.reduce_("max", z, summed)
-        shifted = named(SHIFTED, build.add([1, -1], [_atom(here), top]))
-        rest = build.fn("log1p", [rest_of(z, summed)])
-        return sum_of([*left, (scale, shifted), (c, rest)])
-    return None
-
-
-def _reduced(whole: Term) -> tuple[Term, dict[Label, Any]]:
-    """The argument of a reduction, and its summed labels with their sizes."""
-    node = whole.node
-    names = [("reduced", k) for k in range(len(node.attr.summed))]
-    labels: dict[int, Any] = dict(enumerate(whole.map)) | dict(enumerate(names, start=node.rank))
-    return build.rename(Term(node.args[0], node.maps[0]), labels), dict(zip(names, node.attr.summed, strict=True))
-
-
-def _found(whole: Term, parts: list[tuple[Any, Term]], scale: Any) -> tuple[dict[Any, Any], list[tuple[Any, Term]]] | None:
-    """Where the reduction's argument, times a scale, stands among the terms: the places of its summed indices, and the terms that are left."""
-    z, summed = _reduced(whole)
-    labels: dict[Any, Any] = {}
-    left = list(parts)
-    for c, piece in sorted(addends(z), key=lambda p: -len(p[1].map)):
-        for n, (d, candidate) in enumerate(left):
-            match = _match(piece, candidate, labels, summed) if d == times(c, scale) else None
-            if match is not None:
-                labels = match
-                del left[n]
-                break
-        else:
-            return None
-    return (labels, left) if set(labels) == set(summed) else None
-
-
-def _match(piece: Term, candidate: Term, labels: dict[Any, Any], summed: Mapping[Any, Any]) -> dict[Any, Any] | None:
-    """The labels that make the piece the candidate."""
-    if piece.node is not candidate.node:
-        return None
-    made = dict(labels)
-    for mine, theirs in zip(piece.map, candidate.map, strict=True):
-        wanted = made.setdefault(mine, theirs) if mine in summed else mine
-        if wanted != theirs:
-            return None
-    return made
-
-
-def _atom(term: Term) -> Term:
-    """The term as one that a sum around it does not open."""
-    return named("logits", term) if term.node.op in (kinds.ADD, kinds.MUL) else term
-
-
-def _is_shifted(term: Term) -> bool:
-    return term.node.op == kinds.LET and term.node.attr.name == SHIFTED
-
-
-def _total(rest: Term) -> Term:
-    """Sum of exp(z - m) for the rest of z."""
-    z, summed = _reduced(rest)
-    shifted = named(SHIFTED, build.add([1, -1], [_atom(z), build.reduce_("max", z, summed)]))
-    return build.mul(1, [build.fn("exp", [shifted])], (), summed)
