@@ -83,7 +83,7 @@ def listed(program: Program, buffers: bool = True) -> str:
 
 def _saved(program: Program, places: Mapping[int, int], size: int) -> int:
     """Bytes that are saved by buffers being used again."""
-    first = {place: value for value, place in reversed(places.items())}
+    first = {place: value for value, place in reversed(list(places.items()))}
     return sum(math.prod(program.code[value].shape) * size for value, place in places.items() if first[place] != value)
 
 
