@@ -368,3 +368,15 @@ def test_deep_programs_are_computed_row_by_row_and_short_ones_stay_lines(monkeyp
     assert np.allclose(long(*values), lines(*values), rtol=1e-13, atol=0)
     monkeypatch.setattr(levels, "LONG", 10**9)
     assert levels.without_lines(program) is None
+
+
+@pytest.mark.parametrize("make", [lambda: large(2500), lambda: layered(30)])
+def test_columns_give_what_the_program_from_rows_gives(make):
+    loss, wrt = make()
+    derived = sd.derive(loss, wrt)
+    wanted = tabled.results([loss, *derived.gradients.values()])
+    assert wanted is not None
+    lines = numpy_backend.compile_program(tabled.program(wanted, "float64"))
+    values = [0.4 * math.sin(3 * k + 1) for k in range(len(wanted.inputs))]
+    with np.errstate(all="ignore"):
+        assert np.allclose(wanted.function()(*values), lines(*values), rtol=1e-12, atol=1e-300)
