@@ -209,5 +209,6 @@ def test_what_overflows_inside_is_no_harm():
     ]:
         given = {k: at[k] for k in map(str, form.inputs)}
         assert sd.evaluate(form, **given) == pytest.approx(true, rel=1e-14)
+    assert sd.evaluate(1 / (1 + sd.exp(y) + sd.exp(sd.exp(x))), x=800.0, y=1.0) == 0.0
     assert sd.evaluate(1 / ((x + 1) ** 2 + 3) - sd.cosh(y), x=1.0, y=0.0) == pytest.approx(1 / 7 - 1)
     assert sd.evaluate(sd.cosh(x) / ((x + 1) ** 2 + 3) - sd.cosh(x), x=1.0) == pytest.approx(np.cosh(1.0) * (1 / 7 - 1))

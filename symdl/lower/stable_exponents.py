@@ -21,6 +21,10 @@ from symdl.lower.stable_parts import LONG, half, negative, sigmoid_of
 LARGEST = "largest"
 
 
+#: The largest exponent that is taken out.
+_HUGE = 10**300
+
+
 def pow_(term: Term) -> Term | None:
     """Powers of exponentials, of what underflows, and of sums of exponentials."""
     outer, exponent = arguments(term)[0], term.node.attr
@@ -131,6 +135,7 @@ def _of_exponentials(base: Term, exponent: Any) -> Term | None:
         if negative(first.a) != second.a:
             return None  # joins with what is above it: ``stable_logistic.join``
         return build.mul(power(times(2, first.c), exponent), [build.pow_(applied(SECH, first.a), times(-1, exponent))])
-    top = named(LARGEST, reduce(lambda a, b: build.fn("maximum", [a, b]), [e.top() for e in found]))
+    largest = reduce(lambda a, b: build.fn("maximum", [a, b]), [e.top() for e in found])
+    top = named(LARGEST, build.fn("minimum", [largest, build.constant(_HUGE)]))  # an infinite exponent less itself is no number
     below = [(e.c, build.mul(1, [build.fn("exp", [build.add([1, -1], [e.a, top])])], (), e.summed)) for e in found]
     return build.mul(1, [build.fn("exp", [build.mul(exponent, [top])]), build.pow_(named("sum", sum_of(below)), exponent)])

@@ -202,7 +202,7 @@ def _largest(w: Term, z: Term) -> Term | None:
         here = waiting.pop()
         if here == z:
             return top
-        if here.node.op == kinds.FN and here.node.attr == "maximum":
+        if here.node.op == kinds.FN and here.node.attr in ("maximum", "minimum"):
             waiting += arguments(here)
         elif here.node.op == kinds.REDUCE and here.node.args[0] is z.node:
             return top
