@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 #: Name -> the script, and what it is told when there is little time.
 SCRIPTS: dict[str, tuple[str, list[str]]] = {
     "startup": ("startup.py", ["--rounds", "5"]),
-    "deriving": ("derive.py", ["--rounds", "3"]),
+    "deriving": ("derive.py", ["--quick"]),
     "steps": ("native_step.py", ["--rounds", "5"]),
     "digits": ("digits_step.py", ["20"]),
     "hoisting": ("hoisting.py", ["--steps", "5000"]),

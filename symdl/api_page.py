@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Iterator
 from functools import cached_property
@@ -26,15 +25,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Errors": ("symdl.errors",),
 }
 
-#: What public names give back, beside classes that are public names themselves: name -> module.
-GIVEN = {
-    "Blocks": "symdl.higher",
-    "Check": "symdl.steps.verdict",
-    "Derived": "symdl.pipeline",
-    "Network": "symdl.model.layers",
-    "TrainResult": "symdl.train.loop",
-}
-
 _HEAD = """# The public names of symdl
 
 Generated from the docstrings' first lines by `python -m symdl.api_page`; a test holds this page to them. `help(sd.name)` says the rest: parameters and
@@ -56,8 +46,14 @@ def names() -> list[str]:
 
 
 def given() -> dict[str, type]:
-    """The classes that functions give back, by name."""
-    return {name: getattr(importlib.import_module(module), name) for name, module in GIVEN.items()}
+    """The classes that functions give back and that are no public names themselves, by name."""
+    from symdl.higher import Blocks
+    from symdl.model.layers import Network
+    from symdl.pipeline import Derived
+    from symdl.steps.verdict import Check
+    from symdl.train.loop import TrainResult
+
+    return {made.__name__: made for made in (Blocks, Check, Derived, Network, TrainResult)}
 
 
 def markdown() -> str:

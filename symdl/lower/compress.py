@@ -64,7 +64,7 @@ def triangle(rows: np.ndarray) -> np.ndarray:
     if block < 2 * columns or len(rows) <= 2 * block:
         return np.asarray(np.linalg.qr(rows, mode="r"))
     count = len(rows) // block
-    each = np.linalg.qr(rows[: count * block].reshape(count, block, columns), mode="r")
+    each = np.asarray(np.linalg.qr(rows[: count * block].reshape(count, block, columns), mode="r"))
     return triangle(np.concatenate([each.reshape(-1, columns), rows[count * block :]]))
 
 

@@ -25,11 +25,14 @@ from symdl.lower.values import FLOAT
 
 Entry = Callable[[Sequence[Any]], "list[Any] | None"]
 
+#: Pieces of source, and names that they find -> these and the names that they make.
+Load = Callable[[Sequence[str], "dict[str, Any]"], "dict[str, Any]"]
+
 #: With these, functions that a user wrote may run: they find the context of their caller.
 _FOREIGN = frozenset(["call", "scan"])
 
 
-def short_way(program: Program, writer: Writer, whole: np.ndarray) -> Entry | None:
+def short_way(program: Program, writer: Writer, whole: np.ndarray, load: Load) -> Entry | None:
     """The function; None for programs that are long, or not of doubles.
 
     Parameters
@@ -39,14 +42,15 @@ def short_way(program: Program, writer: Writer, whole: np.ndarray) -> Entry | No
         Which has written the program's source, with an array for each tensor among the results.
     whole : array
         The vector in which these arrays stand.
+    load : callable
+        Compiles the source, with these names.
     """
     if program.dtype != DOUBLE or len(program.code) > CHUNK:
         return None
     source = _source(program, writer)
     names = writer.names | {"ARRAY": np.ndarray, "FLOAT": FLOAT, "isfinite": math.isfinite, "WHOLE": whole, "NUMBERS": (int, np.float64)}
     names |= {f"S{k}": shape for k, (_, shape) in enumerate(program.inputs)} | {"TROUBLE": (ArithmeticError, ValueError, DomainError)}
-    exec(compile(source, "<symdl short way>", "exec"), names)
-    run = names["short"]
+    run = load([source], names)["short"]
     if any(step.op in _FOREIGN for step in program.code) or not _state_is_of_the_context():
         return partial(_quietly, run)
     quiet = contextvars.copy_context()

@@ -65,13 +65,18 @@ class _Compiled:
 
     def glance(self, whole: np.ndarray) -> Callable[[Sequence[Any]], list[Any] | None] | None:
         """See ``symdl.lower.glance``; ``whole`` has the arrays that results are written to."""
-        return short_way(self._program, self._writer, whole)
+        return short_way(self._program, self._writer, whole, _loaded)
 
     def _load(self, names: dict[str, Any]) -> Callable[..., list[Any]]:
-        space = dict(names)
-        for piece in self.source:
-            exec(compile(piece, "<symdl program>", "exec"), space)
-        return space["run"]
+        return _loaded(self.source, names)["run"]
+
+
+def _loaded(source: Sequence[str], names: dict[str, Any]) -> dict[str, Any]:
+    """Pieces of Python that symdl has written, run with these names: these and what the pieces define."""
+    space = dict(names)
+    for piece in source:
+        exec(compile(piece, "<symdl program>", "exec"), space)
+    return space
 
 
 def _careful(names: dict[str, Any]) -> dict[str, Any]:
