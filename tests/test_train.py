@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import symdl as sd
 from symdl.train.loop import fit_loop
@@ -225,3 +226,13 @@ def test_same_as_pytorch_over_200_steps():
     for name, value in mine.params.items():
         theirs = held[name].detach().numpy()
         assert np.max(np.abs(value - theirs)) <= 1e-9 * np.max(np.abs(theirs))
+
+
+def test_sizes_that_are_equal_without_being_one_object_are_one_size():
+    n = sd.dims("n")
+    y = sd.tensor("y", n)
+    sp.core.cache.clear_cache()  # SymPy forgets symbols that it has not seen for a while
+    X = sd.tensor("X", sd.dims("n"), 3)
+    loss = sd.sum((X @ sd.tensor("w", 3) - y) ** 2)
+    data = {"X": np.ones((5, 3)), "y": np.zeros(5)}
+    assert sd.train(loss, {"w": np.ones(3)}, data, lr=0.01, epochs=2, batch=2).history

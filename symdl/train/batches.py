@@ -37,7 +37,7 @@ def sample_axis(shapes: Mapping[str, tuple[Any, ...]], params: set[str], data: M
         raise DataError(f"train: which size counts the samples, {sides}? Let all data tensors share their first size, or leave out batch")
     (size,) = found
     for name in data:
-        if size in shapes[name][1:] or any(s is not size and not isinstance(s, int) and size in s.free_symbols for s in shapes[name]):
+        if size in shapes[name][1:] or any(s != size and not isinstance(s, int) and size in s.free_symbols for s in shapes[name]):
             raise DataError(f"train: {name} has the sample size {size} on more than its first axis, so it cannot be cut into batches; leave out batch")
     return [name for name in data if shapes[name] and shapes[name][0] == size]
 
