@@ -28,7 +28,9 @@ def both(exprs, shapes, seed=0, positive=False):
     compiled = Compiled(exprs)
     program = compiled.program({name: shapes[name] for name in compiled.names})
     rng = np.random.default_rng(seed)
-    args = [rng.normal(size=shapes[name]) if shapes[name] else float(rng.normal()) for name in compiled.names]
+    # In alphabetical order: the order of declaration is another when other test files were read before.
+    drawn = {name: rng.normal(size=shapes[name]) if shapes[name] else float(rng.normal()) for name in sorted(compiled.names)}
+    args = [drawn[name] for name in compiled.names]
     if positive:
         args = [np.abs(a) + 0.1 for a in args]
     native, plain = compile_program(program), by_numpy(program)

@@ -250,3 +250,21 @@ def test_whole_batches_of_large_data_are_not_copied() -> None:
     one, two = (sd.train(loss, {"w": np.zeros(20)}, data, lr=0.1, epochs=3, backend=b) for b in ("native", "numpy"))
     assert "copy to order" not in str(one.plan)
     assert np.allclose(one.params["w"], two.params["w"], rtol=1e-12, atol=1e-14)
+
+
+def test_results_stand_where_dead_arguments_stood() -> None:
+    m, n = sd.dims("m n")
+    O, U, V, W = (sd.tensor(x, m, n) if x in "OW" else sd.tensor(x, m if x == "U" else n, 5) for x in "OUVW")
+    expr = (O * sd.tanh(U @ V.T - W) * W) @ V  # the product, the loop over it, and the last product
+    rng = np.random.default_rng(0)
+    given = [rng.standard_normal(s) for s in ((300, 200), (300, 5), (200, 5), (300, 200))]
+    f = sd.lambdify([O, U, V, W], expr, backend="native")
+    o, u, v, w = given
+    assert np.max(np.abs(f(*given) - (o * np.tanh(u @ v.T - w) * w) @ v)) < 1e-11
+    assert np.array_equal(f(*given), f(*given))
+    held = next(line for line in str(f).split("\n") if "of buffers" in line)
+    assert float(held.split(" kB of buffers")[0].split()[-1]) < 1.5 * 300 * 200 * 8 / 1000  # one matrix, not two
+    # What a result shows, or another step reads, is not written over.
+    g = sd.lambdify([O, U, V, W], [U @ V.T, sd.exp(U @ V.T) * O, (U @ V.T - W) @ V], backend="native")
+    for found, wanted in zip(g(*given), [u @ v.T, np.exp(u @ v.T) * o, (u @ v.T - w) @ v], strict=True):
+        assert np.max(np.abs(found - wanted)) < 1e-10 * np.max(np.abs(wanted))

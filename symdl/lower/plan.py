@@ -20,6 +20,7 @@ from symdl.graph.walk import consumers, inputs, topological
 from symdl.graph.windows import equation_of, is_equation, split_equation
 from symdl.lower.both_ways import apart
 from symdl.lower.chains import chained
+from symdl.lower.common import together
 from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter, long_last
 from symdl.lower.gathers import Equation, Known, solve
@@ -57,7 +58,9 @@ def lower(wanted: Sequence[Wanted], sizes: Mapping[Any, int], names: Sequence[No
     """
     order = topological(w.node for w in wanted)
     planner = _Planner(Values(sizes, (n.attr.length for n in order if n.op == kinds.RECUR)), dtype)
-    cheap = halved(apart(chained([Term(w.node, w.map) for w in wanted], planner.size), planner.size), planner.size)
+    cheap = [Term(w.node, w.map) for w in wanted]
+    for cheaper in (together, chained, apart, halved):
+        cheap = cheaper(cheap, planner.size)
     wanted = [Wanted(t.node, t.map, w.shape) for t, w in zip(cheap, wanted, strict=True)]
     order = topological(w.node for w in wanted)
     for node in names:

@@ -92,6 +92,12 @@ class Builder:
         self._late = frozenset(n for n in range(len(self.code)) if frame.update(n) is not None)
         self._steps = scheduled(program, self.orders, self._late)
         self._needed = self._stored()
+        self._buffers: set[int] = set()  # values that stand in a buffer of their own
+        self._readers: dict[int, list[int]] = {}
+        for n, step in enumerate(self.code):
+            for a in step.args:
+                if isinstance(a, Ref):
+                    self._readers.setdefault(int(a), []).append(n)
 
     def run(self) -> None:
         """Write all steps, and the copies of results that stand elsewhere."""
@@ -155,9 +161,14 @@ class Builder:
         wanted = self.frame.result(number)
         if wanted is not None:
             return wanted
-        shape, order = self.code[number].shape, self.orders[number]
-        strides = dense(shape, order, pad=order != tuple(range(len(order))) or self._may_be_padded(number))
+        shape, strides = self.code[number].shape, self._strides(number)
+        self._buffers.add(number)
         return Place(self.memory.buffer(extent(shape, strides)), 0, shape, strides)
+
+    def _strides(self, number: int) -> tuple[int, ...]:
+        """How a value that is computed lies in its buffer."""
+        shape, order = self.code[number].shape, self.orders[number]
+        return dense(shape, order, pad=order != tuple(range(len(order))) or self._may_be_padded(number))
 
     def _may_be_padded(self, number: int) -> bool:
         """A matrix whose rows are whole pages, and which nobody looks at otherwise than as a matrix."""
@@ -245,6 +256,7 @@ class Builder:
             args = [operand(a) for a in self.code[n].args]
             body.append(f"V t{n} = {' * '.join(args)};")
             sums.append((self.scalar(Ref(n)), f"t{n}"))
+        self._write_over(loop)
         writes = {f"t{n}": self.place(n) for n in loop.members if n in self._needed}
         vectors = _vectors(loop.shape, loop.order)
         work = (sum(_WORK.get(self.code[n].op, 1.0) for n in loop.members) + len(reads) + len(writes)) * vectors
@@ -252,6 +264,25 @@ class Builder:
         shared = self._part(f"loop {_size(loop.shape)}: {fused}", 0.0 if sums else work)
         self.cost += work + len(sums) * vectors
         self.lines += nest(Nest(loop.shape, loop.order, reads, body, writes, sums, shared))
+
+    def _write_over(self, loop: Loop) -> None:
+        """Let results of a loop stand where its arguments stood that nobody reads any more: less memory goes through the cache."""
+        inside = {*loop.members, *loop.sums}
+        free = [n for n in self._read_last_by(inside) if self.code[n].shape == loop.shape and n in self._buffers]
+        for n in loop.members:
+            if n not in self._needed or n in self._places or self.frame.result(n) is not None or self.code[n].shape != loop.shape:
+                continue
+            found = next((r for r in free if self._places[r].strides == self._strides(n)), None)
+            if found is not None:
+                free.remove(found)
+                self._places[n] = self._places[found]
+                self._buffers.add(n)
+
+    def _read_last_by(self, inside: set[int]) -> list[int]:
+        """Values whose every reader is in the loop; views of a value are readers."""
+        read = dict.fromkeys(int(a) for n in sorted(inside) for a in self.code[n].args if isinstance(a, Ref) and a not in inside)
+        results = {int(o.value) for o in self.program.outputs if isinstance(o.value, Ref)}
+        return [r for r in read if r not in results and all(user in inside for user in self._readers.get(r, ()))]
 
     def _element(self, n: int, step: Instruction, args: list[str], pairs: dict[str, str]) -> list[str]:
         if step.op in ("sigmoid", "cosigmoid"):

@@ -27,7 +27,7 @@ from symdl.lower.native.updates import UPDATES
 from symdl.lower.program import VIEWS, Program, Ref
 
 #: Data of more numbers than this are not copied to lie another way; and no more numbers than this stand in buffers.
-COPIED_UPTO, MOST = 4_000_000, 60_000_000
+COPIED_UPTO, MOST = 4_000_000, 30_000_000
 
 #: Batches of no more numbers than this are fetched into the cache a step ahead.
 AHEAD_UPTO = 8192
