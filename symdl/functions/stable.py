@@ -19,7 +19,12 @@ def sigmoid(z: Array) -> Array:
 
 def softplus(z: Array) -> Array:
     """log(1 + exp(z))."""
-    return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
+    return np.maximum(z, 0.0) + softplus_below(z)
+
+
+def softplus_below(z: Array) -> Array:
+    """softplus(-|z|), by which softplus(z) is above max(z, 0)."""
+    return np.log1p(np.exp(-np.abs(z)))
 
 
 def cosigmoid(z: Array) -> Array:
@@ -34,7 +39,7 @@ def cosoftplus(z: Array) -> Array:
 
 def log_add_exp(a: Array, b: Array) -> Array:
     """log(exp(a) + exp(b))."""
-    return np.maximum(a, b) + np.log1p(np.exp(-np.abs(a - b)))
+    return np.maximum(a, b) + softplus_below(a - b)
 
 
 def log_one_minus_exp(z: Array) -> Array:

@@ -103,9 +103,7 @@ def normal(z: Array) -> Array:
 
 
 def gelu(z: Array) -> Array:
-    """z times the normal distribution function; exp(-a^2/2) in two halves, of which none is so small that it loses digits."""
+    """z times the normal distribution function; exp(-z^2/2) comes last, so that nothing is smaller on the way than the result."""
     x = np.minimum(np.abs(z), 64.0)
-    a = (x + 105553116266496.0) - 105553116266496.0
-    h = np.exp(-0.25 * (a * a))
-    tail = 0.5 * (np.exp(-0.5 * ((x - a) * (x + a))) * scaled_tail(0.7071067811865476 * x)) * h
-    return np.where(np.asarray(z) >= 0, z - z * (tail * h), (z * tail) * h)
+    below = (0.5 * (x * scaled_tail(0.7071067811865476 * x))) * gauss(x)
+    return np.where(np.asarray(z) >= 0, z - below, -below)

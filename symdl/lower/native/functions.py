@@ -18,18 +18,22 @@ from typing import Any
 import numpy as np
 
 from symdl.errors import UnsupportedError
+from symdl.functions import stable, stable_normal
 from symdl.lower.machine import COSIGMOID, COSOFTPLUS, evaluation
 
 #: NumPy's name -> the C function on vectors.
 _UNARY = {
     "negative": "f_neg", "absolute": "f_abs", "abs": "f_abs", "sqrt": "f_sqrt", "sign": "f_sign", "exp": "f_exp", "log": "f_log", "log1p": "f_log1p",
     "expm1": "f_expm1", "tanh": "f_tanh", "sin": "f_sin", "cos": "f_cos", "tan": "f_tan", "arctan": "f_arctan", "sinh": "f_sinh", "cosh": "f_cosh",
+    "sigmoid": "f_sigmoid", "cosigmoid": "f_cosigmoid",
 }  # fmt: skip
 _BINARY = {"maximum": "f_max", "minimum": "f_min", "power": "f_pow", "heaviside": "f_step"}
 _INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 
-#: Functions whose NumPy source says nothing, or not the best way.
-_OWN = {"erf": "f_erf", "_erf": "f_erf", "_erfc": "f_erfc", "sigmoid": "f_sigmoid"}
+#: Functions whose NumPy source is not the best way: by themselves and not by name, since somebody else's may have the same.
+_OWN: dict[Any, str] = {
+    stable.sigmoid: "f_sigmoid", stable.softplus_below: "f_softplus_below", stable_normal.gauss: "f_gauss", stable_normal.gauss_plain: "f_gauss_plain",
+}  # fmt: skip
 
 
 def number(value: float) -> str:
@@ -61,7 +65,7 @@ def operation(op: str, args: list[str]) -> str:
 def table_function(name: str, args: list[str], helpers: dict[str, str]) -> str:
     """A call of a table's function as a C expression; what it needs is added to the helpers (C name -> definition)."""
     if name == COSIGMOID:
-        return f"logistic({args[0]}).other"
+        return f"f_cosigmoid({args[0]})"
     if name == COSOFTPLUS:
         return table_function("softplus", [f"f_neg({args[0]})"], helpers)
     if name == "pow":
@@ -70,11 +74,10 @@ def table_function(name: str, args: list[str], helpers: dict[str, str]) -> str:
 
 
 def _call(function: Any, args: list[str], helpers: dict[str, str]) -> str:
-    name = getattr(function, "__name__", "")
     if isinstance(function, np.ufunc):
-        return operation(name, args)
-    if name in _OWN:
-        return f"{_OWN[name]}({', '.join(args)})"
+        return operation(function.__name__, args)
+    if function in _OWN:
+        return f"{_OWN[function]}({', '.join(args)})"
     definition, own, used = _translated(function)
     for other in used:
         _call(other, ["0"] * len(inspect.signature(other).parameters), helpers)
@@ -193,8 +196,6 @@ class _Reader:
         if text.startswith("np."):
             return operation(text[3:], args)
         function = self._space.get(text)
-        if text in _OWN:
-            return f"{_OWN[text]}({', '.join(args)})"
         if not inspect.isfunction(function):
             raise _unread(e)
         self.used.append(function)

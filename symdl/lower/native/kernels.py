@@ -2,8 +2,9 @@
 
 The vectors are GCC's and Clang's (``vector_size``), which either cuts to what the machine has; where AVX-512 is there, masks are used for
 ends of rows. The polynomials: exp by a minimax polynomial of degree 11 (mpmath's chebyfit, error 1e-17) on [-log(2)/2, log(2)/2]; log and
-log1p as in FreeBSD's msun (e_log.c, s_log1p.c); tanh after Cephes (Moshier 1989). None is off by more than 2 ulp. The rounding to
-whole numbers by adding 3*2^51 holds only as long as nothing is reassociated: never compile with -ffast-math.
+log1p as in FreeBSD's msun (e_log.c, s_log1p.c), and so are sin and cos (k_sin.c, k_cos.c, e_rem_pio2.c); arctan after Cephes (Moshier 1989).
+Sigmoid, its mirror image and tanh of half the argument come from one exponential and one division. None is off by more than 2 ulp. The rounding
+to whole numbers by adding 3*2^51 holds only as long as nothing is reassociated: never compile with -ffast-math.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ F void storep(double *p, V a, int n) { __builtin_ia32_storeupd512_mask(p, a, (un
 F V sel_lt(V a, V b, V x, V y) { return COMPARE(a, b, x, y, 17); }
 F V sel_le(V a, V b, V x, V y) { return COMPARE(a, b, x, y, 18); }
 F V sel_eq(V a, V b, V x, V y) { return COMPARE(a, b, x, y, 0); }
+F int all_le(V a, V b) { return __builtin_ia32_cmppd512_mask(a, b, 18, (unsigned char)-1, 4) == (unsigned char)-1; }
 #define SCALE 1
 #else
 F V loadp(const double *p, int n) { V a = dup(0.0); for (int k = 0; k < n; k++) a[k] = p[k]; return a; }
@@ -40,6 +42,7 @@ F V sel(I m, V x, V y) { return (V)((m & (I)x) | (~m & (I)y)); }
 F V sel_lt(V a, V b, V x, V y) { return sel(a < b, x, y); }
 F V sel_le(V a, V b, V x, V y) { return sel(a <= b, x, y); }
 F V sel_eq(V a, V b, V x, V y) { return sel(a == b, x, y); }
+F int all_le(V a, V b) { I m = a <= b; return (m[0] & m[1] & m[2] & m[3] & m[4] & m[5] & m[6] & m[7]) != 0; }
 #endif
 F V gather(const double *p, long s, int n) { V a = dup(0.0); for (int k = 0; k < n; k++) a[k] = p[k * s]; return a; }
 F void spill(double *p, long s, V a, int n) { for (int k = 0; k < n; k++) p[k * s] = a[k]; }
@@ -77,9 +80,11 @@ F V f_sqrt(V a) { for (int k = 0; k < 8; k++) a[k] = __builtin_sqrt(a[k]); retur
 #endif
 
 #define ROUNDER 6755399441055744.0
+#define LOG2 0x1.62e42fefa3800p-1
+#define LOG2_REST 0x1.ef35793c76730p-45
 F V exp_reduced(V x, V *whole, V *left) { /* exp(x) = 2^n (1 + r + m); k = n + the rounder goes to *whole, r to *left */
   V k = x * 1.4426950408889634 + ROUNDER, n = k - ROUNDER;
-  V r = x - n * 0x1.62e42fefa3800p-1 - n * 0x1.ef35793c76730p-45, s = r * r, t = s * s;
+  V r = x - n * LOG2 - n * LOG2_REST, s = r * r, t = s * s;
   V a = 0.16666666666666669 * r + 0.5000000000000001, b = 0.008333333333330051 * r + 0.04166666666662399;
   V c = 0.00019841269863105968 * r + 0.0013888888917281794, d = 2.7557268378684192e-06 * r + 2.480152119021773e-05;
   V e = 2.5100424157005067e-08 * r + 2.7620138719733994e-07;
@@ -87,8 +92,11 @@ F V exp_reduced(V x, V *whole, V *left) { /* exp(x) = 2^n (1 + r + m); k = n + t
   *left = r;
   return s * ((a + b * s) + t * ((c + d * s) + t * e));
 }
-F V exp_inside(V x) { /* -746 <= x <= 710, or NaN */
-  V k, r, m = exp_reduced(x, &k, &r), one = 1.0 + r, p = one + (m + (r - (one - 1.0)));
+F V exp_left(V x, V k, V r) { /* what r was rounded by */
+  V n = k - ROUNDER;
+  return (x - n * LOG2 - r) - n * LOG2_REST;
+}
+F V scaled(V p, V k) { /* p * 2^n, n = k - the rounder */
 #ifdef SCALE
   return __builtin_ia32_scalefpd512_mask(p, k - ROUNDER, p, (unsigned char)-1, 4);
 #else
@@ -97,14 +105,38 @@ F V exp_inside(V x) { /* -746 <= x <= 710, or NaN */
   return p * low * high;
 #endif
 }
+F V exp_whole(V r, V m) { V one = 1.0 + r; return one + (m + (r - (one - 1.0))); }
+F V exp_inside(V x) { /* -746 <= x <= 710, or NaN */
+  V k, r, m = exp_reduced(x, &k, &r);
+  return scaled(exp_whole(r, m), k);
+}
 F V f_exp(V x) { return exp_inside(sel_lt(dup(710.0), x, dup(710.0), sel_lt(x, dup(-746.0), dup(-746.0), x))); }
 F V exp_below(V x) { return exp_inside(sel_lt(x, dup(-746.0), dup(-746.0), x)); } /* x <= 0 */
-typedef struct { V one, other; } Pair;
-F Pair logistic(V z) { /* sigmoid(z) and sigmoid(-z) */
-  V e = exp_below((V)((I)z | (long long)0x8000000000000000ULL)), r = 1.0 / (1.0 + e), q = e * r;
-  return (Pair){sel_lt(z, dup(0.0), q, r), sel_lt(z, dup(0.0), r, q)};
+typedef struct { V one, other, half; } Logistic;
+F Logistic logistic(V z) { /* sigmoid(z), sigmoid(-z), tanh(z/2), all by e = exp(-|z|) and less = e - 1 */
+  I sign = (I)z & (long long)0x8000000000000000ULL;
+  V a = (V)((I)z | (long long)0x8000000000000000ULL), x = sel_lt(a, dup(-746.0), dup(-746.0), a), k, r, m = exp_reduced(x, &k, &r);
+  V e = scaled(exp_whole(r, m), k), d = 1.0 + e, q = e - e * (e / d), p = 1.0 - q;
+  V two = scaled(dup(1.0), k), above = two * (r + (m + exp_left(x, k, r))), less = above + (two - 1.0), t = -less / d;
+  t -= (t * (e - (d - 1.0)) + (above - (less - (two - 1.0)))) * (1.0 - 0.5 * e); /* what d and less were rounded by; 1 - e/2 is near enough to 1/d */
+  return (Logistic){sel_lt(z, dup(0.0), q, p), sel_lt(z, dup(0.0), p, q), (V)((I)t | sign)};
 }
 F V f_sigmoid(V z) { return logistic(z).one; }
+F V f_cosigmoid(V z) { return logistic(z).other; }
+F V f_tanh(V x) { return logistic(x * dup(2.0)).half; } /* with both sigmoids of 2x in a loop, as in its slope, only one is computed */
+F V near_one(V r) { return 1.0 + r * (1.0 + r * (0.5 + r * 0.16666666666666666)); } /* exp(r), |r| < 1e-4 */
+F V bell(V z, double by) { /* exp(-by*z*z): z rounded to 2^-20 has an exact square, and what is left is small */
+  V x = f_min(f_abs(z), dup(64.0)), a = (x + 6442450944.0) - 6442450944.0;
+  return exp_below(a * a * -by) * near_one((x - a) * (x + a) * -by);
+}
+F V f_gauss(V z) { return bell(z, 0.5); }
+F V f_gauss_plain(V z) { return bell(z, 1.0); }
+F V f_softplus_below(V z) { /* log(1 + exp(-|z|)): log1p as in s_log1p.c, its series continued to s = 1/3 */
+  V e = exp_below((V)((I)z | (long long)0x8000000000000000ULL)), s = e / (2.0 + e), w = s * s, v = w * w, h = 0.5 * e * e;
+  V odd = 0.4000000000001458393 + v * (0.2222222271746159215 + v * (0.1538557011254222746 + v * (0.1200108023119271242 + v * (0.1616412601586960936))));
+  V even = 0.6666666666666665856 + v * (0.2857142856710842342 + v * (0.1818178943443732705 + v * (0.1331414342941482797 + v * (0.08800700573692111395))));
+  return e - (h - s * (h + w * (even + w * odd)));
+}
 F V log_of(V u, V x, int plus) { /* log(u), or log1p(x) where u = 1 + x */
   V small = sel_lt(u, dup(2.2250738585072014e-308), dup(-54.0), dup(0.0)), v = sel_lt(small, dup(0.0), u * 18014398509481984.0, u);
   U b = (U)v + 0x00095f6200000000ULL;
@@ -125,12 +157,34 @@ F V f_expm1(V x) {
   V scale = (V)((U)((I)k - 0x4338000000000000LL + 1023) << 52);
   return sel_lt(f_abs(x), dup(1.0), scale * (r + m) + (scale - 1.0), f_exp(x) - 1.0);
 }
-F V f_tanh(V x) {
-  V a = f_abs(x), z = x * x, e = f_exp(a + a), far = 1.0 - 2.0 / (e + 1.0);
-  V p = ((-9.64399179425052238628e-1 * z - 9.92877231001918586564e1) * z - 1.61468768441708447952e3) * z;
-  V q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3;
-  return sel_lt(a, dup(0.625), x * (p / q) + x, sel_lt(x, dup(0.0), -far, far));
+F V f_arctan(V x) {
+  V a = f_abs(x), high = dup(2.414213562373095), low = dup(0.66);
+  V up = sel_le(a, low, a, sel_le(a, high, a - 1.0, dup(-1.0))), down = sel_le(a, low, dup(1.0), sel_le(a, high, a + 1.0, a)), t = up / down, z = t * t;
+  V p = (((-8.750608600031904122785e-1 * z - 1.615753718733365076637e1) * z - 7.500855792314704667340e1) * z - 1.228866684490136173410e2) * z - 6.485021904942025371773e1;
+  V q = ((((z + 2.485846490142306297962e1) * z + 1.650270098316988542046e2) * z + 4.328810604912902668951e2) * z + 4.853903996359136964868e2) * z + 1.945506571482613964425e2;
+  V to = sel_le(a, low, dup(0.0), sel_le(a, high, dup(0.7853981633974483), dup(1.5707963267948966)));
+  V less = sel_le(a, low, dup(0.0), sel_le(a, high, dup(3.061616997868383e-17), dup(6.123233995736766e-17)));
+  V y = to + ((t * (z * p / q) + less) + t);
+  return (V)((I)y | ((I)x & (long long)0x8000000000000000ULL));
 }
+typedef struct { V sin, cos; } Circle;
+F Circle circle(V x) { /* |x| <= 1e6: less multiples of pi/2 in four parts, the rest as y + low */
+  V k = x * 0.6366197723675814 + ROUNDER, n = k - ROUNDER;
+  V a = x - n * 1.57079632673412561417e+00, b = a - n * 6.07710050630396597660e-11, d = (a - b) - n * 6.07710050630396597660e-11;
+  V c = b - n * 2.02226624871116645580e-21, w = n * 8.47842766036889956997e-32 - ((b - c) - n * 2.02226624871116645580e-21) - d;
+  V y = c - w, low = (c - y) - w, z = y * y, v = z * y, hz = 0.5 * z, one = 1.0 - hz;
+  V r = 8.33333333332248946124e-03 + z * (-1.98412698298579493134e-04 + z * (2.75573137070700676789e-06 + z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)));
+  V s = y - ((z * (0.5 * low - v * r) - low) - v * -1.66666666666666324348e-01);
+  V t = z * (4.16666666666666019037e-02 + z * (-1.38888888888741095749e-03 + z * (2.48015872894767294178e-05 + z * (-2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11)))));
+  V u = one + (((1.0 - one) - hz) + (z * t - y * low));
+  I j = (I)k, odd = -(j & 1), sine = ((j & 2) << 62), cosine = (((j + 1) & 2) << 62);
+  return (Circle){(V)((((I)u & odd) | ((I)s & ~odd)) ^ sine), (V)((((I)s & odd) | ((I)u & ~odd)) ^ cosine)};
+}
+#define LIBM(name, call) F V name(V a) { for (int k = 0; k < 8; k++) a[k] = call(a[k]); return a; }
+static __attribute__((noinline)) V far_sin(V a) { for (int k = 0; k < 8; k++) a[k] = __builtin_sin(a[k]); return a; }
+static __attribute__((noinline)) V far_cos(V a) { for (int k = 0; k < 8; k++) a[k] = __builtin_cos(a[k]); return a; }
+F V f_sin(V x) { return all_le(f_abs(x), dup(1e6)) ? circle(x).sin : far_sin(x); }
+F V f_cos(V x) { return all_le(f_abs(x), dup(1e6)) ? circle(x).cos : far_cos(x); }
 #if defined(__clang__) || __GNUC__ >= 12
 F void turn(const double *const *rows, long at, double *to, long s, int n) { /* n columns of eight rows, as rows */
   V a[8], b[8];
@@ -193,8 +247,6 @@ static void pack_turned(const double *from, long step, long columns, long size, 
     turn_rows(row, size, to + j, s);
   }
 }
-#define LIBM(name, call) F V name(V a) { for (int k = 0; k < 8; k++) a[k] = call(a[k]); return a; }
-LIBM(f_sin, __builtin_sin) LIBM(f_cos, __builtin_cos) LIBM(f_tan, __builtin_tan) LIBM(f_arctan, __builtin_atan)
-LIBM(f_sinh, __builtin_sinh) LIBM(f_cosh, __builtin_cosh) LIBM(f_erf, __builtin_erf) LIBM(f_erfc, __builtin_erfc)
+LIBM(f_tan, __builtin_tan) LIBM(f_sinh, __builtin_sinh) LIBM(f_cosh, __builtin_cosh)
 F V f_pow(V a, V b) { for (int k = 0; k < 8; k++) a[k] = __builtin_pow(a[k], b[k]); return a; }
 """

@@ -233,7 +233,6 @@ class Builder:
         reads: dict[str, Place] = {}
         body: list[str] = []
         inside = set(loop.members)
-        pairs: dict[str, str] = {}
 
         def operand(value: Operand) -> str:
             if not isinstance(value, Ref):
@@ -250,7 +249,7 @@ class Builder:
         for n in loop.members:
             step = self.code[n]
             args = [operand(a) for a in step.args]
-            body += self._element(n, step, args, pairs)
+            body.append(self._element(n, step, args))
         sums = []
         for n in loop.sums:
             args = [operand(a) for a in self.code[n].args]
@@ -284,16 +283,11 @@ class Builder:
         results = {int(o.value) for o in self.program.outputs if isinstance(o.value, Ref)}
         return [r for r in read if r not in results and all(user in inside for user in self._readers.get(r, ()))]
 
-    def _element(self, n: int, step: Instruction, args: list[str], pairs: dict[str, str]) -> list[str]:
-        if step.op in ("sigmoid", "cosigmoid"):
-            new = args[0] not in pairs
-            name = pairs.setdefault(args[0], f"l{n}")
-            side = "one" if step.op == "sigmoid" else "other"
-            return [*([f"Pair {name} = logistic({args[0]});"] if new else []), f"V t{n} = {name}.{side};"]
+    def _element(self, n: int, step: Instruction, args: list[str]) -> str:
         if step.op == "spread":
-            return [f"V t{n} = {args[0]};"]
+            return f"V t{n} = {args[0]};"
         text = table_function(step.attr, args, self.helpers) if step.op == "call" else operation(step.op, args)
-        return [f"V t{n} = {text};"]
+        return f"V t{n} = {text};"
 
     # --- single steps -----------------------------------------------------------------------------------------
 
