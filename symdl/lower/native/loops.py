@@ -47,9 +47,10 @@ def nest(n: Nest) -> list[str]:
     names = [*n.reads, *n.writes]
     sides = [[p.strides[a] for a in n.order] for p in (*n.reads.values(), *n.writes.values())]
     lengths, sides = collapsed([n.shape[a] for a in n.order], sides)
-    written = set(n.writes)
-    lines = [f"{'' if k in written else 'const '}double *restrict p_{k} = {p.pointer()};" for k, p in {**n.reads}.items()]
-    lines += [f"double *restrict q_{k} = {p.pointer()};" for k, p in n.writes.items()]
+    own = {p.pointer() for p in n.reads.values()} ^ {p.pointer() for p in n.writes.values()}  # the others are written where they were read
+    alone = {k: "restrict " if p.pointer() in own else "" for k, p in (*n.reads.items(), *n.writes.items())}
+    lines = [f"{'' if k in n.writes else 'const '}double *{alone[k]}p_{k} = {p.pointer()};" for k, p in n.reads.items()]
+    lines += [f"double *{alone[k]}q_{k} = {p.pointer()};" for k, p in n.writes.items()]
     lines += [f"V s{k} = dup(0.0);" for k in range(len(n.sums))]
     *outer, inner = lengths
     full = inner // LANES
