@@ -26,6 +26,7 @@ from symdl.lower import (
     stable_series,
     stable_slopes,
     stable_sums,
+    stable_ties,
     stable_units,
 )
 from symdl.lower.behind import applied, inside
@@ -36,7 +37,7 @@ from symdl.lower.stable_softmax import Complements
 
 def stabilised(roots: Sequence[Term]) -> list[Term]:
     """The same values, written so that they survive floating point: exponentials and logarithms, then what is made of softmaxes and sigmoids."""
-    first = _walked(roots, lambda node, term: _rewritten(term))
+    first = _walked(stable_ties.compared(roots, rebuild_here), lambda node, term: _rewritten(term))
     if any(map(stable_products.may_join, topological(t.node for t in first))):
         first = _walked(first, lambda node, term: stable_products.late(term) or term)
     order = topological(t.node for t in first)

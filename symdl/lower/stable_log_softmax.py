@@ -23,20 +23,20 @@ def log_softmax(term: Term) -> Term | None:
         if whole.node.op != kinds.REDUCE or whole.node.attr.kind != "logsumexp":
             continue
         scale = times(-1, c)
-        found = _found(whole, [p for n, p in enumerate(parts) if n != k], scale)
+        z, summed = reduced(whole)
+        found = read_at(z, summed, [p for n, p in enumerate(parts) if n != k], scale)
         if found is None:
             continue
         labels, left = found
-        z, summed = _reduced(whole)
         here = build.rename(z, labels)
         top = build.reduce_("max", z, summed)
-        shifted = named(SHIFTED, build.add([1, -1], [_atom(here), top]))
+        shifted = named(SHIFTED, build.add([1, -1], [atom(here), top]))
         rest = build.fn("log1p", [rest_of(z, summed)])
         return sum_of([*left, (scale, shifted), (c, rest)])
     return None
 
 
-def _reduced(whole: Term) -> tuple[Term, dict[Label, Any]]:
+def reduced(whole: Term) -> tuple[Term, dict[Label, Any]]:
     """The argument of a reduction, and its summed labels with their sizes."""
     node = whole.node
     names = [("reduced", k) for k in range(len(node.attr.summed))]
@@ -44,9 +44,8 @@ def _reduced(whole: Term) -> tuple[Term, dict[Label, Any]]:
     return build.rename(Term(node.args[0], node.maps[0]), labels), dict(zip(names, node.attr.summed, strict=True))
 
 
-def _found(whole: Term, parts: list[tuple[Any, Term]], scale: Any) -> tuple[dict[Any, Any], list[tuple[Any, Term]]] | None:
-    """Where the reduction's argument, times a scale, stands among the terms: the places of its summed indices, and the terms that are left."""
-    z, summed = _reduced(whole)
+def read_at(z: Term, summed: Mapping[Any, Any], parts: list[tuple[Any, Term]], scale: Any) -> tuple[dict[Any, Any], list[tuple[Any, Term]]] | None:
+    """Where a reduction's argument, times a scale, stands among the terms: the places of its summed indices, and the terms that are left."""
     labels: dict[Any, Any] = {}
     left = list(parts)
     for c, piece in sorted(addends(z), key=lambda p: -len(p[1].map)):
@@ -73,7 +72,7 @@ def _match(piece: Term, candidate: Term, labels: dict[Any, Any], summed: Mapping
     return made
 
 
-def _atom(term: Term) -> Term:
+def atom(term: Term) -> Term:
     """The term as one that a sum around it does not open."""
     return named("logits", term) if term.node.op in (kinds.ADD, kinds.MUL) else term
 
@@ -84,6 +83,6 @@ def is_shifted(term: Term) -> bool:
 
 def total_of(rest: Term) -> Term:
     """Sum of exp(z - m) for the rest of z."""
-    z, summed = _reduced(rest)
-    shifted = named(SHIFTED, build.add([1, -1], [_atom(z), build.reduce_("max", z, summed)]))
+    z, summed = reduced(rest)
+    shifted = named(SHIFTED, build.add([1, -1], [atom(z), build.reduce_("max", z, summed)]))
     return build.mul(1, [build.fn("exp", [shifted])], (), summed)
