@@ -35,6 +35,9 @@ def step_operations(program: Program, step: Instruction) -> int:
         return math.prod(shapes[0])
     if step.op == "scan":
         return step.attr.length * operations(step.attr.program)
+    if step.op == "blocks":
+        rest = step.attr.rest
+        return step.attr.count * operations(step.attr.program) + (operations(rest) if rest is not None else 0)
     if step.op in ("inv", "det", "logdet"):
         return 2 * shapes[0][0] ** 3 // (1 if step.op == "inv" else 3)  # Golub and Van Loan, section 3.2
     return 0 if step.op in _FREE else math.prod(step.shape)

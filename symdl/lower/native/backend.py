@@ -10,6 +10,7 @@ import numpy as np
 
 from symdl.errors import DomainError
 from symdl.lower.native.blas import blas, routine
+from symdl.lower.native.cutting import in_blocks
 from symdl.lower.native.entry import enter_source, entry
 from symdl.lower.native.frame import FunctionFrame, Memory
 from symdl.lower.native.matrices import FAULTS
@@ -68,7 +69,7 @@ class NativeFunction:
     """A compiled program. ``print`` shows its steps."""
 
     def __init__(self, program: Program, outs: list[np.ndarray | None]) -> None:
-        ready = prepared(program)
+        ready = in_blocks(prepared(program))
         self._outputs = ready.outputs
         results: dict[int, tuple[int, tuple[int, ...]]] = {}
         for k, out in enumerate(ready.outputs):

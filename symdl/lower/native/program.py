@@ -12,6 +12,7 @@ import numpy as np
 from symdl.lower.native import indexing, matrices
 from symdl.lower.native.across import COPY, COPY_FAR, FAR
 from symdl.lower.native.blas import blas, routine
+from symdl.lower.native.blocks import blocks
 from symdl.lower.native.contractions import contraction
 from symdl.lower.native.frame import Frame
 from symdl.lower.native.functions import number as digits
@@ -85,6 +86,7 @@ class Builder:
         self.helpers: dict[str, str] = {}
         self.cost = 0.0
         self.late_from: int | None = None
+        self.lanes = bool(samples)
         self.orders = {n: _order(len(step.shape), samples.get(n)) for n, step in enumerate(self.code)}
         self._places: dict[int, Place] = {}
         self._copies: dict[tuple[Any, ...], Place] = {}
@@ -306,6 +308,8 @@ class Builder:
             self._matrix_function(n, step)
         elif step.op == "scan":
             self._scan(n, step)
+        elif step.op == "blocks":
+            self._blocks(n, step)
         elif step.op in ("take", "lookup", "add_rows", "scatter"):
             self._part(f"v{n} {step.op} : {_size(step.shape)}")
             self.lines += self._picked(n, step)
@@ -531,6 +535,19 @@ class Builder:
         self.lines += lines
         self.helpers |= inner.helpers
         self.cost += length * inner.cost
+
+    def _blocks(self, n: int, step: Instruction) -> None:
+        target = self.place(n)
+        at = len(self.parts)
+        shared = self._part("", math.inf)
+        done = blocks(self, step, target, self.lanes, self.threads if shared else 1, lambda program, frame, axes: Builder(program, frame, axes, 1, 0))
+        self.parts[at] = self.parts[at]._replace(at=len(self.lines), what=f"v{n} {done.what}", cost=self.cost)
+        self.lines += done.lines
+        self.helpers |= done.helpers
+        self.cost += done.cost
+        if done.together:
+            self._part(f"v{n} sums of the threads")
+            self.lines += done.together
 
 
 _SUMS = frozenset(["inner", "dot", "sum"])

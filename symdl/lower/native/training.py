@@ -13,6 +13,7 @@ import numpy as np
 from symdl.errors import UnsupportedError
 from symdl.lower.listing import WIDTH, cut
 from symdl.lower.native.backend import aligned, pointers
+from symdl.lower.native.cutting import in_blocks
 from symdl.lower.native.driver import Body, shares, threads_allowed
 from symdl.lower.native.frame import Memory
 from symdl.lower.native.functions import number as digits
@@ -295,7 +296,7 @@ class _Plan:
 
     def __init__(self, setting: Setting, lanes: bool, turned: frozenset[str], threads: int) -> None:
         self.setting, self.lanes, self.turned = setting, lanes, turned
-        self.program = program = prepared(setting.program)
+        self.program = program = prepared(setting.program) if setting.cut else in_blocks(prepared(setting.program), setting.samples)
         self.measured: list[tuple[str, float]] | None = None
         self._names = list(setting.params)
         count = len(program.code)
