@@ -5,6 +5,7 @@ import pytest
 
 import symdl as sd
 from symdl.lower.compiled import Compiled
+from symdl.lower.listing import operations
 from symdl.lower.native import cutting, toolchain
 from symdl.lower.native.backend import compile_program
 from symdl.lower.native.cutting import in_blocks
@@ -144,3 +145,13 @@ def test_large_data_are_read_once_and_nothing_of_their_size_is_held():
     f(**params, **data)
     held = next(line for line in str(f).split("\n") if "of buffers" in line)
     assert "kB of buffers" in held
+
+
+def test_the_plan_shows_a_block(small):
+    loss, names = LOSSES["two layers"]
+    params, data = numbers(loss, names, 1001)
+    given = {"lr": 1e-6, "epochs": 1, "progress": False, "hoist": False}
+    shown = str(sd.train(loss, dict(params), data, backend="native", **given).plan)
+    assert "runs, block by block" in shown and "tanh" in shown and "product" in shown.split("native steps")[1]
+    program = Compiled([loss]).program({k: a.shape for k, a in (params | data).items()})
+    assert operations(in_blocks(prepared(program), data)) == operations(prepared(program))

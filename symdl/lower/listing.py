@@ -81,7 +81,16 @@ def listed(program: Program, buffers: bool = True) -> str:
     shared = sum(1 for n in users if n > 1)
     room = f" in {amount(held - _saved(program, places, size))}" if places else ""
     total = f"{len(program.code)} instructions, {operations(program):,} operations (2 a multiply-add), {amount(held)} of values{room}, {shared} of them shared"
-    return "\n".join([*table([head, *rows], "lllrrl"), f"return {cut(results, WIDTH - 7)}", f"{program.dtype}: {total}", *_estimate(program)])
+    inner = [line for number, step in enumerate(program.code) for line in _inner(number, step)]
+    return "\n".join([*table([head, *rows], "lllrrl"), f"return {cut(results, WIDTH - 7)}", *inner, f"{program.dtype}: {total}", *_estimate(program)])
+
+
+def _inner(number: int, step: Instruction) -> list[str]:
+    """The program that an instruction runs again and again."""
+    if step.op not in ("blocks", "scan"):
+        return []
+    *lines, _, _ = listed(step.attr.program, buffers=False).splitlines()
+    return [f"v{number} runs, {'block by block' if step.op == 'blocks' else 'step by step'}:", *(f"  {line}" for line in lines)]
 
 
 def _saved(program: Program, places: Mapping[int, int], size: int) -> int:
@@ -116,6 +125,8 @@ def _what(step: Instruction) -> str:
     name = str(attr) if step.op == "call" else step.op
     if isinstance(attr, Scan):
         return f"scan({cut(args, 18)}) {attr.length} steps of {len(attr.program.code) - len(attr.program.inputs)}"
+    if step.op == "blocks":
+        return f"blocks({cut(args, 18)}) {attr.count} of {attr.rows} samples"
     more = "" if attr is None or step.op in ("call", "linear", "product", "table", "take", "lookup") else f" {attr}"
     return cut(f"{name}({args})", 40) + more
 

@@ -73,11 +73,12 @@ class BlockFrame:
 
 @dataclass(frozen=True)
 class InBlocks:
-    """What ``blocks`` gives: the lines that threads share, and those that add up what each has; what was done; the cost."""
+    """What ``blocks`` gives: the lines that threads share, and those that add up what each has; what was done, and in every block; the cost."""
 
     lines: list[str]
     together: list[str]
     what: str
+    within: tuple[str, ...]
     cost: float
     helpers: dict[str, str]
 
@@ -113,9 +114,9 @@ def blocks(outer: Builder, step: Instruction, target: Place, lanes: bool, thread
         lines += ["if (LAST) {" if threads > 1 else "{", *written[1].lines(str(attr.count)), "}"]
     total = " + ".join(f"load({base} + {k * own + memory.size} + i)" for k in range(threads))
     together = [] if threads == 1 else [f"for (long i = 0; i < {attr.starts[-1]}; i += 8) store({target.pointer()} + i, {total});"]
-    what = f"{attr.count} blocks of {attr.rows} samples: " + "; ".join(p.what for p in written[0].inner.parts)
+    within = tuple(p.what for p in written[0].inner.parts)
     helpers = {k: v for b in written for k, v in b.inner.helpers.items()}
-    return InBlocks(["{", *lines, "}", "}"], together, what, attr.count * written[0].inner.cost, helpers)
+    return InBlocks(["{", *lines, "}", "}"], together, f"{attr.count} blocks of {attr.rows} samples", within, attr.count * written[0].inner.cost, helpers)
 
 
 class _Block:

@@ -49,6 +49,7 @@ class Part(NamedTuple):
     shared: bool
     moves: bool = False
     cost: float = 0.0  # of all steps before it, in vector operations
+    within: tuple[str, ...] = ()  # what it does again and again
 
 
 class Builder:
@@ -541,7 +542,7 @@ class Builder:
         at = len(self.parts)
         shared = self._part("", math.inf)
         done = blocks(self, step, target, self.lanes, self.threads if shared else 1, lambda program, frame, axes: Builder(program, frame, axes, 1, 0))
-        self.parts[at] = self.parts[at]._replace(at=len(self.lines), what=f"v{n} {done.what}", cost=self.cost)
+        self.parts[at] = self.parts[at]._replace(at=len(self.lines), what=f"v{n} {done.what}", cost=self.cost, within=done.within)
         self.lines += done.lines
         self.helpers |= done.helpers
         self.cost += done.cost

@@ -30,6 +30,7 @@ def shown(builder: Builder, measured: Sequence[tuple[str, float]] | None = None)
         took = duration(measured[k][1] * 1e-9) if measured else ""
         threads = str(builder.threads) if part.shared else "1"
         rows.append((f"{k}", cut(part.what, WIDTH - 50), f"{100 * cost / total:.1f} %", duration(cost * VECTOR), took, threads))
+        rows += [("", f"  {cut(what, WIDTH - 52)}", "", "", "", "") for what in part.within]
     lines += [f"  {line}" for line in _steps(rows)]
     memory = amount(builder.memory.size * 8)
     took = f", measured {duration(sum(t for _, t in measured) * 1e-9)}" if measured else ""
