@@ -158,13 +158,15 @@ class Comparison:
 
     def _judge(self, source: Source, name: str, k: int, answer: Told, tally: _Tally) -> None:
         right, room = self._entries(name, answer)
+        if not (np.all(np.isfinite(right)) and np.all(np.isfinite(room))):
+            return  # the point tells nothing of this gradient
         got, noise = self.formulas.floats(name, k)
         error = self._error(source, got, np.zeros_like(noise), right, room)
         if not error <= TOLERANCE or not np.all(np.isfinite(noise)) or np.any(MARGIN * noise > HOPELESS * np.abs(got)):
             got, noise = self.formulas.value(name, k)
             error = self._error(source, got, noise, right, room)
-        if not (np.all(np.isfinite(noise)) and np.all(np.isfinite(right)) and np.all(np.isfinite(room))):
-            return  # the point tells nothing of this gradient
+        if not np.all(np.isfinite(noise)):
+            return  # nor does one at which the formula cannot be evaluated well
         largest = max(np.max(np.abs(got), initial=0.0), np.max(np.abs(right), initial=0.0))
         tally.zeros += int(largest == 0)
         if 0 < largest < UNDERFLOW:
