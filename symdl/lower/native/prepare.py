@@ -10,13 +10,18 @@ LOGISTIC = frozenset(["sigmoid", "cosigmoid"])
 
 
 def prepared(program: Program) -> Program:
-    """sigmoid and cosigmoid as functions of their argument alone, so that the flag for overflow and its exp are not computed."""
+    """sigmoid and cosigmoid as functions of their argument alone, so that the flag for overflow and its exp are not computed; columns times rows as
+    elementwise products, which share a loop with what reads them.
+    """
     if program.dtype != "float64":
         raise UnsupportedError(f"the native backend computes in float64, and not in {program.dtype}: use backend='numpy'")
     code: list[Instruction] = []
-    for step in program.code:
+    outer = _outer(program)
+    for number, step in enumerate(program.code):
         if step.op in LOGISTIC:
             step = Instruction(step.op, step.args[:1], None, step.shape)
+        elif number in outer:
+            step = Instruction("multiply", step.args, None, step.shape)
         code.append(step)
     kept, new = without_dead_code(code, [o.value for o in program.outputs], len(program.inputs))
 
@@ -24,6 +29,19 @@ def prepared(program: Program) -> Program:
         return new[value] if isinstance(value, Ref) else value
 
     return Program(program.inputs, tuple(kept), tuple(Output(renamed(o.value), o.shape) for o in program.outputs), program.dtype)
+
+
+def _outer(program: Program) -> set[int]:
+    """Products of a column and a row that only elementwise instructions read: where one is a result it may be added up where it is computed."""
+    found = {n for n, step in enumerate(program.code) if step.op == "dot" and len(step.shape) == 2 and _inner_size(program, step) == 1}
+    others = {int(a) for step in program.code if found and not is_elementwise(step) for a in step.args if isinstance(a, Ref)}
+    return found - others - {int(o.value) for o in program.outputs if isinstance(o.value, Ref)}
+
+
+def _inner_size(program: Program, step: Instruction) -> int:
+    left = step.args[0]
+    assert isinstance(left, Ref)
+    return program.code[left].shape[-1]
 
 
 def is_elementwise(step: Instruction) -> bool:
