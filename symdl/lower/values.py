@@ -71,7 +71,26 @@ def _converted(name: str, value: Any) -> np.ndarray:
             array = np.frompyfunc(_real, 1, 1)(array)
         return np.array(array, dtype=FLOAT, order="C")
     except (TypeError, ValueError, OverflowError):
-        raise DataError(f"{name}: {shown(value) if isinstance(value, (list, tuple)) else repr(str(value)):.60} is not an array of real numbers") from None
+        raise DataError(f"{name}: {_described(value)} is not an array of real numbers") from None
+
+
+#: Kinds of NumPy's dtypes that are no real numbers, as people call them.
+_KINDS = {"U": "texts", "S": "bytes", "T": "texts", "c": "complex numbers", "M": "dates", "m": "durations", "V": "records"}
+
+
+def _described(value: Any) -> str:
+    """What it is that is no real number: of an array the kind and its first such entry."""
+    if not isinstance(value, np.ndarray) or not value.size:
+        return shown(value)
+    kind = value.dtype.kind
+    if kind != "O":
+        return f"an array of {_KINDS.get(kind, value.dtype)}, of which the first is {shown(value.flat[0].item(), 40)},"
+    for at, entry in np.ndenumerate(value):
+        try:
+            _real(entry)
+        except (TypeError, ValueError, OverflowError):
+            return f"an array of objects, of which {shown(entry, 40)}{f' at {list(at)}' if at else ''},"
+    return shown(value)
 
 
 def _read(name: str, value: Any) -> np.ndarray:
