@@ -155,3 +155,15 @@ def test_the_plan_shows_a_block(small):
     assert "runs, block by block" in shown and "tanh" in shown and "product" in shown.split("native steps")[1]
     program = Compiled([loss]).program({k: a.shape for k, a in (params | data).items()})
     assert operations(in_blocks(prepared(program), data)) == operations(prepared(program))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_large_batches(small, name):
+    """Rows of a batch are gathered, and then taken in blocks; the smaller last batch is NumPy's."""
+    loss, names = LOSSES[name]
+    params, data = numbers(loss, names, 1701)
+    given = {"lr": 1e-7, "epochs": 3, "batch": 801, "progress": False, "seed": 5}
+    native, plain = (sd.train(loss, dict(params), data, backend=k, **given) for k in ("native", "numpy"))
+    assert "blocks of" in str(native.plan)
+    for k in params:
+        assert np.max(np.abs(native.params[k] - plain.params[k])) <= 1e-11 * max(1.0, np.max(np.abs(plain.params[k]))), k

@@ -296,7 +296,7 @@ class _Plan:
 
     def __init__(self, setting: Setting, lanes: bool, turned: frozenset[str], threads: int) -> None:
         self.setting, self.lanes, self.turned = setting, lanes, turned
-        self.program = program = prepared(setting.program) if setting.cut else in_blocks(prepared(setting.program), setting.samples)
+        self.program = program = in_blocks(prepared(setting.program), setting.samples)
         self.measured: list[tuple[str, float]] | None = None
         self._names = list(setting.params)
         count = len(program.code)
