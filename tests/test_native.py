@@ -251,7 +251,7 @@ def test_several_threads(monkeypatch):
     loss, params = network(120, 64, 10)
     data = {"X": rng.uniform(size=(100, 120)), "T": rng.uniform(size=(100, 10))}
     first = start(params, rng)
-    monkeypatch.setattr("symdl.lower.native.training.THREADS_FROM", 0.0)
+    monkeypatch.setattr("symdl.lower.native.loop_plan.THREADS_FROM", 0.0)
     for threads in ("2", "3"):
         monkeypatch.setenv("SYMDL_THREADS", threads)
         same(trained(loss, first, data, lr=0.01, epochs=3))

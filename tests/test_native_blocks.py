@@ -64,8 +64,8 @@ def test_a_step_is_that_of_numpy(small, name, rows):
 @pytest.mark.parametrize("threads", ["2", "3"])
 def test_threads_take_blocks(monkeypatch, small, threads):
     monkeypatch.setenv("SYMDL_THREADS", threads)
-    monkeypatch.setattr("symdl.lower.native.training.THREADS_FROM", 100.0)
-    monkeypatch.setattr("symdl.lower.native.training.THREAD_WORK", 100.0)
+    monkeypatch.setattr("symdl.lower.native.loop_plan.THREADS_FROM", 100.0)
+    monkeypatch.setattr("symdl.lower.native.loop_plan.THREAD_WORK", 100.0)
     for name in ("two layers", "softmax", "weighted"):
         loss, names = LOSSES[name]
         params, data = numbers(loss, names, 1001)
