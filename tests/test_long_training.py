@@ -51,7 +51,7 @@ def _position(path):
         return int(file["epoch"]), int(file["step"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_signal_leaves_a_checkpoint_that_goes_on(tmp_path, number):
     path, script = tmp_path / "state.npz", tmp_path / "long.py"
     script.write_text(LONG)

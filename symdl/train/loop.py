@@ -18,12 +18,13 @@ from symdl.lower.hoist import planned
 from symdl.lower.listing import duration
 from symdl.lower.values import as_array
 from symdl.train import checkpoint as checkpoints
+from symdl.train.bar import Bar
 from symdl.train.batches import Batches, sample_axis
 from symdl.train.course import Course
 from symdl.train.divergence import Watch
 from symdl.train.engines import EPOCHS_OF_CHECKPOINTS, ProgramEngine, Vector, engine_for
 from symdl.train.methods import method_class, method_named
-from symdl.train.run import Bar, Run
+from symdl.train.run import Run
 from symdl.train.settings import Order, by_name, checked
 
 

@@ -1,18 +1,15 @@
-"""From here to the last epoch: stretches of steps, and between them what somebody who waits expects: a bar, checkpoints, Ctrl-C."""
+"""From here to the last epoch: stretches of steps, and between them what somebody who waits expects: checkpoints, Ctrl-C, the bar moved on."""
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
-from symdl.errors import DataError, missing_extra
-from symdl.train.batches import Batches
+from symdl.errors import DataError
+from symdl.train.bar import Bar
 from symdl.train.checkpoint import State
 from symdl.train.course import Course
 from symdl.train.divergence import Watch, may_have_risen, risen
@@ -103,46 +100,3 @@ class Run:
 def _next_count(taken: int, seconds: float) -> int:
     """Steps for the next stretch: twice as many as the last one took (the end of an epoch may have cut it short), until one takes long enough."""
     return max(1, min(2 * taken, int(taken * STRETCH / max(seconds, 1e-9))))
-
-
-def _room() -> dict[str, int]:
-    """How much room a bar has where the terminal says that it has none, as pseudo-terminals do; nothing where it knows better."""
-    try:
-        return {} if os.get_terminal_size(sys.stderr.fileno()).columns else {"ncols": 100, "nrows": 24}
-    except (OSError, ValueError, AttributeError):
-        return {}
-
-
-class Bar:
-    """A progress bar of steps, or nothing."""
-
-    def __init__(self, progress: bool | None, batches: Batches, course: Course, epochs: int) -> None:
-        self._bar: Any = None
-        self._per_epoch = batches.per_epoch
-        if progress is False or (progress is None and not sys.stderr.isatty()):
-            return
-        try:
-            from tqdm import tqdm
-        except ImportError:
-            if progress is None:
-                return
-            raise missing_extra("tqdm", "progress", "a progress bar") from None
-        self._bar = tqdm(total=epochs * self._per_epoch, initial=self._at(course), desc="training", unit="step", **_room())
-
-    def _at(self, course: Course) -> int:
-        return course.epoch * self._per_epoch + course.step
-
-    def show(self, course: Course) -> None:
-        """Move it to where the course stands."""
-        if self._bar is None:
-            return
-        if course.history:
-            self._bar.set_postfix(epoch=course.epoch, loss=f"{course.history[-1]:.6g}", refresh=False)
-        self._bar.update(self._at(course) - self._bar.n)
-
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._bar is not None:
-            self._bar.close()

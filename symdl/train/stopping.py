@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Stopping:
-    """Within it, SIGINT (and SIGTERM, when ``kill`` says so) only sets ``asked``; a second one does what it always did.
+    """Within it, SIGINT (and SIGTERM and SIGHUP, when ``kill`` says so) only sets ``asked``; a second one does what it always did.
 
     Handlers of the user's own are left alone, and so is everything outside the main thread, where Python delivers no signals.
     """
@@ -25,6 +25,8 @@ class Stopping:
             self._take(signal.SIGINT, signal.default_int_handler)
             if self._kill:
                 self._take(signal.SIGTERM, signal.SIG_DFL)
+                if hasattr(signal, "SIGHUP"):  # a terminal that was closed; Windows has none
+                    self._take(signal.SIGHUP, signal.SIG_DFL)
         return self
 
     def _take(self, number: int, usual: Any) -> None:
