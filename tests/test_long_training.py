@@ -124,6 +124,38 @@ def test_the_step_and_the_quantity_are_named(backend):
     assert caught.value.params == {"v": 1.0} and caught.value.epoch == 2
 
 
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize("options", [{}, {"epochs": 5}, {"callback": lambda *_: None}, {"checkpoint": "state.npz"}])
+def test_a_gradient_that_does_not_exist_is_no_silent_nan(tmp_path, monkeypatch, backend, options):
+    """The last step too, after which nobody asks for a loss."""
+    monkeypatch.chdir(tmp_path)
+    norm = sd.sqrt(sd.sum(w**2))
+    with pytest.raises(sd.DivergenceError, match=r"at the first parameters the loss is 0, but the gradient by w\[0\] is nan.*begin with other") as caught:
+        sd.train(norm, {"w": np.zeros(3)}, {}, backend=backend, **({"lr": 0.1, "epochs": 1} | options))
+    assert not caught.value.params["w"].any()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+def test_the_last_step_of_a_batched_training_is_looked_at(backend):
+    """The norm has no derivative at the last sample, whose inputs are zeros."""
+    loss = sd.sum(sd.sqrt((X @ w) ** 2))
+    rows = np.r_[np.ones((9, 3)), np.zeros((1, 3))]
+    with pytest.raises(sd.DivergenceError, match=r"after epoch 1: the gradient by w\[0\] is nan") as caught:
+        sd.train(loss, {"w": np.ones(3)}, {"X": rows}, lr=0.01, batch=1, epochs=1, order="given", backend=backend)
+    assert caught.value.params["w"] == pytest.approx(1 - 0.09) and (caught.value.epoch, caught.value.step) == (0, 9)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+def test_a_method_that_overflows_is_named(tmp_path, backend):
+    with pytest.raises(sd.DivergenceError, match="so large that s of adam overflows"):
+        sd.train(1e200 * sd.sum(w), START, {}, lr=0.1, epochs=4, method="adam", backend=backend, checkpoint=tmp_path / "c.npz")
+
+
+def test_a_loss_without_a_lower_bound_is_said_to_be():
+    with pytest.raises(sd.DivergenceError, match="falls without bound.*add a term"):
+        sd.train(-sd.sum(w**2), {"w": np.ones(3)}, {}, lr=1.0, epochs=5000)
+
+
 def test_bad_first_values_are_said_to_be():
     with pytest.raises(sd.DivergenceError, match="at the first parameters"):
         sd.train(sd.sum(sd.exp(X @ w)), {"w": np.full(3, 1e4)}, {"X": XS}, lr=0.1, epochs=3)

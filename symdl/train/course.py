@@ -103,6 +103,14 @@ class Course:
         memory = {name: array.copy() for name, array in self._update.memory.items()}
         return State(self.epoch, self.step, self._total, self._vector.x.copy(), memory, list(self.history), dict(self._rng_before))
 
+    def finite(self) -> bool:
+        """Whether the parameters are finite, and what the method remembers of the steps."""
+        return _finite(self._vector.x) and self.overflown() is None
+
+    def overflown(self) -> str | None:
+        """What the method remembers that is not finite; None when all is."""
+        return next((f"{name} of {self._update.name}" for name, array in self._update.memory.items() if not _finite(array)), None)
+
     def back(self, state: State) -> None:
         """Stand where this state says."""
         self.epoch, self.step, self._total, self.history = state.epoch, state.step, state.total, list(state.history)
@@ -115,3 +123,8 @@ class Course:
             self.order()
             if self._batches.whole or state.step >= self._steps():
                 raise DataError(f"train: the state stands behind step {state.step} of an epoch that has {self._steps()}: the samples come in another order")
+
+
+def _finite(array: np.ndarray) -> bool:
+    """A sum of squares is finite when all are, unless they are huge: then look at each."""
+    return math.isfinite(array.dot(array)) or bool(np.isfinite(array).all())

@@ -64,21 +64,40 @@ class Watch:
             self._course.back(self._kept[-1][1])
             what = self._blame() if failed == started else "the loss"
             return self._error(f"the loss is not finite {where}, at the first parameters ({what})", None)
-        taken, state = before[-1]
+        self._walk(*before[-1], failed - 1, epochs)
+        return self._told(f"the loss is not finite {where}", epochs)
+
+    def not_finite_parameters(self, epochs: int) -> DivergenceError:
+        """A step led to parameters that are not finite, and no loss has told so: the error, with the course back before that step."""
+        taken, state = self._kept[-1]
+        self._walk(taken, state, taken + 1, epochs)
+        while self._course.finite():
+            self._course.advance(1, epochs)
+        epoch, step, bad = self._course.epoch, self._course.step, self._course.taken
+        self._walk(taken, state, bad - 1, epochs)
+        return self._told(f"a parameter is not finite after {f'step {step} of epoch {epoch + 1}' if step else f'epoch {epoch}'}", epochs)
+
+    def _walk(self, taken: int, state: State, until: int, epochs: int) -> None:
+        """Take the steps from this state again, until so many are taken."""
         self._course.back(state)
         self._course.taken = taken
-        while self._course.taken < failed - 1:
-            self._course.advance(failed - 1 - self._course.taken, epochs)
+        while self._course.taken < until:
+            self._course.advance(until - self._course.taken, epochs)
+
+    def _told(self, what: str, epochs: int) -> DivergenceError:
+        """The next step is the one that goes wrong: the error that tells by which quantity, with the course back where it was good."""
         loss, gradients = self._look(self._course.order(), self._course.step)
-        good = self._course.state()
-        if abs(loss) > GROWN * abs(self._course.first):
-            good, loss = self._lowest, self._loss_of(self._lowest)
+        good, last = self._course.state(), loss
         blamed = _first_bad({f"the gradient by {name}": value for name, value in self._vector.slopes(gradients).items()})
+        if blamed is not None and not (good.epoch or good.step):
+            return self._error(f"at the first parameters the loss is {loss:.6g}, but {blamed}", loss, "it has no derivative there; begin with other parameters")
         if blamed is None:
             self._course.advance(1, epochs)
             blamed = self._blame()
+        if abs(loss) > GROWN * abs(self._course.first):
+            good, loss = self._lowest, self._loss_of(self._lowest)
         self._course.back(good)
-        return self._error(f"the loss is not finite {where}: {blamed}", loss)
+        return self._error(f"{what}: {blamed}", loss, _unbounded(self._course.first, last))
 
     def _loss_of(self, state: State) -> float:
         return state.history[-1] if state.history else self._course.first
@@ -86,7 +105,10 @@ class Watch:
     def _blame(self) -> str:
         """What is not finite where the loss is not."""
         values = self._vector.values()
-        return _first_bad(values) or f"all parameters are finite, the largest of them is {_largest(values)}, and it overflows or leaves its domain"
+        overflown = self._course.overflown()
+        if _first_bad(values) is None and overflown is not None:
+            return f"all gradients are finite, but so large that {overflown} overflows"
+        return _first_bad(values) or f"all parameters are finite, the largest of them is {_largest(values)}, and the loss overflows there or leaves its domain"
 
     def grown(self, epoch: int) -> DivergenceError:
         """The loss has been rising: the error, with the course back where it was lowest, as far as is known."""
@@ -95,15 +117,22 @@ class Watch:
         what = f"the loss rose in each of the last {RISES} epochs, from {first:.4g} at first to {last:.4g} in epoch {epoch + 1}"
         return self._error(what, self._loss_of(self._lowest))
 
-    def _error(self, what: str, loss: float | None) -> DivergenceError:
+    def _error(self, what: str, loss: float | None, mend: str = "") -> DivergenceError:
         kept = "" if loss is None else f"; the last good parameters, of loss {loss:.6g}, are kept"
         state = self._course.state()
         return DivergenceError(
-            f"train: {what}: training diverged; use a learning rate below {self._lr:g}, or scale the data{kept}",
+            f"train: {what}: {mend or f'training diverged; use a learning rate below {self._lr:g}, or scale the data'}{kept}",
             self._vector.values(),
             state.history,
             (state.epoch, state.step),
         )
+
+
+def _unbounded(first: float, last: float) -> str:
+    """What to do about a loss that fell and fell: no learning rate helps."""
+    if last < -GROWN * max(1.0, abs(first)):
+        return f"training diverged, for the loss falls without bound, to {last:.4g}; add a term that holds it from below"
+    return ""
 
 
 def _first_bad(values: Mapping[str, Any]) -> str | None:

@@ -67,13 +67,17 @@ class Run:
             now = time.perf_counter()
             count = _next_count(self.course.taken - taken, now - begun)
             bar.show(self.course)
-            if now - kept > KEEP:
+            if now - kept > KEEP and self.course.finite():
                 self.watch.keep()
                 kept = now
             if now - saved > SAVE:
                 self._save()
                 saved = now
-            if self.course.epoch > epoch and self.callback is not None and self.callback(self.course.epoch, self.course.history[-1], self.values()) is True:
+            ended = self.course.epoch > epoch
+            # A gradient that is not finite tells by the loss of the next step; here nobody waits for that.
+            if ended and (self.callback is not None or self.course.epoch == self.epochs) and not self.course.finite():
+                raise self.watch.not_finite_parameters(self.epochs)
+            if ended and self.callback is not None and self.callback(self.course.epoch, self.course.history[-1], self.values()) is True:
                 return
 
     def _most(self, count: int) -> int:
@@ -87,7 +91,7 @@ class Run:
 
     def _save(self) -> None:
         """Save where it stands. A disk that is full by now takes nothing away: the training goes on, and it is tried again."""
-        if self.save is None or not self.course.between_steps:
+        if self.save is None or not self.course.between_steps or not self.course.finite():
             return
         try:
             self.save(self.course.state())
