@@ -152,7 +152,7 @@ def test_a_method_that_overflows_is_named(tmp_path, backend):
 
 
 def test_a_loss_without_a_lower_bound_is_said_to_be():
-    with pytest.raises(sd.DivergenceError, match="falls without bound.*add a term"):
+    with pytest.raises(sd.DivergenceError, match=r"falls without bound.*add a term"):
         sd.train(-sd.sum(w**2), {"w": np.ones(3)}, {}, lr=1.0, epochs=5000)
 
 
