@@ -74,14 +74,25 @@ def _presummed(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[in
 
 
 def _fused(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[int], sizes: Mapping[int, int]) -> list[Factor]:
-    """Factors with equal index sets multiplied; of two that are alone, the product waits for the sum."""
+    """Factors with equal index sets multiplied; of two that are alone, the product waits for the sum.
+
+    Several factors may share an index that no other has: it is summed at once, or Sum(j) a_ij b_ij c_ik would be as large as all of i, j and k.
+    """
     groups: dict[frozenset[int], list[Factor]] = {}
     for factor in factors:
         groups.setdefault(frozenset(factor.axes), []).append(factor)
     if len(groups) == 1 and summed:
         (group,) = groups.values()
         return [emitter.times(group[:-1], sizes), group[-1]] if len(group) > 1 else group
-    return [emitter.times(group, sizes) for group in groups.values()]
+    return [_group(emitter, group, summed.difference(*(s for s in groups if s != axes)), sizes) for axes, group in groups.items()]
+
+
+def _group(emitter: Emitter, group: list[Factor], summed: frozenset[int], sizes: Mapping[int, int]) -> Factor:
+    """The product of factors with equal index sets, summed over what only they have."""
+    gone = summed & frozenset(group[0].axes)
+    if len(group) == 1 or not gone:
+        return emitter.times(group, sizes)
+    return pair(emitter, emitter.times(group[:-1], sizes), group[-1], gone, sizes, ())
 
 
 def sum_axes(emitter: Emitter, factor: Factor, summed: frozenset[int]) -> Factor:
