@@ -83,3 +83,36 @@ def test_an_input_that_is_only_kept_is_checked_too():
         call(values["A"] * np.nan)
     with pytest.raises(sd.SymdlError):
         call(values["A"][:-1])
+
+
+def test_no_solution_of_what_is_singular_but_for_rounding():
+    """The norm is linear along its argument: its second derivative has that direction for a kernel."""
+    p = sd.dims("p")
+    w = sd.tensor("w", p)
+    norm = sd.lambdify([w], sd.hessian(sd.sqrt(sd.sum(w**2)), w), factored=True)(np.array([1.0, 2.0, 3.0]))
+    with pytest.raises(sd.DomainError, match="singular to within rounding"):
+        norm.solve(np.ones(3))
+    # Scales that have nothing to do with each other are no reason to refuse.
+    scaled = sd.lambdify([w], sd.hessian(sd.sum(w**4) + w[0] * w[1], w), factored=True)(np.array([1e9, 1e-4, 1.0]))
+    assert scaled @ scaled.solve(np.ones(3)) == pytest.approx(np.ones(3), rel=1e-6)
+
+
+def test_what_is_no_vector_is_refused_in_a_line():
+    p = sd.dims("p")
+    w = sd.tensor("w", p)
+    hessian = sd.lambdify([w], sd.hessian(sd.sum(w**4) + sd.sum(w) ** 2, w), factored=True)(np.ones(3))
+    for bad in ("a", None, [1.0, np.nan, 2.0], np.ones(4), np.array(["1", "2", "3"]), [[1], [2, 3]]):
+        for use in (hessian.solve, hessian.__matmul__):
+            with pytest.raises(sd.SymdlError):
+                use(bad)
+
+
+def test_a_factored_function_shows_what_it_runs():
+    n, p = sd.dims("n p")
+    X, w, y = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n)
+    f = sd.lambdify([X, w], sd.hessian(sd.sum(sd.softplus(X @ w) - y * (X @ w)), w), factored=True)
+    assert "f(X, w), kept as the factors X * X * d" in str(f) and "call it once" in str(f)
+    f(np.ones((5, 2)), np.ones(2))
+    assert "dot(v0, v1)" in str(f) and "operations" in str(f)
+    given = sd.lambdify([X], sd.hessian(sd.sum((X @ w) ** 2) / 2, w), factored=True)
+    assert "kept as the factors X * X, all of them given: nothing is computed" in str(given)

@@ -114,7 +114,7 @@ def _factored(args: Any, shape: Any, leaves: list[Expr], names: Any, declared: A
         _match(listed, values, given)
         return by_name(given)
 
-    return function
+    return by_name.around(function)
 
 
 def evaluate(expr: Any, /, **values: Any) -> Any:

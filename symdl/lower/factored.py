@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from symdl.graph.build import Term
 from symdl.graph.labels import is_fixed
 from symdl.lower.compiled import Compiled
 from symdl.lower.factors import Factored, Piece
+from symdl.lower.listing import Shown
 from symdl.lower.plan import input_nodes
 from symdl.lower.sizes import bind_sizes
 from symdl.lower.values import as_array
@@ -34,7 +35,7 @@ class _Form(NamedTuple):
     factors: tuple[_Factor, ...]
 
 
-def factored_function(names: list[str], declared: Mapping[str, tuple[Any, ...]], expr: Expr, backend: str, dtype: Any) -> Callable[..., Factored]:
+def factored_function(names: list[str], declared: Mapping[str, tuple[Any, ...]], expr: Expr, backend: str, dtype: Any) -> Shown:
     """f(values by name) -> Factored, for a square expression (its first half of axes are rows, the others columns)."""
     half = expr.ndim // 2
     if not expr.ndim or expr.ndim % 2 or expr.shape[:half] != expr.shape[half:] or expr.open:
@@ -67,7 +68,8 @@ def factored_function(names: list[str], declared: Mapping[str, tuple[Any, ...]],
         found = iter([np.asarray(arrays[str(e.name)] if k else next(computed)) for e, k in zip(exprs, kept, strict=True)])
         return Factored(shape, [Piece(f.axes, tuple((next(found), g.labels) for g in f.factors)) for f in forms], words)
 
-    return function
+    called = f"f({', '.join(names)}), kept as the factors {' + '.join(words)}"
+    return Shown(function, f"{called}, all of them given: nothing is computed" if none else called, lambda: compiled.made)
 
 
 def _inputs_of(expr: Expr) -> list[Any]:

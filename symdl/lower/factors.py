@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from symdl.errors import DataError, DomainError, ShapeError
+from symdl.errors import DomainError, ShapeError
+from symdl.lower.values import as_array
 
 
 class Piece(NamedTuple):
@@ -84,7 +85,7 @@ class Factored:
         Raises
         ------
         DomainError
-            When the matrix is singular.
+            When the matrix is singular, or so near to it that no digit of the solution would be right.
         """
         v, half = self._vector(other), self._half
         if all(p.axes[:half] == p.axes[half:] for p in self._pieces):
@@ -92,17 +93,19 @@ class Factored:
             if not diagonal.all():
                 raise DomainError("solve: the matrix is singular, its diagonal has a zero")
             return v / diagonal
+        dense = self.todense().reshape(v.size, v.size)
         try:
-            return np.linalg.solve(self.todense().reshape(v.size, v.size), v.ravel()).reshape(v.shape)
+            found = np.linalg.solve(dense, v.ravel())
         except np.linalg.LinAlgError:
             raise DomainError("solve: the matrix is singular") from None
+        if _lost(dense, found, v.ravel()):
+            raise DomainError("solve: the matrix is singular to within rounding: add a small multiple of the identity, or take @ v in an iterative solver")
+        return found.reshape(v.shape)
 
     def _vector(self, other: Any) -> np.ndarray:
-        v = np.asarray(other, dtype=float)
+        v = np.asarray(as_array("the tensor", other))
         if v.shape != self.shape[self._half :]:
             raise ShapeError(f"the tensor has shape {v.shape}, and the columns have shape {self.shape[self._half :]}")
-        if not np.isfinite(v).all():
-            raise DataError("the tensor is not finite: give finite numbers")
         return v
 
     @staticmethod
@@ -123,3 +126,11 @@ class Factored:
         for array, labels in parts:
             operands += [array, [number.setdefault(a, len(number)) for a in labels]]
         return np.einsum(*operands, [number[a] for a in out], optimize=True)
+
+
+def _lost(matrix: np.ndarray, x: np.ndarray, wanted: np.ndarray) -> bool:
+    """Whether what rounding the matrix alone does to the equations outweighs their right side (Higham 2002, section 7.2); rows are scaled to one."""
+    size = np.abs(matrix)
+    scale = size.max(axis=1)
+    with np.errstate(all="ignore"):
+        return not np.max(size @ np.abs(x) / scale) * 4 * np.finfo(float).eps <= np.max(np.abs(wanted) / scale)

@@ -182,6 +182,10 @@ class Shown:
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
 
+    def around(self, function: Callable[..., Any]) -> Shown:
+        """The same to be read, for a function that calls this one."""
+        return Shown(function, self._what, self._programs)
+
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self._function(*args, **kwargs)
 
