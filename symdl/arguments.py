@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symdl.errors import NameError_
+from symdl.errors import NameError_, ShapeError
+
+#: A name that is no function, no attribute, no keyword, and no part of a number.
+_A_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w])(?!\s*\()(?!\s*=[^=])")
 
 
 def expression(text: str, args: argparse.Namespace, known_shapes: Mapping[str, str] | None = None) -> Any:
@@ -17,8 +21,20 @@ def expression(text: str, args: argparse.Namespace, known_shapes: Mapping[str, s
     for name, body in (pair(text, "--let") for text in args.let):
         if name in known:
             raise NameError_(f"--let {name}: the name is taken; choose another one")
-        known[name] = sd.let(name, sd.parse(body, **known))
-    return sd.parse(text, **known)
+        known[name] = sd.let(name, _parsed(body, known))
+    return _parsed(text, known)
+
+
+def _parsed(text: str, known: Mapping[str, Any]) -> Any:
+    """The expression; where shapes do not go together, the names that were given none are said, for they are scalars then."""
+    import symdl as sd
+
+    try:
+        return sd.parse(text, **known)
+    except ShapeError as error:
+        sizes = names([shape for shape in known.values() if isinstance(shape, str)])
+        loose = [name for name in dict.fromkeys(_A_NAME.findall(text)) if name not in known and name not in sizes and name != "pi"]
+        raise ShapeError(f"{error} (no shape was given for {', '.join(loose)})" if loose else str(error)) from None
 
 
 def shapes(texts: Sequence[str]) -> dict[str, str]:

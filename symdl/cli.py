@@ -170,13 +170,15 @@ def _train(p: Parser) -> None:
     p.add_argument("--lr", type=float, required=True, help="learning rate")
     p.add_argument("--epochs", type=int, required=True)
     p.add_argument("--batch", type=int, help="samples in a minibatch; all when not given")
-    p.add_argument("--method", default="gd")
-    p.add_argument("--backend", default="auto")
+    p.add_argument("--method", default="gd", help="gd (when not given), momentum or adam")
+    p.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", help="a setting of the method: mu of momentum; beta1, beta2, eps of adam")
+    p.add_argument("--backend", default="auto", help="auto (when not given: native where it pays), native or numpy")
     p.add_argument("--dtype", choices=["float64", "float32"], help="of parameters and steps (float64)")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--checkpoint", metavar="FILE", help="save the state of the training here as it goes")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     p.add_argument("--quiet", action="store_true", help="no progress bar")
+    p.add_argument("--plan", action="store_true", help="print what a step does, what was hoisted, and what it costs")
     p.add_argument("-o", "--output", default="params.npz", metavar="FILE.npz", help="the trained parameters (params.npz)")
 
 

@@ -22,11 +22,12 @@ def train(args: argparse.Namespace) -> int:
     once([name for name, _, _ in specs], "--param")
     sizes = _data_shapes(data) | {name: size for name, size, _ in specs} | shapes(args.shape)
     loss = expression(args.expr, args, sizes)
+    settings: dict[str, Any] = {name: _number(name, value) for name, value in pairs(args.set, "--set").items()}
     start = _start(specs, _sizes(sizes, data), args.seed, args.init)
     try:
         result = sd.train(loss, start, data, lr=args.lr, epochs=args.epochs, batch=args.batch, method=args.method, backend=args.backend,
                           seed=args.seed, dtype=args.dtype,
-                          progress=False if args.quiet else None, **_checkpoint(args))  # fmt: skip
+                          progress=False if args.quiet else None, **_checkpoint(args), **settings)  # fmt: skip
     except sd.DivergenceError as error:
         kept = target.with_name(f"{target.stem}.good.npz")  # never taken for what was asked for
         _save_arrays(kept, error.params)
@@ -34,8 +35,23 @@ def train(args: argparse.Namespace) -> int:
     _save_arrays(target, result.params)
     if len(result.history):
         print(f"loss {result.history[0]:.6g} -> {result.history[-1]:.6g} in {len(result.history)} epochs, {result.seconds:.2f} s")
+    if args.plan:
+        print(result.plan)
     print(target)
     return 0
+
+
+def _number(name: str, text: str) -> float:
+    """The value of a setting; which ones there are, the training knows."""
+    from symdl.train.methods import METHODS
+
+    there = [setting for method in METHODS.values() for setting in method.settings]
+    if name not in there:
+        raise NameError_(f"--set {name}: not a setting of a method; there are {', '.join(there)}")
+    try:
+        return float(text)
+    except ValueError:
+        raise DataError(f"--set {name}={text!r:.40}: it must be a number") from None
 
 
 def _npz(name: str) -> Path:
