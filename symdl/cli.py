@@ -42,7 +42,7 @@ def _run(argv: Sequence[str] | None) -> int:
         args = _parser().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
-    debug = args.debug or bool(os.environ.get("SYMDL_DEBUG"))
+    debug = args.debug or os.environ.get("SYMDL_DEBUG", "0") not in ("", "0")
     try:
         status = args.run(args)
         if sys.stdout is not None:  # closed by who called

@@ -63,3 +63,9 @@ def test_names_without_a_shape_are_named(run):
     assert status == 64 and "(no shape was given for w)" in said and said.count("\n") == 1
     status, _, said = run(loss="sum((X @ w - y)**2, axis=0)/N + 1e-3*sum(X @ X)")
     assert status == 64 and "no shape was given" not in said
+
+
+@pytest.mark.parametrize(("value", "shown"), [("1", True), ("0", False), ("", False)])
+def test_the_variable_for_tracebacks(run, monkeypatch, value, shown):
+    monkeypatch.setenv("SYMDL_DEBUG", value)
+    assert ("Traceback" in run(loss="sum(")[2]) is shown
