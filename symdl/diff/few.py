@@ -14,7 +14,8 @@ import numpy as np
 from symdl.diff.recipes import Recipe, of_power, recipe
 from symdl.graph.node import ADD, INPUT, LET, MUL, POW, Node
 from symdl.graph.number import Number
-from symdl.graph.tape import CALL, CODES, CONST, LINEAR, PRODUCT, Rows, Tape
+from symdl.graph.row import NO_ROW
+from symdl.graph.tape import CALL, CONST, LINEAR, PRODUCT, Rows, Tape
 
 #: An operand: its row, or in sums with a weight.
 Weighted = int | tuple[int, Number]
@@ -136,12 +137,11 @@ def has_rows(nodes: Sequence[Node], most_factors: int) -> bool:
     """Whether nodes, with all that they are made of, are scalars that the table has rows for, and differently named."""
     names = []
     for node in nodes:
-        op = node.op
-        if node.shape or op not in CODES:
+        if node.row == NO_ROW:
             return False
+        op = node.op
         if op == MUL:
-            product = node.attr
-            if product.summed or product.deltas or len(node.args) > most_factors:
+            if len(node.args) > most_factors:
                 return False
         elif op == INPUT or (op == LET and node.attr.role == "let"):
             names.append(node.attr.name)

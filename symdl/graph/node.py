@@ -21,6 +21,8 @@ from typing import Any, NamedTuple, Union
 
 import sympy as sp
 
+from symdl.graph.row import NO_ROW, ROWS
+
 Size = Union[int, sp.Expr]
 
 # What an operation's ``attr`` holds:
@@ -94,7 +96,7 @@ class InputInfo(NamedTuple):
 class Node:
     """One operation. Made by :func:`intern` only; compared by identity."""
 
-    __slots__ = ("__weakref__", "args", "attr", "contents", "maps", "op", "serial", "shape")
+    __slots__ = ("__weakref__", "args", "attr", "maps", "op", "row", "serial", "shape")
 
     op: str
     args: tuple[Node, ...]
@@ -102,7 +104,7 @@ class Node:
     shape: tuple[Size, ...]
     attr: Any
     serial: int
-    contents: tuple[Any, ...]  # all of these but the serial number, in the order of ``intern``: for whoever reads very many nodes
+    row: bytes  # of a scalar: what it is in whole numbers, for whoever reads very many nodes (``symdl.graph.row``)
 
     @property
     def rank(self) -> int:
@@ -166,8 +168,10 @@ def intern(
         if found is not None:
             return found
     node = _new(Node)
-    node.op, node.args, node.maps, node.shape, node.attr = node.contents = key
-    node.serial = next(_serials)
+    node.op, node.args, node.maps, node.shape, node.attr = key
+    node.serial = serial = next(_serials)
+    packed = None if shape else ROWS.get(op)
+    node.row = NO_ROW if packed is None else packed(serial, args, attr)
     reference = _Reference(node, _forget)
     reference.key = key
     _table[key] = reference

@@ -20,29 +20,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from symdl.graph import node as kinds
 from symdl.graph.node import Node
+from symdl.graph.row import CALL, FIXED, FUNCTIONS, INPUT, LINEAR, NAME, NAMED, PLAIN, PRODUCT
+from symdl.graph.row import CONST as CONST  # for those who read tables
+from symdl.graph.row import POWER as POWER
 
-INPUT, CONST, LINEAR, PRODUCT, POWER, CALL, NAMED = range(7)
+#: Serial numbers that are spread wider than this, by how many they are, are looked up by sorting.
+SPREAD = 8
 
-#: The row that a node is, by its operation.
-CODES = {
-    kinds.INPUT: INPUT,
-    kinds.CONST: CONST,
-    kinds.ADD: LINEAR,
-    kinds.MUL: PRODUCT,
-    kinds.POW: POWER,
-    kinds.FN: CALL,
-    kinds.LET: NAMED,
-}
-
-_serial = attrgetter("serial")
-_contents = attrgetter("contents")
+_serial, _row = attrgetter("serial"), attrgetter("row")
 
 
 class Numbers(dict[Any, int]):
@@ -51,30 +42,37 @@ class Numbers(dict[Any, int]):
     def of(self, value: Any) -> int:
         return self.setdefault(value, len(self))
 
-    def _quickly(self, values: Iterable[Any]) -> list[int]:
-        """The numbers of values. Fractions are slow to hash and to compare, pairs of whole numbers are not."""
-        seen: dict[Any, int] = {}
-        found = []
-        for value in values:
-            key = (value.numerator, value.denominator) if type(value) is Fraction else (type(value), value)
-            place = seen.get(key)
-            found.append(self.of(value) if place is None else place)
-            if place is None:
-                seen[key] = found[-1]
-        return found
-
     def listed(self) -> list[Any]:
         """The things, by number."""
         return list(self)
 
-    def all_of(self, values: Sequence[Any]) -> np.ndarray:
+    def all_of(self, values: list[Any]) -> np.ndarray:
         """The numbers of many."""
-        # Most that are equal are one object.
-        objects = np.fromiter(map(id, values), np.int64, len(values))
-        if not len(values) or (objects == objects[0]).all():
-            return np.full(len(values), self.of(values[0]) if values else 0, np.int32)
-        _, first, which = np.unique(objects, return_index=True, return_inverse=True)
-        return np.array(self._quickly([values[k] for k in first.tolist()]), np.int32)[which]
+        if not values:
+            return np.zeros(0, np.int32)
+        # Most that are equal are one object, so only few are left to compare.
+        objects = list(map(id, values))
+        if objects.count(objects[0]) == len(objects):
+            return np.full(len(values), self.of(values[0]), np.int32)
+        things = dict(zip(objects, values, strict=True))
+        number = dict(zip(things, self._numbered(things.values()), strict=True))
+        return np.fromiter(map(number.__getitem__, objects), np.int32, len(values))
+
+    def _numbered(self, values: Iterable[Any]) -> list[int]:
+        """The numbers of values. Fractions are slow to hash and to compare, pairs of whole numbers are not."""
+        seen: dict[Any, int] = {}
+        found = []
+        for value in values:
+            kind = type(value)
+            if kind is int:
+                found.append(self.setdefault(value, len(self)))
+                continue
+            key = value.as_integer_ratio() if kind is Fraction else (kind, value)
+            place = seen.get(key)
+            if place is None:
+                place = seen[key] = self.of(value)
+            found.append(place)
+        return found
 
 
 @dataclass
@@ -171,23 +169,23 @@ class Tape:
 def taped(root: Node, nodes: list[Node] | None = None) -> Tape | None:
     """The graph under a node as a table; None when there is more in it than scalars made of scalars. ``nodes``: what ``under`` gave."""
     nodes = under(root) if nodes is None else nodes
-    serials = np.fromiter(map(_serial, nodes), np.int64, len(nodes))
-    by_age = np.argsort(serials)  # arguments are older than what uses them
-    if len(nodes) > 1:
-        nodes = itemgetter(*by_age.tolist())(nodes)
-    # All that a node holds is taken in one look: with so many nodes, the time goes into fetching them from memory.
-    held = list(chain.from_iterable(map(_contents, nodes)))
-    ops, operands, shapes, attrs = held[0::5], held[1::5], held[3::5], held[4::5]
-    if any(shapes) or not CODES.keys() >= set(ops):  # the maps of scalars are plain
+    packed = list(map(_row, nodes))
+    count = len(nodes)
+    lengths = np.array(list(map(len, packed))) // 8
+    if not lengths[lengths.argmin()]:
         return None
-    serials = serials[by_age]
-    code = np.fromiter(map(CODES.__getitem__, ops), np.uint8, len(nodes))
-    start = np.zeros(len(nodes) + 1, np.int32)
-    np.cumsum(np.fromiter(map(len, operands), np.int32, len(nodes)), out=start[1:])
-    args = _places(serials, np.fromiter(map(_serial, chain.from_iterable(operands)), np.int64, int(start[-1])))
-    rows = Rows(code, np.zeros(len(nodes), np.int32), start, args, np.zeros(len(args), np.int32))
-    tape = Tape(rows, [nodes[k] for k in np.flatnonzero(code == INPUT).tolist()], Numbers(), Numbers(), serials, [])
-    return tape if _filled(tape, attrs) else None
+    words = np.frombuffer(b"".join(packed), np.int64)
+    begin = lengths.cumsum() - lengths
+    by_age = _increasing(words[begin])  # arguments are older than what uses them
+    begin, lengths = begin[by_age], lengths[by_age] - FIXED
+    serials, heads = words[begin], words[begin + 1]
+    start = np.zeros(count + 1, np.int32)
+    lengths.cumsum(out=start[1:])
+    args = _places(serials, words[ranges(begin + FIXED, lengths)])
+    rows = Rows(heads.astype(np.uint8), np.zeros(count, np.int32), start, args, np.zeros(len(args), np.int32))
+    tape = Tape(rows, [], Numbers(), Numbers(), serials, [])
+    _fill(tape, heads, by_age, nodes)
+    return tape
 
 
 def under(root: Node) -> list[Node]:
@@ -203,42 +201,62 @@ def under(root: Node) -> list[Node]:
     return found
 
 
+def _increasing(serials: np.ndarray) -> np.ndarray:
+    """In which order different serial numbers increase."""
+    first, last = serials[serials.argmin()], serials[serials.argmax()]
+    if last - first >= SPREAD * len(serials):
+        return serials.argsort()
+    table = np.full(last - first + 1, -1, np.int32)
+    table[serials - first] = np.arange(len(serials), dtype=np.int32)
+    return table[table >= 0]
+
+
 def _places(serials: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Where known serial numbers stand in an increasing list."""
     first, span = serials[0], serials[-1] - serials[0] + 1
-    if span > 8 * len(serials):
+    if span > SPREAD * len(serials):
         return np.searchsorted(serials, wanted).astype(np.int32)
     table = np.zeros(span, np.int32)
     table[serials - first] = np.arange(len(serials), dtype=np.int32)
     return table[wanted - first]
 
 
-def _filled(tape: Tape, attrs: Sequence[Any]) -> bool:
-    """What the operations hold put into the rows; False for sums over an index."""
+def _fill(tape: Tape, heads: np.ndarray, by_age: np.ndarray, nodes: list[Node]) -> None:
+    """What the operations hold put into the rows. Most say all in their heads; the nodes of the others are looked at."""
     rows, numbers = tape.rows, tape.numbers
     one, zero = numbers.of(1), numbers.of(0)
     rows.weights[:] = one
+    rows.attr[:] = np.array([one if code == PRODUCT else zero for code in range(NAMED + 1)], np.int32)[rows.code]
+    plain = heads & PLAIN != 0
     for code in np.bincount(rows.code).nonzero()[0].tolist():
-        at = (rows.code == code).nonzero()[0]
-        held = [attrs[k] for k in at.tolist()]
+        if code == CALL:
+            at = (rows.code == CALL).nonzero()[0]
+            rows.attr[at] = _functions(tape, heads[at] >> NAME)
+            continue
+        at = ((rows.code == code) & ~plain).nonzero()[0]
+        found = [nodes[k] for k in by_age[at].tolist()]
+        held = [node.attr for node in found]
         if code == INPUT:
             rows.attr[at] = np.arange(len(at))
+            tape.inputs.extend(found)
             tape.names.extend([info.name for info in held])
         elif code == NAMED:
-            rows.attr[at] = zero
             tape.names.extend([definition.name for definition in held if definition.role == "let"])
         elif code == LINEAR:
-            rows.attr[at] = zero
             rows.weights[ranges(rows.start[at], rows.counts()[at])] = numbers.all_of(list(chain.from_iterable(held)))
         elif code == PRODUCT:
-            if any(product.summed or product.deltas for product in set(held)):
-                return False
             rows.attr[at] = numbers.all_of([product.coef for product in held])
-        elif code == CALL:
-            rows.attr[at] = tape.functions.all_of(held)
         else:
             rows.attr[at] = numbers.all_of(held)
-    return True
+
+
+def _functions(tape: Tape, numbered: np.ndarray) -> np.ndarray:
+    """The tape's numbers of functions that have numbers of the process."""
+    names = list(FUNCTIONS)
+    own = np.zeros(len(names), np.int32)
+    for k in np.bincount(numbered).nonzero()[0].tolist():
+        own[k] = tape.functions.of(names[k])
+    return own[numbered]
 
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
