@@ -70,9 +70,13 @@ class Batches:
             self._buffers[size] = self._data if self.whole else self._data | made
         return self._buffers[size]
 
+    def chosen(self, order: np.ndarray, number: int) -> np.ndarray:
+        """The sample numbers of a step."""
+        return order[number * self.size : (number + 1) * self.size]
+
     def fill_step(self, order: np.ndarray, number: int) -> int:
         """Put the samples of a step into the buffers; how many they are."""
-        chosen = order[number * self.size : (number + 1) * self.size]
+        chosen = self.chosen(order, number)
         self.fill(chosen)
         return len(chosen)
 

@@ -18,6 +18,9 @@ RISES, GROWN = 10, 1e3
 #: (order, step) -> the loss and the gradients by name, at the present parameters.
 Look = Callable[[np.ndarray | None, int], tuple[float, Mapping[str, Any]]]
 
+#: (order, step) -> the part of the formula that is not finite there, and its value; None when that is not known.
+Name = Callable[[np.ndarray | None, int], str | None]
+
 
 def may_have_risen(course: Course) -> bool:
     """Whether a look at the single losses is worth it: some loss was high enough for what ``risen`` looks for."""
@@ -41,8 +44,8 @@ def risen(history: Sequence[float], seen: int) -> int | None:
 class Watch:
     """Keeps states to go back to, the last two and the one of the lowest loss, and tells what went wrong."""
 
-    def __init__(self, course: Course, vector: Vector, look: Look, lr: float) -> None:
-        self._course, self._vector, self._look, self._lr = course, vector, look, lr
+    def __init__(self, course: Course, vector: Vector, look: Look, lr: float, name: Name = lambda order, step: None) -> None:
+        self._course, self._vector, self._look, self._lr, self._name = course, vector, look, lr, name
         self._kept = [(course.taken, course.state())]
         self._lowest = self._kept[0][1]
 
@@ -63,7 +66,7 @@ class Watch:
         if not before:
             self._course.back(self._kept[-1][1])
             what = self._blame() if failed == started else "the loss"
-            return self._error(f"the loss is not finite {where}, at the first parameters ({what})", None)
+            return self._error(f"the loss is not finite {where}, at the first parameters ({what})", None, "begin with other parameters, or scale the data")
         self._walk(*before[-1], failed - 1, epochs)
         return self._told(f"the loss is not finite {where}", epochs)
 
@@ -108,7 +111,11 @@ class Watch:
         overflown = self._course.overflown()
         if _first_bad(values) is None and overflown is not None:
             return f"all gradients are finite, but so large that {overflown} overflows"
-        return _first_bad(values) or f"all parameters are finite, the largest of them is {_largest(values)}, and the loss overflows there or leaves its domain"
+        bad = _first_bad(values)
+        if bad is None:
+            part = self._name(self._course.order(), self._course.step) or "the loss overflows or leaves its domain"
+            bad = f"all parameters are finite, the largest of them is {_largest(values)}, and there {part}"
+        return bad
 
     def grown(self, epoch: int) -> DivergenceError:
         """The loss has been rising: the error, with the course back where it was lowest, as far as is known."""

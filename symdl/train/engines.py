@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from symdl.errors import MissingExtraError, UnsupportedError
+from symdl.errors import DomainError, MissingExtraError, UnsupportedError
 from symdl.lower.compiled import Compiled
 from symdl.lower.directions import Fewer
 from symdl.lower.flat import Layout
@@ -72,12 +73,15 @@ class ProgramEngine:
         self.name = name
 
     def look(self, order: np.ndarray | None, number: int) -> tuple[float, dict[str, Any]]:
-        """The loss at a step, and the gradients by name, which stand until the next look."""
+        """The loss at a step, NaN where there is none, and the gradients by name, which stand until the next look."""
         size = self._batches.count if order is None else self._batches.fill_step(order, number)
         step = self._programs.get(size)
         if step is None:
             step = self._programs[size] = _bind(self._compiled, self._vector, self._batches.buffers(size))
-        return step(), self._vector.gradients
+        try:
+            return step(), self._vector.gradients
+        except DomainError:  # of a matrix that has no inverse, or no logarithm of its determinant: no loss, as native code has it
+            return math.nan, self._vector.gradients
 
     def plan(self) -> _Listing:
         return _Listing(self._compiled, _shapes(self._batches, self._vector))

@@ -113,6 +113,7 @@ def fit_loop(
     exprs, labels = [loss, *gradients.values()], ["the loss", *(f"the gradient by {n}" for n in gradients)]
     compiled = Compiled(exprs, single, labels=labels, dtype=dtype)
     arrays, start = _values(compiled, gradients, params, data)
+    given = arrays
     steps = epochs if path is None else EPOCHS_OF_CHECKPOINTS
     cut = sample_axis(compiled.shapes, set(params), arrays) if batch is not None or order is not None else []
     rows = {name: min(batch or len(arrays[name]), len(arrays[name])) for name in cut}
@@ -138,10 +139,19 @@ def fit_loop(
         if found is not None:
             course.back(found)
         keep = functools.partial(checkpoints.save, path, layout=layout)
+    name = functools.partial(_offender, loss, given, vector, batches, compiled.dtype)
     with Bar(asked.progress, batches, course, epochs) as bar, np.errstate(all="ignore"):
-        Run(course, Watch(course, vector, program.look, lr), epochs, keep, callback, vector.values).to_the_end(bar)
+        Run(course, Watch(course, vector, program.look, lr, name), epochs, keep, callback, vector.values).to_the_end(bar)
     plan.measured = f"measured: {duration(course.seconds / course.taken)} a step, {course.taken:,} steps" if course.taken else ""
     return TrainResult(vector.values(), course.history, time.perf_counter() - started, engine.name, plan)
+
+
+def _offender(loss: Any, data: Mapping[str, Any], vector: Vector, batches: Batches, dtype: str, order: np.ndarray | None, step: int) -> str | None:
+    """What of the formula as it was given is not finite, on the samples of a step, at the present parameters."""
+    from symdl.lower.offender import offender
+
+    rows = {} if order is None else {name: data[name][batches.chosen(order, step)] for name in batches.cut}
+    return offender(loss, {**data, **rows, **vector.values()}, dtype)
 
 
 def _layout(loss: Any, method: str, dtype: str, start: Mapping[str, Any], batches: Batches) -> str:
