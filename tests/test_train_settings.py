@@ -2,6 +2,7 @@
 
 import decimal
 import fractions
+import re
 
 import numpy as np
 import pytest
@@ -156,3 +157,30 @@ def test_an_array_that_refuses_to_be_one():
     for error, words in ((RuntimeError("use detach()\nplease"), "X: a Arrays cannot be read as an array: use detach\\(\\)$"), (KeyError(), "KeyError$")):
         with pytest.raises(sd.DataError, match=words):
             fit(data={"X": Arrays(XS, error), "y": YS})
+
+
+@pytest.mark.parametrize(("axes", "order"), [((5, n, 4), "1, 0, 2"), ((5, 4, n), "1, 2, 0")])
+def test_samples_on_another_axis_are_told_how_to_come_first(axes, order):
+    """Recurrent layers take their steps first; what is told to do is right."""
+    target = sd.tensor("t", n)
+    second = axes.index(n)
+    sizes = tuple(6 if size == n else size for size in axes)
+    values = np.random.default_rng(0).normal(size=sizes)
+    given = {"params": {"u": 0.5}, "lr": 0.01, "epochs": 2, "seed": 0}
+    scale = sd.tensor("u")
+
+    def summed(x):
+        rest = tuple(a for a in range(3) if a != second)
+        return sd.sum((scale * sd.sum(x, axis=rest) - target) ** 2)
+
+    with pytest.raises(
+        sd.DataError, match=re.escape(f"axis {second}, and batches are cut along the first: give it with the samples first, and write x.transpose({order})")
+    ):
+        sd.train(summed(sd.tensor("x", *axes)), data={"x": values, "t": np.ones(6)}, batch=2, **given)
+    first = sd.tensor("x", n, *(s for s in axes if s != n))
+    turned = first.transpose(*map(int, order.split(", ")))
+    assert turned.shape == axes
+    whole = sd.train(summed(sd.tensor("x", *axes)), data={"x": values, "t": np.ones(6)}, **given)
+    again = sd.train(summed(turned), data={"x": np.moveaxis(values, second, 0), "t": np.ones(6)}, **given)
+    assert again.params["u"] == pytest.approx(whole.params["u"], rel=1e-12)
+    sd.train(summed(turned), data={"x": np.moveaxis(values, second, 0), "t": np.ones(6)}, batch=2, **given)

@@ -37,9 +37,19 @@ def sample_axis(shapes: Mapping[str, tuple[Any, ...]], params: set[str], data: M
         raise DataError(f"train: which size counts the samples, {sides}? Let all data tensors share their first size, or leave out batch")
     (size,) = found
     for name in data:
+        if size in shapes[name][1:] and shapes[name][0] != size:
+            axes = ", ".join(str(k) for k in _to_second(shapes[name].index(size), len(shapes[name])))
+            raise DataError(f"train: {name} has its samples on axis {shapes[name].index(size)}, and batches are cut along the first: "
+                            f"give it with the samples first, and write {name}.transpose({axes}) in the loss")  # fmt: skip
         if size in shapes[name][1:] or any(s != size and not isinstance(s, int) and size in s.free_symbols for s in shapes[name]):
             raise DataError(f"train: {name} has the sample size {size} on more than its first axis, so it cannot be cut into batches; leave out batch")
     return [name for name in data if shapes[name] and shapes[name][0] == size]
+
+
+def _to_second(axis: int, rank: int) -> list[int]:
+    """The order of axes that takes the first one to this place."""
+    order = list(range(1, rank))
+    return [*order[:axis], 0, *order[axis:]]
 
 
 class Batches:
