@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ def train(args: argparse.Namespace) -> int:
         kept = target.with_name(f"{target.stem}.good.npz")  # never taken for what was asked for
         _save_arrays(kept, error.params)
         raise sd.DivergenceError(f"{error}, in {kept}") from None
+    except KeyboardInterrupt:
+        if args.checkpoint and sys.stderr is not None:
+            print(f"symdl: the training stands in {args.checkpoint}; the same command with --resume goes on", file=sys.stderr)
+        raise
     _save_arrays(target, result.params)
     if len(result.history):
         print(f"loss {result.history[0]:.6g} -> {result.history[-1]:.6g} in {len(result.history)} epochs, {result.seconds:.2f} s")

@@ -69,3 +69,14 @@ def test_names_without_a_shape_are_named(run):
 def test_the_variable_for_tracebacks(run, monkeypatch, value, shown):
     monkeypatch.setenv("SYMDL_DEBUG", value)
     assert ("Traceback" in run(loss="sum(")[2]) is shown
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_ctrl_c_says_how_to_go_on(run, monkeypatch, kept):
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sd, "train", stop)
+    status, _, said = run(*(["--checkpoint=state.npz"] if kept else []))
+    assert status == 130 and said.endswith("symdl: interrupted\n")
+    assert ("stands in state.npz; the same command with --resume goes on" in said) is kept
