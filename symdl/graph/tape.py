@@ -188,10 +188,10 @@ def taped(root: Node, nodes: list[Node] | None = None) -> Tape | None:
     return tape
 
 
-def under(root: Node) -> list[Node]:
-    """The node and all under it, in any order."""
-    found = [root]
-    seen = {root}
+def under(*roots: Node) -> list[Node]:
+    """The nodes and all under them, in any order but that the first root comes first."""
+    seen = set(roots)
+    found = list(dict.fromkeys(roots))
     add, push = seen.add, found.append
     for node in found:
         for arg in node.args:

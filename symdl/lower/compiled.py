@@ -155,7 +155,7 @@ class Compiled:
         """A program for these shapes, compiled; of a table of scalars no program is made for NumPy."""
         if self._table is not None and self._backend is backend_named("numpy"):
             bind_sizes([(n, s) for n, s in self._expected.items() if n in shapes], shapes, sizes)
-            return _RunOfTable(self._table.function(), self.dtype)
+            return _RunOfTable(self._table, self.dtype)
         return _Run(self._backend, self.program(shapes, sizes))
 
     def _sorted_out(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[sp.Symbol, int]]:
@@ -247,13 +247,13 @@ class _Run:
 
 
 class _RunOfTable:
-    """A table of scalars, computed without a program."""
+    """A table of scalars, computed without a program; one is made to be shown."""
 
-    def __init__(self, run: Callable[..., list[Any]], dtype: str) -> None:
-        self._run, self._dtype = run, dtype
+    def __init__(self, table: tabled.Results, dtype: str) -> None:
+        self._run, self._table, self._dtype = table.function(), table, dtype
 
     def __str__(self) -> str:
-        return "a program too long to be shown"
+        return "a program too long to be shown" if len(self._table.needed) > _SHOWN else str(tabled.program(self._table, self._dtype))
 
     def __call__(self, args: Sequence[Any], labels: Sequence[str]) -> list[Any]:
         results = [rounded(result, self._dtype) for result in self._run(*args)]

@@ -1,4 +1,4 @@
-"""Programs made from a table of scalars (``symdl.graph.tape``) without a node in between: what a large gradient is when nobody has looked at it.
+"""Programs made from a table of scalars (``symdl.graph.tape``): of a large gradient when nobody has looked at it, and of any large calculation with scalars.
 
 The rewrites before lowering speak of nodes. So only calculations in which none of them would do anything come this way, but for three that are done
 here on rows: 1 - sigmoid(z), and exp of minus a square or half of one. All else, and whatever is small, is lowered from nodes.
@@ -7,6 +7,7 @@ here on rows: 1 - sigmoid(z), and exp of minus a square or half of one. All else
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,8 @@ from symdl.expr.later import Later
 from symdl.expr.tensor import Expr
 from symdl.graph.node import CONST as CONST_NODE
 from symdl.graph.node import Node
-from symdl.graph.tape import CALL, CONST, INPUT, LINEAR, NAMED, POWER, PRODUCT, Rows, Tape
+from symdl.graph.row import NO_ROW
+from symdl.graph.tape import CALL, CONST, INPUT, LINEAR, NAMED, POWER, PRODUCT, Rows, Tape, taped, under
 from symdl.lower.machine import COSIGMOID, GAUSS, GAUSS_PLAIN
 from symdl.lower.plain import stays
 from symdl.lower.program import Instruction, Operand, Output, Program, Ref
@@ -61,26 +63,42 @@ class Results:
 def results(exprs: Sequence[Expr]) -> Results | None:
     """What expressions are in their table; None when they are to be lowered from nodes."""
     sources = {e.source for e in exprs if type(e) is Later}
-    if len(sources) != 1:
+    if len(sources) > 1:
         return None
-    tape = sources.pop().tape
-    if len(tape.serials) < SMALL or not _are_floats(tape) or not stays(tape):
+    plain = [e for e in exprs if type(e) is not Later]
+    if any([e.shape or e.map or e.open for e in plain]):
+        return None
+    tape = sources.pop().tape if sources else _tape_of([e.node for e in plain])
+    if tape is None or len(tape.serials) < SMALL or not _are_floats(tape) or not stays(tape):
         return None
     rows: list[int | float] = []
+    places = iter(tape.places([e.node for e in plain]).tolist())
     for expr in exprs:
         if type(expr) is Later:
             rows.append(expr.row)
             continue
-        place = int(tape.places([expr.node])[0])
-        if expr.shape or expr.map or expr.open or (place < 0 and expr.node.op != CONST_NODE):
+        place = next(places)
+        if place < 0 and expr.node.op != CONST_NODE:
             return None
         rows.append(float(expr.node.attr) if place < 0 else place)
     return Results(tape, rows)
 
 
+def _tape_of(roots: list[Node]) -> Tape | None:
+    """The table of a large calculation with scalars that was written as nodes; to write it costs a hundredth of what lowering the nodes does."""
+    if not roots or any([node.row == NO_ROW for node in roots]):
+        return None
+    nodes = under(*roots)
+    tape = taped(roots[0], nodes) if len(nodes) >= SMALL else None
+    return tape if tape is not None and len(set(tape.names)) == len(tape.names) else None
+
+
 def _are_floats(tape: Tape) -> bool:
-    """No symbolic size among the numbers."""
-    return not any(getattr(number, "free_symbols", None) for number in tape.numbers)
+    """No symbolic size among the numbers, and none that is too large."""
+    try:
+        return all([math.isfinite(float(number)) for number in tape.numbers])
+    except (TypeError, OverflowError):
+        return False
 
 
 # --- the program ----------------------------------------------------------------------------------------------------
