@@ -7,8 +7,8 @@ median over the epochs counts. Run: python benchmarks/digits_step.py [epochs]
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -140,6 +140,10 @@ def show(title: str, found: dict[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60
-    show("training step, batch gathered and weights updated", training(count))
-    show("value_and_grad, checked inputs and fresh results", calls(count))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("epochs", nargs="?", type=int, default=60)
+    asked = parser.parse_args()
+    if asked.epochs < 1:
+        parser.error(f"epochs is {asked.epochs}; it must be at least 1")
+    show("training step, batch gathered and weights updated", training(asked.epochs))
+    show("value_and_grad, checked inputs and fresh results", calls(asked.epochs))
