@@ -76,3 +76,20 @@ def test_first_values_that_are_singular_are_no_matter_of_the_learning_rate(backe
     with pytest.raises(sd.DivergenceError, match=r"at the first parameters .*a matrix is singular.*: begin with other parameters") as caught:
         sd.train(sd.sum(sd.inv(A)), {"A": np.ones((3, 3))}, {}, lr=0.1, epochs=5, backend=backend)
     assert "learning rate" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: sd.evaluate(sd.sum(sd.log(w)), w=VALUES["w"]), "; log(w) at [2] is nan"),
+        (lambda: sd.lambdify([X, w], sd.sum(sd.exp(X @ w)))(XS, VALUES["w"]), "; exp(X @ w) at [2] is inf"),
+        (lambda: sd.lambdify([[X, w]], [sd.sum(w), sd.sum(sd.exp(X @ w))])([XS, VALUES["w"]]), "; exp(X @ w) at [2] is inf"),
+        (lambda: sd.value_and_grad(sd.sum(sd.sqrt(w)), [w])(w=VALUES["w"]), "; sqrt(w) at [2] is nan"),
+        (lambda: sd.evaluate(1 / sd.tensor("c"), c=0.0), "64-bit number"),  # nothing more to say
+        (lambda: sd.evaluate(sd.logdet(A), A=-np.eye(3)), "logdet: the determinant is not positive"),
+    ],
+)
+def test_a_value_that_is_not_finite_names_its_part(call, said):
+    with pytest.raises(sd.DomainError) as caught:
+        call()
+    assert str(caught.value).endswith(said) and str(caught.value).count(said) == 1

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symdl.errors import DataError, NameError_, ShapeError, UnsupportedError
+from symdl.errors import DataError, DomainError, NameError_, ShapeError, UnsupportedError
 from symdl.expr.dims import is_dim
 from symdl.expr.tensor import Expr, as_expr, describe
 from symdl.functions.given import flag
 from symdl.graph.node import INPUT
 from symdl.lower.compiled import Compiled
 from symdl.lower.listing import Shown
+from symdl.lower.offender import explained
 
 
 def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None, factored: bool = False) -> Callable[..., Any]:
@@ -80,15 +81,19 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None, fa
     straight, count = place == list(range(len(listed))), len(listed)
 
     def function(*values: Any) -> Any:
-        if simple and len(values) == count:
-            found = compiled.of(values if straight else [values[k] for k in place])
-            return found[0] if shape is None else _nest(shape, iter(found), compiled.dtype)
-        given: dict[str, Any] = dict(zip(names, values, strict=False))
-        if nested or len(values) != len(listed):
-            given.clear()
-            _match(listed, values, given)
-        results = compiled({k: v for k, v in given.items() if k in known})
-        return _nest(shape, iter(results), compiled.dtype)
+        given: dict[str, Any] = {}
+        try:
+            if simple and len(values) == count:
+                found = compiled.of(values if straight else [values[k] for k in place])
+                return found[0] if shape is None else _nest(shape, iter(found), compiled.dtype)
+            if nested or len(values) != len(listed):
+                _match(listed, values, given)
+            else:
+                given |= zip(names, values, strict=True)
+            results = compiled({k: v for k, v in given.items() if k in known})
+            return _nest(shape, iter(results), compiled.dtype)
+        except DomainError as error:
+            raise explained(error, leaves, given or dict(zip(names, values, strict=True)), compiled.dtype) from None
 
     function.__doc__ = f"f({', '.join(names)})"
     return Shown(function, function.__doc__, lambda: compiled.made)
@@ -141,7 +146,11 @@ def evaluate(expr: Any, /, **values: Any) -> Any:
     >>> sd.evaluate(sd.sum(x**2), x=[1, 2, 3])
     14.0
     """
-    (result,) = Compiled([as_expr(expr)])(values)
+    wanted = as_expr(expr)
+    try:
+        (result,) = Compiled([wanted])(values)
+    except DomainError as error:
+        raise explained(error, [wanted], values) from None
     return result
 
 
@@ -161,7 +170,10 @@ def value_and_gradients(loss: Expr, gradients: Mapping[str, Expr], backend: str 
     compiled = Compiled([loss, *gradients.values()], backend, labels=["the loss", *labels], dtype=dtype)
 
     def function(**values: Any) -> tuple[float, dict[str, Any]]:
-        value, *found = compiled(values)
+        try:
+            value, *found = compiled(values)
+        except DomainError as error:
+            raise explained(error, [loss, *gradients.values()], values, compiled.dtype) from None
         return value, dict(zip(gradients, found, strict=True))
 
     return Shown(function, f"the loss and its gradients by {', '.join(gradients)}", lambda: compiled.made)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from symdl.graph.build import Term
 from symdl.graph.node import Node
 from symdl.graph.walk import more_than, topological
 from symdl.lower.compiled import Compiled
+from symdl.lower.values import as_array
 
 #: Formulas of more nodes, and values with more numbers in all, are not looked through.
 NODES, NUMBERS = 2_000, 20_000_000
@@ -47,7 +48,7 @@ def offender(expr: Expr, values: Mapping[str, Any], dtype: str = "float64") -> s
         found = _values(nodes, values, dtype)
     except DomainError as error:  # of a matrix that has no inverse, or no logarithm of its determinant
         return str(error)
-    except SymdlError:  # a part that cannot be computed by itself
+    except (SymdlError, KeyError):  # a part that cannot be computed by itself; a value that is not there
         return None
     if found is None or not _bad(found[expr.node]):
         return None
@@ -58,6 +59,17 @@ def offender(expr: Expr, values: Mapping[str, Any], dtype: str = "float64") -> s
             break
         at = worse
     return None if at is expr.node else _said(at, found[at])
+
+
+def explained(error: DomainError, exprs: Sequence[Expr], values: Mapping[str, Any], dtype: str = "float64") -> DomainError:
+    """The same error, with the part of the expressions that is not finite first, where one can be named."""
+    try:
+        arrays = {name: as_array(name, value, dtype) for name, value in values.items()}
+        parts = (offender(expr, arrays, dtype) for expr in exprs)
+        part = next((part for part in parts if part is not None and part not in str(error)), None)
+    except SymdlError:
+        return error
+    return error if part is None else DomainError(f"{error}; {part}")
 
 
 def _values(nodes: list[Node], values: Mapping[str, Any], dtype: str) -> dict[Node, np.ndarray] | None:
