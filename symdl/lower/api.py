@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from symdl.errors import DataError, DomainError, NameError_, ShapeError, UnsupportedError
-from symdl.expr.dims import is_dim
-from symdl.expr.tensor import Expr, as_expr, describe
+from symdl.expr.tensor import Expr, as_expr
 from symdl.functions.given import flag
-from symdl.graph.node import INPUT
 from symdl.lower.compiled import Compiled
 from symdl.lower.listing import Shown
+from symdl.lower.nesting import arguments, collect, match, nest
 from symdl.lower.offender import explained
 
 
@@ -60,8 +58,8 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None, fa
     """
     leaves: list[Expr] = []
     try:
-        shape = _collect(exprs, leaves)
-        names, declared = _arguments(args)
+        shape = collect(exprs, leaves)
+        names, declared = arguments(args)
     except RecursionError:
         raise DataError("lambdify: the lists are nested too deeply") from None
     if flag("lambdify", "factored", factored):
@@ -85,13 +83,13 @@ def lambdify(args: Any, exprs: Any, backend: str = "auto", dtype: Any = None, fa
         try:
             if simple and len(values) == count:
                 found = compiled.of(values if straight else [values[k] for k in place])
-                return found[0] if shape is None else _nest(shape, iter(found), compiled.dtype)
+                return found[0] if shape is None else nest(shape, iter(found), compiled.dtype)
             if nested or len(values) != len(listed):
-                _match(listed, values, given)
+                match(listed, values, given)
             else:
                 given |= zip(names, values, strict=True)
             results = compiled({k: v for k, v in given.items() if k in known})
-            return _nest(shape, iter(results), compiled.dtype)
+            return nest(shape, iter(results), compiled.dtype)
         except DomainError as error:
             raise explained(error, leaves, given or dict(zip(names, values, strict=True)), compiled.dtype) from None
 
@@ -116,7 +114,7 @@ def _factored(args: Any, shape: Any, leaves: list[Expr], names: Any, declared: A
         if not nested and len(values) == len(listed):
             return by_name(dict(zip(names, values, strict=True)))
         given: dict[str, Any] = {}
-        _match(listed, values, given)
+        match(listed, values, given)
         return by_name(given)
 
     return by_name.around(function)
@@ -177,77 +175,6 @@ def value_and_gradients(loss: Expr, gradients: Mapping[str, Expr], backend: str 
         return value, dict(zip(gradients, found, strict=True))
 
     return Shown(function, f"the loss and its gradients by {', '.join(gradients)}", lambda: compiled.made)
-
-
-# --- arguments and results as the caller nests them --------------------------------------------------------------
-
-
-def _collect(exprs: Any, leaves: list[Expr]) -> Any:
-    """The expressions in order; the answer is their nesting."""
-    if isinstance(exprs, sp.MatrixBase):
-        return ("matrix", exprs.shape, [_collect(e, leaves) for e in exprs])
-    if isinstance(exprs, (list, tuple, sp.Tuple)):
-        return ("tuple" if isinstance(exprs, tuple) else "list", None, [_collect(e, leaves) for e in exprs])
-    leaves.append(as_expr(exprs))
-    return None
-
-
-def _nest(shape: Any, results: Any, dtype: str) -> Any:
-    if shape is None:
-        return next(results)
-    kind, size, inside = shape
-    found = [_nest(s, results, dtype) for s in inside]
-    if kind == "matrix":
-        return np.array(found, dtype=dtype).reshape(size)
-    return tuple(found) if kind == "tuple" else found
-
-
-def _arguments(args: Any) -> tuple[dict[str, None], dict[str, tuple[Any, ...]]]:
-    """Names in order, and the shapes that are known from the arguments themselves."""
-    names: dict[str, None] = {}
-    declared: dict[str, tuple[Any, ...]] = {}
-    for arg in _flat(args):
-        name, shape = _argument(arg)
-        if name in names:
-            raise NameError_(f"lambdify: {name} stands twice among the arguments")
-        names[name] = None
-        if shape is not None:
-            declared[name] = shape
-    return names, declared
-
-
-def _flat(args: Any) -> list[Any]:
-    if isinstance(args, (list, tuple, sp.Tuple)):
-        return [leaf for arg in args for leaf in _flat(arg)]
-    return [args]
-
-
-def _argument(arg: Any) -> tuple[str, tuple[Any, ...] | None]:
-    if isinstance(arg, str):
-        return arg, None
-    if isinstance(arg, sp.IndexedBase):
-        return str(arg.label), None
-    if isinstance(arg, sp.MatrixSymbol):
-        return arg.name, as_expr(arg).shape
-    if isinstance(arg, sp.Symbol):
-        return arg.name, None if is_dim(arg) else ()
-    if isinstance(arg, Expr):
-        if arg.node.op == INPUT and arg.name is not None:
-            return arg.name, arg.shape
-        raise UnsupportedError(f"lambdify: {describe(arg)} cannot be an argument: use a tensor")
-    raise UnsupportedError(f"lambdify: {arg!r:.40} cannot be an argument: use a tensor, a SymPy symbol, or a name")
-
-
-def _match(args: Sequence[Any], values: Sequence[Any], given: dict[str, Any]) -> None:
-    if len(args) != len(values):
-        raise DataError(f"{len(values)} values given, and the function takes {len(args)}: {', '.join(str(a) for a in args)}")
-    for arg, value in zip(args, values, strict=True):
-        if isinstance(arg, (list, tuple, sp.Tuple)):
-            if not isinstance(value, (list, tuple, np.ndarray)):
-                raise DataError(f"for the arguments {arg} a list of {len(arg)} values is expected")
-            _match(arg, list(value), given)
-        else:
-            given[_argument(arg)[0]] = value
 
 
 __all__ = ["ShapeError", "evaluate", "lambdify", "value_and_gradients"]
