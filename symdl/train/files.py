@@ -142,6 +142,10 @@ def _columns(name: str, path: Path, columns: str, header: list[str] | None, widt
 def _finite(name: str, value: np.ndarray, where: str) -> np.ndarray:
     if value.size == 0:
         raise DataError(f"{name}: {where:.80} is empty")
+    flat = value.ravel(order="K")
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(flat.dot(flat)):  # then all are, and nothing of the size of a large file was made
+            return value
     bad = np.argwhere(~np.isfinite(value))
     if len(bad):
         at = f" at {[int(k) for k in bad[0]]}" if value.ndim else ""
