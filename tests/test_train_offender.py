@@ -86,6 +86,8 @@ def test_first_values_that_are_singular_are_no_matter_of_the_learning_rate(backe
         (lambda: sd.lambdify([[X, w]], [sd.sum(w), sd.sum(sd.exp(X @ w))])([XS, VALUES["w"]]), "; exp(X @ w) at [2] is inf"),
         (lambda: sd.value_and_grad(sd.sum(sd.sqrt(w)), [w])(w=VALUES["w"]), "; sqrt(w) at [2] is nan"),
         (lambda: sd.evaluate(1 / sd.tensor("c"), c=0.0), "64-bit number"),  # nothing more to say
+        (lambda: sd.evaluate(10**400), "64-bit number"),
+        (lambda: sd.evaluate(10**400 * sd.tensor("c"), c=1.0), "64-bit number"),
         (lambda: sd.evaluate(sd.logdet(A), A=-np.eye(3)), "logdet: the determinant is not positive"),
     ],
 )

@@ -50,7 +50,7 @@ def offender(expr: Expr, values: Mapping[str, Any], dtype: str = "float64") -> s
         return str(error)
     except (SymdlError, KeyError):  # a part that cannot be computed by itself; a value that is not there
         return None
-    if found is None or not _bad(found[expr.node]):
+    if found is None or expr.node not in found or not _bad(found[expr.node]):
         return None
     at = expr.node
     while at.op not in _CLOSED:
