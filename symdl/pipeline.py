@@ -384,7 +384,8 @@ def train(
         Of parameters, data and steps: 64 bits unless 32 are asked for, whatever comes in. In 32 bits NumPy takes the steps.
     hoist : {"auto", True, False}
         Where every step sees all samples: what depends on data alone is computed once, and samples that enter by squares and products only are rotated
-        into a few rows (see ``symdl.lower.hoist``). "auto" does so where it saves operations; the result's ``plan`` says what was done.
+        into a few rows (see ``symdl.lower.hoist``); with batches too, where there are more features than samples: these are kept in the directions that
+        the samples span. "auto" does so where it saves operations; the result's ``plan`` says what was done.
     **settings : float
         mu (0.9) for momentum; beta1 (0.9), beta2 (0.999), eps (1e-8) for adam.
 
@@ -398,7 +399,7 @@ def train(
     DataError, NameError_, DomainError
         For settings out of range, data missing, empty, not finite or of the wrong shape, and unknown names.
     DivergenceError
-        When a loss is not finite, or has been growing beyond doubt: it names step and quantity, and has the last good parameters.
+        When a loss or a parameter is not finite, or the loss has been growing beyond doubt: it names step and quantity, and has the last good parameters.
     MissingExtraError
         When ``progress=True`` and tqdm is not installed.
 
