@@ -171,3 +171,15 @@ def test_buffers_are_those_that_numpy_works_in():
             assert np.shares_memory(writer._static[one], writer._static[other]) == (first == second)
     text = str(made)
     assert all(re.search(rf"^v{value} .* in b{place}\b", text, re.M) for value, place in places.items())
+
+
+def test_numbers_show_their_coefficients():
+    """A mean's 1/n and a sum's weights are part of what an instruction does."""
+    n, p = sd.dims("n p")
+    X, w, y, c = sd.tensor("X", n, p), sd.tensor("w", p), sd.tensor("y", n), sd.tensor("c")
+    f = sd.lambdify([X, w, y, c], [sd.sum((X @ w - y) ** 2) / n, 3 * c - sd.sum(w) / 2 + 7, c * sd.sum(y) / sd.sum(w)])
+    f(np.ones((4, 2)), np.ones(2), np.ones(4), 1.0)
+    shown = str(f)
+    assert re.search(r"v\d+ +0\.25\*v\d+ +scalar", shown), shown
+    assert re.search(r"v\d+ +(3\*v\d+ - 0\.5\*v\d+|-0\.5\*v\d+ \+ 3\*v\d+) \+ 7 +scalar", shown), shown
+    assert re.search(r"v\d+ +v\d+\*v\d+\*v\d+ +scalar", shown), shown

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from symdl.lower.buffers import homes, owners
-from symdl.lower.program import VIEWS, Instruction, Program, Ref
+from symdl.lower.program import VIEWS, Instruction, Operand, Program, Ref
 from symdl.lower.scan import Scan
 
 #: Lines are no wider than this.
@@ -121,14 +121,32 @@ def _what(step: Instruction) -> str:
     attr = step.attr
     if step.op == "input":
         return f"input {attr[0]}"
-    args = ", ".join(str(a) if isinstance(a, Ref) else f"{a:g}" for a in step.args)
+    if step.op in ("linear", "product"):
+        return cut(_of_scalars(step), 40)
+    args = ", ".join(map(_operand, step.args))
     name = str(attr) if step.op == "call" else step.op
     if isinstance(attr, Scan):
         return f"scan({cut(args, 18)}) {attr.length} steps of {len(attr.program.code) - len(attr.program.inputs)}"
     if step.op == "blocks":
         return f"blocks({cut(args, 18)}) {attr.count} of {attr.rows} samples"
-    more = "" if attr is None or step.op in ("call", "linear", "product", "table", "take", "lookup") else f" {attr}"
+    more = "" if attr is None or step.op in ("call", "table", "take", "lookup") else f" {attr}"
     return cut(f"{name}({args})", 40) + more
+
+
+def _operand(operand: Operand) -> str:
+    return str(operand) if isinstance(operand, Ref) else f"{operand:g}"
+
+
+def _of_scalars(step: Instruction) -> str:
+    """What a sum or a product of numbers is, with its coefficients."""
+    args = [_operand(a) for a in step.args]
+    if step.op == "product":
+        coef, above = step.attr
+        over = [f"{coef:g}", *args[:above]] if coef != 1 or not above else args[:above]
+        return "/".join(["*".join(over), *args[above:]])
+    weights, offset = step.attr
+    terms = [{1: "", -1: "-"}.get(c, f"{c:g}*") + a for c, a in zip(weights, args, strict=True)] + ([f"{offset:g}"] if offset else [])
+    return " + ".join(terms).replace("+ -", "- ")
 
 
 def _shape(shape: Sequence[int]) -> str:
