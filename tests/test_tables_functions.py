@@ -95,3 +95,13 @@ def test_twenty_thousand_nodes_become_a_function_in_a_moment():
     started = time.process_time()
     value = sd.lambdify([f"x{k}" for k in range(6)], loss)(*POINT.values())
     assert time.process_time() - started < 1.5 and math.isfinite(value)
+
+
+def test_only_what_meets_in_a_product_goes_by_nodes():
+    """exp(z) and sigmoid(z) here, exp(v) and sigmoid(v) there, are no reason; exp(z)*sigmoid(z) is one, also in a sum beside another term."""
+    z, v, *rest = calculation(2400)[-20:]
+    shared = sd.exp(z) * sd.sigmoid(v) + sd.exp(v) * sd.sigmoid(z) + sum(rest)
+    assert tabled.results([shared]) is not None
+    assert tabled.results([shared + sd.exp(z) * sd.sigmoid(sd.sigmoid(z))]) is not None  # inside a function it is no factor
+    for product in (sd.exp(z) * sd.sigmoid(z), sd.exp(-z) * sd.sigmoid(z), (sd.exp(z) + v) * sd.sigmoid(z), (sd.exp(z) + v) * (sd.sigmoid(z) + rest[0])):
+        assert tabled.results([shared + product]) is None

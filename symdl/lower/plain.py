@@ -18,6 +18,9 @@ _PLAIN = frozenset({"sin", "cos", "exp", "sigmoid", "tanh", "softplus", "relu", 
 #: Next to a number in a sum these would be rewritten.
 _WITH_NUMBERS = frozenset({"cos", "exp", "sigmoid", "tanh"})
 
+#: Operands that are looked at one by one before the answer is that something might be rewritten.
+_MOST_LOOKED_AT = 1_000_000
+
 
 def stays(tape: Tape) -> bool:
     """None of the rewrites before lowering would change what the user wrote."""
@@ -96,7 +99,17 @@ class _Kinds:
             these = np.zeros(len(both), bool)
             these[[k for k in kind.nonzero()[0].tolist() if arguments[k] in shared]] = True
             both &= self.has(these | self.has(these))  # also one in a sum beside the other
-        return not both.any()
+        left = _MOST_LOOKED_AT
+        for row in both.nonzero()[0].tolist():
+            # What stands inside a function is no factor, and no term beside one.
+            near = [b for a in self._operands(row) for b in ((a,) if self._rows.code[a] == CALL else (a, *self._operands(a)))]
+            left -= len(near)
+            if left < 0 or {arguments[k] for k in near if some[k]} & {arguments[k] for k in near if others[k]}:
+                return False
+        return True
+
+    def _operands(self, row: int) -> list[int]:
+        return self._args[self._rows.start[row] : self._rows.start[row + 1]].tolist()
 
     def _but_for_the_sign(self, row: int) -> tuple[Any, ...]:
         """What a row has in common with minus the same."""
