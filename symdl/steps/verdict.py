@@ -157,9 +157,25 @@ def table(report: Report) -> str:
     widths = [max(len(r[k]) for r in rows) for k in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * w for w in widths))
-    good = sum(c.ok for c in report.checks)
-    lines.append(f"{good} of {len(report.checks)} hold: {report.verdict}")
+    lines.append(tally(report))
     return "\n".join(([report.title] if report.title else []) + lines)
+
+
+def tally(report: Report) -> str:
+    """One line: how many checks hold and the verdict; where that is not PROVED, what was proved, what only agrees in numbers, and what is open."""
+    count = len(report.checks)
+    if report.verdict == PROVED:
+        return f"{count} of {count} hold: {PROVED}"
+    found = [c.verdict for c in report.checks]
+    kinds = {
+        "proved": found.count(PROVED),
+        "wrong": sum(v in (REFUTED, "FAILED") for v in found),
+        "in agreement by numbers only": found.count("ok"),
+        "skipped": found.count("skipped"),
+    }
+    kinds["undecided"] = count - sum(kinds.values())
+    said = [f"{number} {kind}" for kind, number in kinds.items() if number or kind == "proved"]
+    return f"of {count}: {', '.join(said)}: {report.verdict}"
 
 
 def _row(check: Check) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from symdl.errors import DataError, SymdlError, missing_extra
 from symdl.render.html import report_html
 from symdl.render.mathml import require_converter
 from symdl.steps.page import Page
-from symdl.steps.verdict import Check, Report
+from symdl.steps.verdict import Check, Report, tally
 
 REPORT = "symdl-report.html"
 
@@ -66,8 +66,7 @@ def run(
         begun = time.perf_counter()
         page, report = _part(name, make)
         parts.append((page, report))
-        good = sum(c.ok for c in report.checks)
-        say(f"[{k}/{len(makers)}] {name}: {good} of {len(report.checks)} hold, {report.verdict}, {time.perf_counter() - begun:.1f} s")
+        say(f"[{k}/{len(makers)}] {name}: {tally(report)}, {time.perf_counter() - begun:.1f} s")
         for check in report.checks:
             if not check.ok:
                 say(f"    {check.what} ({check.how}): {check.verdict} {check.note}")
