@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -40,27 +41,40 @@ class Compiler:
 
 @cache
 def compiler() -> Compiler | None:
-    """The first of $CC, cc, gcc, clang, and the one that the extra ``fast`` brings; None when there is none."""
+    """The first of $CC, cc, gcc, clang, and the one that the extra ``fast`` brings; None when none of them works."""
+    return next(filter(_works, _candidates()), None)
+
+
+def _candidates() -> Iterator[Compiler]:
     asked = os.environ.get("SYMDL_CC")
     for name in [asked] if asked else [os.environ.get("CC"), "cc", "gcc", "clang"]:
         path = shutil.which(name) if name else None
         if path:
-            return Compiler((path, "-march=native"), os.path.basename(path), _identity(Path(path).resolve()))
-    if asked is None:
-        spec = find_spec("ziglang")
-        if spec is not None and spec.origin:
-            command = (sys.executable, "-m", "ziglang", "cc", "-march=native")
-            # What the library needs of libm and libc stands in Python already; without -nostdlib the first call would build these, for 20 s.
-            libraries = ("-nostdlib",) if sys.platform == "linux" else ()
-            return Compiler(command, "zig cc", _identity(Path(spec.origin).parent / "zig"), libraries)
-    return None
+            yield Compiler((path, "-march=native"), os.path.basename(path), _identity(Path(path).resolve()))
+    spec = find_spec("ziglang") if asked is None else None
+    if spec is not None and spec.origin:
+        command = (sys.executable, "-m", "ziglang", "cc", "-march=native")
+        # What the library needs of libm and libc stands in Python already; without -nostdlib the first call would build these, for 20 s.
+        libraries = ("-nostdlib",) if sys.platform == "linux" else ()
+        yield Compiler(command, "zig cc", _identity(Path(spec.origin).parent / "zig"), libraries)
+
+
+def _works(tool: Compiler) -> bool:
+    """Whether it can be run at all (a broken link, a stub that asks for a licence cannot); the wheel's is the last resort, and slow to be asked."""
+    if tool.name == "zig cc":
+        return True
+    try:
+        done = subprocess.run([tool.command[0], "--version"], capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def require_compiler() -> Compiler:
     """The compiler; MissingExtraError in one line when there is none."""
     found = compiler()
     if found is None:
-        raise missing_extra("a C compiler (cc, gcc or clang), or ziglang", "fast", 'backend="native"')
+        raise missing_extra("a C compiler that works (cc, gcc or clang), or ziglang", "fast", 'backend="native"')
     return found
 
 
