@@ -5,8 +5,11 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+import symdl as sd
+from symdl.errors import SymdlError
 from symdl.lower.native import driver, toolchain
 
 pytestmark = [
@@ -134,3 +137,43 @@ def test_as_many_threads_as_there_are_processors(monkeypatch):
     assert driver.threads_allowed() == 4
     monkeypatch.setenv("SYMDL_THREADS", "3")
     assert driver.threads_allowed() == 3
+
+
+@pytest.fixture
+def two_cores(monkeypatch):
+    for name in ("SYMDL_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(driver, "_read", lambda path: "")
+    return monkeypatch
+
+
+@pytest.mark.parametrize("text", ["²", "abc", "-1", "0", "00", "1.5", "٣", "1 2", "2,1", "0x2", "1_0", "auto", "+"])
+def test_threads_that_are_no_number_are_refused(two_cores, text):
+    two_cores.setenv("SYMDL_THREADS", text)
+    with pytest.raises(SymdlError, match="unset it") as caught:
+        driver.threads_allowed()
+    assert f"SYMDL_THREADS={text} " in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_threads_as_they_may_be_written(two_cores):
+    for text, count in (("", 2), ("  ", 2), (" 3 ", 3), ("+3", 3), ("03", 3), ("99", 16), ("9" * 5000, 16)):
+        two_cores.setenv("SYMDL_THREADS", text)
+        assert driver.threads_allowed() == count
+
+
+def test_the_threads_of_other_programs(two_cores):
+    """OMP_NUM_THREADS is a list; what is wrong in it is OpenMP's to say."""
+    for text, count in (("3", 3), ("4,3,2", 4), (" 4 , 3 ", 4), ("", 2), ("0", 2), ("-1", 2), ("²", 2), ("abc", 2), ("1.5", 2), ("4,0", 2), (",", 2)):
+        two_cores.setenv("OMP_NUM_THREADS", text)
+        assert driver.threads_allowed() == count
+    two_cores.setenv("SYMDL_THREADS", "1")
+    assert driver.threads_allowed() == 1
+
+
+def test_a_training_says_that_the_threads_are_no_number(two_cores):
+    two_cores.setenv("SYMDL_THREADS", "two")
+    w = sd.tensor("w", 3)
+    for backend, epochs in (("native", 2), ("auto", 400_000)):
+        with pytest.raises(SymdlError, match="SYMDL_THREADS=two"):
+            sd.train(sd.sum(w**2), params={"w": np.ones(3)}, data={}, lr=0.01, epochs=epochs, backend=backend, progress=False)

@@ -6,6 +6,11 @@ import os
 import sys
 from dataclasses import dataclass
 
+from symdl.errors import DomainError
+
+#: Threads, whatever is asked for.
+_MOST = 16
+
 _HEAD = "long long train(double *restrict w, double *const *restrict e, double *restrict c, const long long *order, long long steps, double *restrict losses)"
 
 #: One thread takes the steps. A step that is shared is announced to the others in one word: its number, which function, and which parts are taken.
@@ -83,16 +88,44 @@ _FINISH = r"""
 
 
 def threads_allowed() -> int:
-    """SYMDL_THREADS or OMP_NUM_THREADS, else the cores that this process may use (two threads on one core are no faster than one); at most 16."""
-    for name in ("SYMDL_THREADS", "OMP_NUM_THREADS"):
-        text = os.environ.get(name, "")
-        if text.isdigit() and int(text) > 0:
-            return min(int(text), 16) if sys.platform != "win32" else 1
+    """SYMDL_THREADS or OMP_NUM_THREADS, else the cores that this process may use (two threads on one core are no faster than one); at most 16.
+
+    Raises
+    ------
+    DomainError
+        When SYMDL_THREADS is no positive integer: OpenMP and PyTorch have no 0 threads either.
+    """
+    asked = _asked() or _of_openmp()
     if sys.platform == "win32":
         return 1
+    if asked:
+        return asked
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
     cores = {_read(f"/sys/devices/system/cpu/cpu{k}/topology/thread_siblings_list") or str(k) for k in usable}
-    return max(1, min(len(cores), _quota(_read("/sys/fs/cgroup/cpu.max")), 16))
+    return max(1, min(len(cores), _quota(_read("/sys/fs/cgroup/cpu.max")), _MOST))
+
+
+def _asked() -> int:
+    """What SYMDL_THREADS says; 0 when it is not set, or empty."""
+    text = os.environ.get("SYMDL_THREADS", "").strip()
+    if text and not _positive(text):
+        raise DomainError(f"SYMDL_THREADS={text} is no number of threads: set it to 1, 2, 3, ..., or unset it for as many as there are cores")
+    return _positive(text)
+
+
+def _of_openmp() -> int:
+    """The first number of OMP_NUM_THREADS, a list with one for every level of nesting (OpenMP 5.2, section 21.1.2); 0 for what is no such list. The
+    variable is not ours alone: what is wrong in it is ignored, as OpenMP itself does."""
+    numbers = [_positive(word.strip()) for word in os.environ.get("OMP_NUM_THREADS", "").split(",")]
+    return numbers[0] if all(numbers) else 0
+
+
+def _positive(text: str) -> int:
+    """The number, at most 16; 0 for what is no positive integer in the digits 0 to 9."""
+    digits = text.removeprefix("+").lstrip("0")
+    if not (digits.isascii() and digits.isdigit()):
+        return 0
+    return min(int(digits[:4]), _MOST)  # Python refuses to read numbers of thousands of digits
 
 
 def _quota(text: str) -> int:
@@ -100,7 +133,7 @@ def _quota(text: str) -> int:
     words = text.split()
     if len(words) == 2 and all(w.isdigit() for w in words) and int(words[1]):
         return max(1, int(words[0]) // int(words[1]))
-    return 16
+    return _MOST
 
 
 def _read(path: str) -> str:
