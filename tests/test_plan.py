@@ -1,6 +1,7 @@
 """The plan that is printed: every instruction with shape, operations and memory; what is shared, fused, moved at once; what it costs."""
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -183,3 +184,22 @@ def test_numbers_show_their_coefficients():
     assert re.search(r"v\d+ +0\.25\*v\d+ +scalar", shown), shown
     assert re.search(r"v\d+ +(3\*v\d+ - 0\.5\*v\d+|-0\.5\*v\d+ \+ 3\*v\d+) \+ 7 +scalar", shown), shown
     assert re.search(r"v\d+ +v\d+\*v\d+\*v\d+ +scalar", shown), shown
+
+
+@needs_compiler
+def test_the_estimate_of_a_small_function_is_of_a_call():
+    """Entering compiled code is most of what a small function takes: what is estimated can be compared with what is measured."""
+    n = sd.dims("n")
+    x, y = sd.tensor("x", n), sd.tensor("y", n)
+    units = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3}
+    for results, size, calls in ((sd.sum(sd.exp(x) * y), 10, 2000), ([x * y, x + y, sd.sum(x)], 5, 2000), (sd.sum(sd.exp(x) * y), 100_000, 20)):
+        f = sd.lambdify([x, y], results, backend="native")
+        given = np.ones(size), np.ones(size)
+        f(*given)
+        found = re.search(r"estimated: .* of work and .* to enter compiled code, ([\d.]+) (ns|us|ms) a call$", narrow(str(f)), re.M)
+        estimated = float(found[1]) * units[found[2]]
+        begun = time.process_time()
+        for _ in range(calls):
+            f(*given)
+        took = (time.process_time() - begun) / calls
+        assert estimated > 1e-6 and took / 10 < estimated < 10 * took

@@ -16,7 +16,7 @@ from symdl.lower.native.frame import FunctionFrame, Memory
 from symdl.lower.native.matrices import FAULTS
 from symdl.lower.native.prepare import prepared
 from symdl.lower.native.program import Builder
-from symdl.lower.native.show import shown
+from symdl.lower.native.show import entering, shown
 from symdl.lower.native.source import function_source
 from symdl.lower.native.toolchain import library
 from symdl.lower.program import Program, Ref, Table
@@ -140,7 +140,7 @@ class NativeFunction:
         return wanted
 
     def __str__(self) -> str:
-        return shown(self._builder)
+        return f"{shown(self._builder)}\n{entering(self._builder)}"
 
     __repr__ = __str__
 

@@ -10,6 +10,16 @@ from symdl.lower.native.program import Builder
 #: What a vector operation takes, in seconds: a multiply-add on eight doubles, from the nearest cache.
 VECTOR = 0.35e-9
 
+#: What Python needs to enter compiled code and to come back, and for every input and result beside that: good to a factor of two.
+ENTER, HAND_OVER = 1e-6, 0.17e-6
+
+
+def entering(builder: Builder) -> str:
+    """What a call of a function takes by estimate: its work, and the way in and out, which is most of a small one."""
+    work = builder.cost * VECTOR
+    way = ENTER + HAND_OVER * (len(builder.program.inputs) + len(builder.program.outputs))
+    return f"estimated: {duration(work)} of work and {duration(way)} to enter compiled code, {duration(work + way)} a call"
+
 
 def shown(builder: Builder, measured: Sequence[tuple[str, float]] | None = None) -> str:
     """Instructions with shapes, then the steps they became: loops with what they fuse, products with their kernels, and what each costs.
@@ -46,4 +56,4 @@ def _steps(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(c.rjust(w) if s == "r" else c.ljust(w) for c, w, s in zip(row, widths, sides, strict=True)).rstrip() for row in rows]
 
 
-__all__ = ["operations", "shown"]
+__all__ = ["entering", "operations", "shown"]
