@@ -14,7 +14,7 @@ from symdl.render.outline import Block, Outline, outline
 from symdl.render.page import chains, claim_parts, show_number, split_math
 from symdl.render.style import CSS
 from symdl.render.svg_safe import inline_svg
-from symdl.render.words import pick, rule_name, rule_names, word
+from symdl.render.words import pick, rule_name, rule_names, tally, word
 from symdl.steps.page import Derived, Fact, Figure, Formula, Heading, Page, Text
 from symdl.steps.step import Derivation
 from symdl.steps.verdict import PROVED, REFUTED, UNKNOWN, Check, Report
@@ -187,8 +187,7 @@ def report_table(report: Report | None, lang: str) -> str:
     """The verification as a table; folded when it is long, with its verdict in sight."""
     if report is None:
         return ""
-    good = sum(c.ok for c in report.checks)
-    total = word("hold", lang, good=good, all=len(report.checks))
+    total = tally(report, lang)
     head = "".join(f"<th>{word(key, lang)}</th>" for key in ("what", "how", "points", "error", "verdict"))
     rows = "\n".join(_check_row(c, lang) for c in report.checks)
     table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'

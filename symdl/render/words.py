@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from symdl.errors import UnsupportedError
 from symdl.steps.step import Rule
+from symdl.steps.verdict import PROVED, Report, kinds
 
 LANGUAGES = ("en", "zh")
 
@@ -24,7 +25,13 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "points": ("points", "点数"),
         "error": ("largest error", "最大误差"),
         "verdict": ("verdict", "结论"),
-        "hold": ("{good} of {all} hold", "{all} 项中 {good} 项成立"),
+        "hold": ("{all} of {all} hold", "{all} 项全部成立"),
+        "not_proved": ("of {all}: {kinds}", "共 {all} 项：{kinds}"),
+        "proved": ("{number} proved", "{number} 项已证"),
+        "wrong": ("{number} wrong", "{number} 项有误"),
+        "in agreement by numbers only": ("{number} in agreement by numbers only", "{number} 项仅数值相符"),
+        "passed over": ("{number} skipped", "{number} 项跳过"),
+        "undecided": ("{number} undecided", "{number} 项未决"),
         "contents": ("Contents", "目录"),
         "all_checks": ("all checks", "全部检查"),
         "steps": ("all steps", "全部步骤"),
@@ -59,6 +66,15 @@ def word(key: str, lang: str, **fields: object) -> str:
     """A fixed word or phrase."""
     phrase = _WORDS[key][LANGUAGES.index(check_language(lang))]
     return phrase.format(**fields) if fields else phrase
+
+
+def tally(report: Report, lang: str) -> str:
+    """How many checks hold, where all of it is proved; else how many of every kind there are: nothing that is UNKNOWN is said to hold."""
+    count = len(report.checks)
+    if report.verdict == PROVED:
+        return word("hold", lang, all=count)
+    said = [word("passed over" if kind == "skipped" else kind, lang, number=number) for kind, number in kinds(report).items()]
+    return word("not_proved", lang, all=count, kinds=("，" if lang == "zh" else ", ").join(said))
 
 
 def pick(en: str, zh: str, lang: str) -> str:

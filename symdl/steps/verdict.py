@@ -166,16 +166,21 @@ def tally(report: Report) -> str:
     count = len(report.checks)
     if report.verdict == PROVED:
         return f"{count} of {count} hold: {PROVED}"
+    said = [f"{number} {kind}" for kind, number in kinds(report).items()]
+    return f"of {count}: {', '.join(said)}: {report.verdict}"
+
+
+def kinds(report: Report) -> dict[str, int]:
+    """How many checks were proved, and of every other kind that is there."""
     found = [c.verdict for c in report.checks]
-    kinds = {
+    counted = {
         "proved": found.count(PROVED),
         "wrong": sum(v in (REFUTED, "FAILED") for v in found),
         "in agreement by numbers only": found.count("ok"),
         "skipped": found.count("skipped"),
     }
-    kinds["undecided"] = count - sum(kinds.values())
-    said = [f"{number} {kind}" for kind, number in kinds.items() if number or kind == "proved"]
-    return f"of {count}: {', '.join(said)}: {report.verdict}"
+    counted["undecided"] = len(found) - sum(counted.values())
+    return {kind: number for kind, number in counted.items() if number or kind == "proved"}
 
 
 def _row(check: Check) -> tuple[str, ...]:
