@@ -10,7 +10,7 @@ import numpy as np
 from symdl.lower.program import ELEMENTWISE, VIEWS, Program, Ref
 
 #: Values that live as long as the program, because what they hold is written once.
-_FOREVER = frozenset(["ones", "scatter", "table"])
+_FOREVER = frozenset(["ones", "scatter", "pad", "table"])
 
 #: Operations that may write over these of their arguments (positions), when the argument is not used any more.
 _IN_PLACE = {"cosigmoid": (1,), "sigmoid": (1, 3)} | dict.fromkeys(ELEMENTWISE, (0, 1))

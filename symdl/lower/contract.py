@@ -218,7 +218,7 @@ def pair(emitter: Emitter, a: Factor, b: Factor, gone: frozenset[int], sizes: Ma
     if _swap(a, b, over, left, right, wish):
         a, b, left, right = b, a, right, left
     # The larger operand decides the order of the summed indices, so that it need not be copied.
-    larger = a if len(left) >= len(right) else b
+    larger = a if math.prod(sizes[i] for i in left) >= math.prod(sizes[i] for i in right) else b
     over = [i for i in larger.axes if i in over]
     if batch:
         return _stacked(emitter, a, b, batch, left, over, right, sizes)

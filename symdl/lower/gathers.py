@@ -10,6 +10,7 @@ import numpy as np
 
 from symdl.lower.contract import Factor
 from symdl.lower.emit import Emitter
+from symdl.lower.index_views import Parts, in_parts, parts_of, pays, windowed
 from symdl.lower.program import Ref, Table
 
 
@@ -51,18 +52,42 @@ class Equation(NamedTuple):
 
 
 class _Solution(NamedTuple):
-    """What summed indices are, as functions of the others: arrays over ``axes``, and where they exist."""
+    """What summed indices are, as functions of the others: arrays over ``axes``, and where they exist.
+
+    ``spaced``: of a single index the same, where it does not exist exactly because it lies beyond the ends of its range or between two positions: with
+    those positions, in an axis whose elements stand ``step`` apart.
+    """
 
     at: dict[int, np.ndarray]
     axes: tuple[int, ...]
     exists: np.ndarray
+    spaced: np.ndarray | None = None
+    step: int = 1
 
 
-def solve(out: Emitter, equations: Sequence[Equation], factors: list[Factor], summed: dict[int, Any], sizes: Mapping[int, int]) -> list[Factor]:
-    """The factors with the equations worked in. Summed indices that an equation determines are taken out of ``summed``."""
+class Solved(NamedTuple):
+    """The factors with the equations worked in, and indices of the result that are to be put together from parts."""
+
+    factors: list[Factor]
+    wholes: dict[int, Parts]
+
+
+def solve(
+    out: Emitter, equations: Sequence[Equation], factors: list[Factor], summed: dict[int, Any], result: Sequence[int], sizes: Mapping[int, int]
+) -> Solved:
+    """The equations worked in. Summed indices that an equation determines, and parts, are taken out of ``summed``."""
     waiting = list(equations)
+    wholes: dict[int, Parts] = {}
     while waiting:
         equation = waiting.pop(0)
+        whole = _whole(equation, summed, waiting, wholes)
+        if whole is not None and pays(*whole, factors, [*(k for k in result if k not in wholes), *_indices(wholes)], sizes):
+            said = in_parts(out, factors, *whole, sizes)
+            if said is not None:
+                factors, wholes[whole[0]] = said, whole[1]
+                for k in whole[1].indices:
+                    summed.pop(k)
+                continue
         chosen = _chosen(equation, summed, sizes)
         if not chosen:
             factors = [*factors, _table(out, equation, sizes)]
@@ -76,7 +101,18 @@ def solve(out: Emitter, equations: Sequence[Equation], factors: list[Factor], su
         factors = _taken(out, factors, solution, sizes)
         for k in chosen:
             summed.pop(k)
-    return factors
+    return Solved(factors, wholes)
+
+
+def _whole(equation: Equation, summed: Mapping[int, Any], waiting: Sequence[Equation], wholes: Mapping[int, Parts]) -> tuple[int, Parts] | None:
+    """The index of the result that the summed ones make; None when another equation speaks of one of them."""
+    found = None if equation.known else parts_of(equation.coefs, equation.offset, summed)
+    others = {k for e in waiting for k in e.axes} | _indices(wholes) | wholes.keys()
+    return None if found is None or others & {found[0], *found[1].indices} else found
+
+
+def _indices(wholes: Mapping[int, Parts]) -> set[int]:
+    return {k for parts in wholes.values() for k in parts.indices}
 
 
 def _substituted(equation: Equation, solution: _Solution) -> Equation | None:
@@ -102,7 +138,7 @@ def _narrowed(out: Emitter, solution: _Solution, factors: Sequence[Factor], summ
             continue
         array = out.code[mask.value].attr.array  # type: ignore[index]
         place = tuple(solution.at[k] if k in solution.at else _position(k, solution.axes, sizes) for k in mask.axes)
-        solution = solution._replace(exists=solution.exists & (array[place] != 0))
+        solution = solution._replace(exists=solution.exists & (array[place] != 0), spaced=None)
     for k in [k for k in solution.axes if k in summed]:
         axis = solution.axes.index(k)
         if len(solution.axes) > 1 and (solution.exists.sum(axis) <= 1).all():
@@ -156,7 +192,9 @@ def _solved(equation: Equation, chosen: Sequence[int], sizes: Mapping[int, int])
         step = abs(equation.coefs[k])
         at[k] = np.clip(rest // step, 0, sizes[k] - 1)
         rest = rest - step * at[k]
-    return _Solution(at, axes, rest == 0)
+    if len(chosen) > 1:
+        return _Solution(at, axes, rest == 0)
+    return _Solution(at, axes, rest == 0, rest + step * at[chosen[0]], step)
 
 
 def _grid(coefs: Mapping[int, int], sizes: Mapping[int, int], axes: Sequence[int]) -> Any:
@@ -183,8 +221,21 @@ def _taken(out: Emitter, factors: Sequence[Factor], solution: _Solution, sizes: 
     return done
 
 
+def _seen(out: Emitter, factor: Factor, solution: _Solution, sizes: Mapping[int, int]) -> Factor | None:
+    """The elements as a view, with zeros where there are none; None when they cannot be seen so."""
+    if solution.exists.all():
+        return windowed(out, factor, solution.at, solution.axes, sizes)
+    if solution.spaced is None:
+        return None
+    (k,) = solution.at
+    return windowed(out, factor, {k: solution.spaced}, solution.axes, sizes, {k: solution.step})
+
+
 def _take(out: Emitter, factor: Factor, own: list[int], solution: _Solution, missing: np.ndarray | None, sizes: Mapping[int, int]) -> Factor:
     """The elements of one factor, on the axes of the solution and its own others; an index on both is read along the diagonal."""
+    seen = _seen(out, factor, solution, sizes)
+    if seen is not None:
+        return seen
     common = [k for k in factor.axes if k in solution.axes]
     first = [*own, *common]
     others = [k for k in factor.axes if k not in first]

@@ -15,6 +15,7 @@ from symdl.lower.numpy_scan import RunScan
 from symdl.lower.precision import DOUBLE, SINGLE
 from symdl.lower.program import ELEMENTWISE, VIEWS, Instruction, Operand, Program, Ref
 from symdl.lower.scalars import array_function, power, scalar_function
+from symdl.lower.windows import Fold, inside_of, window
 
 #: A function of more lines than this is cut into pieces: Python's compiler takes more than linear time.
 CHUNK = 1000
@@ -62,7 +63,7 @@ def view(array: np.ndarray, place: tuple[int, ...]) -> np.ndarray:
 
 _NAMES: dict[str, Any] = {
     **{name: getattr(np, name) for name in ELEMENTWISE},
-    **{f.__name__: f for f in (np.matmul, np.einsum, np.vdot, np.broadcast_to, np.take, select, view, look_up, add_rows)},
+    **{f.__name__: f for f in (np.matmul, np.einsum, np.vdot, np.broadcast_to, np.take, select, view, window, look_up, add_rows)},
     "inv": np.linalg.inv,
     "det": np.linalg.det,
     "logdet": _logdet,
@@ -184,6 +185,7 @@ class Writer:
             "reshape": lambda a: a.reshape(step.shape),
             "spread": lambda a: np.broadcast_to(a, step.shape),
             "stretch": lambda a: a[slice(*step.attr)].reshape(step.shape),
+            "window": lambda a: window(a, step.attr, step.shape),
         }[step.op]
         if array is not None and step.shape:
             made = make(array)
@@ -199,12 +201,15 @@ class Writer:
             place = {"select": lambda: [~e for e in step.attr], "stretch": lambda: [step.attr[0]]}.get(step.op)
             inside = f"{text}[{', '.join(map(str, place()))}]" if place else f"{text}.reshape(())"
             return [f"{target} = scalar({inside})"]
-        return [f"{target} = " + self._dynamic(text, step)]
+        return [f"{target} = " + self._dynamic(text, number, step)]
 
-    def _dynamic(self, text: str, step: Instruction) -> str:
+    def _dynamic(self, text: str, number: int, step: Instruction) -> str:
         """A view of an input, made at every run."""
         if step.op == "view" and step.attr == (1, 0):
             return f"{text}.T"
+        if step.op == "window":
+            self.names[f"w{number}"] = step.attr
+            return f"window({text}, w{number}, {step.shape})"
         if step.op in ("view", "select"):
             return f"{step.op}({text}, {step.attr})"
         return f"{text}.reshape({step.shape})" if step.op == "reshape" else f"broadcast_to({text}, {step.shape})"
@@ -255,6 +260,11 @@ class Writer:
             self._keep(number, full)
             self.names[f"d{number}"] = select(full, step.attr)
             return [f"d{number}[...] = {self._operand(step.args[0])}"]
+        if op == "pad":
+            full = np.zeros(step.shape, self._dtype)
+            self._keep(number, full)
+            self.names[f"d{number}"] = inside_of(full, step.attr)
+            return [f"d{number}[...] = {self._operand(step.args[0])}"]
         if op == "scan":
             self.names[f"scan{number}"] = RunScan(step.attr)
             return [f"scan{number}({', '.join([self._buffer(number), *map(self._operand, step.args)])})"]
@@ -274,6 +284,9 @@ class Writer:
                 return lines
             self.names[f"m{number}"] = missing.array
             return [*lines, f"{out}[m{number}] = 0.0"]
+        if op == "fold":
+            self.names[f"fold{number}"] = Fold(step.attr, self._program.code[step.args[0]].shape)  # type: ignore[index]
+            return [f"fold{number}({args[0]}, {out})"]
         if op == "lookup":
             rows, count, beside = step.attr
             self.names[f"t{number}"] = beside.array

@@ -25,6 +25,7 @@ from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter, long_last
 from symdl.lower.gathers import Equation, Known, solve
 from symdl.lower.gram import halved
+from symdl.lower.index_views import Parts, put_together
 from symdl.lower.lookups import Row, added, lookup_of, taken
 from symdl.lower.machine import REST
 from symdl.lower.program import Output, Program, Ref, Table, without_dead_code
@@ -282,9 +283,9 @@ class _Planner:
         rows = {k: r for k, t in enumerate(terms) if is_equation(t) and k not in equations and (r := self._row(t, place)) is not None}
         factors = [f for k, t in enumerate(terms) if k not in equations and k not in rows for f in self._unsquared(t, place)]
         factors, last = self._looked_up(factors, [(r, terms[k]) for k, r in rows.items()], list(equations.values()), place, summed, sizes)
-        if equations:
-            factors = solve(self.out, list(equations.values()), factors, summed, sizes)
-        core = self._contraction(node, factors, {k: n for k, n in summed.items() if last is None or k not in last.at.axes}, coef, sizes)
+        factors, wholes = solve(self.out, list(equations.values()), factors, summed, range(node.rank), sizes)
+        core = self._contraction(node, factors, {k: n for k, n in summed.items() if last is None or k not in last.at.axes}, coef, sizes, wholes)
+        core = put_together(self.out, core, wholes, sizes)
         if last is not None:
             core = added(self.out, core, last, sizes)
         return self._on_diagonal(node, core, place, sizes) if deltas else core
@@ -341,7 +342,9 @@ class _Planner:
                 above.append(self._placed(arg, entries))
         return above, below
 
-    def _contraction(self, node: Node, factors: list[Factor], summed: dict[int, Any], coef: float, sizes: dict[int, int]) -> Factor:
+    def _contraction(
+        self, node: Node, factors: list[Factor], summed: dict[int, Any], coef: float, sizes: dict[int, int], wholes: Mapping[int, Parts]
+    ) -> Factor:
         used = {i for f in factors for i in f.axes}
         for index in summed:
             if index not in used:
@@ -350,7 +353,8 @@ class _Planner:
         scalars = [f for f in factors if not f.axes]
         if tensors:
             over = frozenset(i for i in summed if i in used)
-            scalars.append(contract(self.out, tensors, over, sizes, self._wish(node)))
+            wish = [p for i in self._wish(node) or (range(node.rank) if wholes else ()) for p in (wholes[i].indices if i in wholes else (i,))]
+            scalars.append(contract(self.out, tensors, over, sizes, wish))
         return self.out.times(scalars, sizes, coef)
 
     def _on_diagonal(self, node: Node, core: Factor, place: Mapping[int, int], sizes: Mapping[int, int]) -> Factor:

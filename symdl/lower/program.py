@@ -23,6 +23,9 @@ scatter               attr: as for select; the argument on a diagonal, zeros els
 inv, det, logdet      of a square matrix
 scan                  attr: a ``symdl.lower.scan.Scan``; a recurrence, all states at all positions in one vector
 stretch               attr (from, to): elements of a vector, in the result's shape
+window                attr: a ``symdl.lower.windows.Window``; a view of elements at positions that are affine in those of the result
+fold                  attr: a Window; the elements of the argument added up where they stand in the result
+pad                   attr: for every axis how many zeros stand before, behind, and between any two elements
 table                 attr: a Table, numbers known when the program was planned
 take                  attr (positions, missing): elements along the first axis; 0 where missing (a Table of bools, or None)
 lookup                of a table and row numbers: attr (rows, count, beside): elements row*count + beside of the first axis
@@ -88,7 +91,7 @@ _UNARY = frozenset(["negative", "square", "sqrt", "exp", "expm1", "log", "log1p"
 ELEMENTWISE = _BINARY | _UNARY
 
 #: Operations that give another view of their argument's elements.
-VIEWS = frozenset(["view", "select", "reshape", "spread", "stretch"])
+VIEWS = frozenset(["view", "select", "reshape", "spread", "stretch", "window"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,12 @@ All arrays here lie row by row without gaps; a row is what stands behind the pic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from symdl.lower.native.loops import Nest, nest
 from symdl.lower.native.places import Place
+from symdl.lower.windows import Window
 
 _COPY = "for (long k = 0; k < {size}; k++) to[r*{size} + k] = {good} ? from[i*{size} + k] : 0.0;"
 
@@ -44,6 +48,47 @@ def add_rows(values: Place, at: Place, rows: int, picked: int, size: int, target
         f"for (long k = 0; k < {size}; k++) to[(long)at[r]*{size} + k] += from[r*{size} + k];",
         "}",
     ]
+
+
+def padded(source: Place, around: Sequence[tuple[int, int, int]], target: Place) -> list[str]:
+    """The source with zeros before, behind and between its elements."""
+    order = sorted(range(len(target.shape)), key=lambda a: -target.strides[a])
+    lines: list[str] = []
+    inside = target
+    for axis, ((before, after, gap), size) in enumerate(zip(around, source.shape, strict=True)):
+        wide = size + (size - 1) * gap
+        zeroed = [(before + 1 + k, size - 1, gap + 1) for k in range(gap)] if size > 1 else []
+        for start, count, step in ((0, before, 1), (before + wide, after, 1), *zeroed):
+            if count:
+                border = _part(inside, axis, start, count, step)
+                lines += nest(Nest(border.shape, tuple(order), {}, ["V z = dup(0.0);"], {"z": border}, []))
+        inside = _part(inside, axis, before, size, gap + 1)
+    return [*lines, *nest(Nest(source.shape, tuple(order), {"a": source}, [], {"a": inside}, []))]
+
+
+def folded(source: Place, which: Window, target: Place) -> list[str]:
+    """The source added up where it stands in the target, which begins as zeros: part by part, so that nothing is met twice in a part."""
+    again = which.repeated(source.shape)
+    rest = [r for r in range(len(source.shape)) if r not in again]
+    into = which.strides(target.strides)
+    # What stands first is done first, so that the parts of a sample are in the cache.
+    outer = [r for r in rest[:1] if len(rest) > 1 and source.strides[r] == max(source.strides)]
+    inner = sorted((r for r in rest if r not in outer), key=lambda r: -abs(into[r]))
+    lines = [f"for (long z{r} = 0; z{r} < {source.shape[r]}; z{r}++) {{" for r in (*outer, *again)]
+    shape = tuple(source.shape[r] for r in inner)
+    sides = []
+    for place, strides in ((source, source.strides), (replace(target, offset=target.offset + which.offset(target.strides)), into)):
+        moved = "".join(f" + z{r}*({strides[r]})" for r in (*outer, *again))
+        sides.append(Place(f"({place.pointer()}{moved})", 0, shape, tuple(strides[r] for r in inner)))
+    body = nest(Nest(shape, tuple(range(len(inner))), {"a": sides[0], "b": sides[1]}, ["V t = a + b;"], {"t": sides[1]}, []))
+    return [*zeros(target), *lines, *body, *["}"] * len(lines)]
+
+
+def _part(place: Place, axis: int, start: int, count: int, step: int) -> Place:
+    """So many positions of one axis."""
+    shape = tuple(count if a == axis else n for a, n in enumerate(place.shape))
+    strides = tuple(step * s if a == axis else s for a, s in enumerate(place.strides))
+    return Place(place.base, place.offset + start * place.strides[axis], shape, strides)
 
 
 def zeros(target: Place) -> list[str]:

@@ -79,6 +79,8 @@ def seen(step: Instruction, place: Place) -> Place | None:
             else:
                 found[entry] = found.get(entry, 0) + stride
         return Place(place.base, offset, step.shape, tuple(found.values()))
+    if step.op == "window":
+        return Place(place.base, place.offset + step.attr.offset(place.strides), step.shape, step.attr.strides(place.strides))
     if step.op == "stretch":
         start, _ = step.attr
         return Place(place.base, place.offset + start, step.shape, dense(step.shape, range(len(step.shape))))

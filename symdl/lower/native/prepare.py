@@ -70,6 +70,12 @@ def _axis(step: Instruction, number: int, found: dict[int, int], cut: dict[str, 
     shape = program.code[arg].shape
     if step.op == "view":
         return step.attr.index(axis) if axis in step.attr else None
+    if step.op == "window":
+        return step.attr.kept(axis)
+    if step.op == "fold":
+        return next((a for a in range(len(step.shape)) if step.attr.kept(a) == axis), None)
+    if step.op == "pad":
+        return None if any(step.attr[axis]) else axis
     if step.op in ("spread", "select"):
         return axis if len(shape) == len(step.shape) else None
     if is_elementwise(step):

@@ -79,6 +79,21 @@ def _select(step: Instruction, program: Program, axes: dict[int, int]) -> int | 
     return entry if entry >= 0 and step.attr.count(entry) == 1 else _mixed()
 
 
+def _window(step: Instruction, program: Program, axes: dict[int, int]) -> int | None:
+    axis = step.attr.kept(_first(step, axes))
+    return axis if axis is not None and step.shape[axis] == program.code[_ref(step)].shape[_first(step, axes)] else _mixed()
+
+
+def _fold(step: Instruction, program: Program, axes: dict[int, int]) -> int | None:
+    size = program.code[_ref(step)].shape[_first(step, axes)]
+    own = [a for a in range(len(step.shape)) if step.attr.kept(a) == _first(step, axes) and step.shape[a] == size]
+    return own[0] if own else _mixed()
+
+
+def _pad(step: Instruction, program: Program, axes: dict[int, int]) -> int | None:
+    return _mixed() if any(step.attr[_first(step, axes)]) else _first(step, axes)
+
+
 def _reshape(step: Instruction, program: Program, axes: dict[int, int]) -> int | None:
     before = program.code[_ref(step)].shape
     return 0 if _first(step, axes) == 0 and step.shape and step.shape[0] == before[0] else _mixed()
@@ -118,7 +133,19 @@ def _inner(step: Instruction, program: Program, axes: dict[int, int]) -> int | N
     return None if len({axes.get(a, -1) for a in step.args if isinstance(a, Ref)}) == 1 else _mixed()
 
 
-_RULES: dict[str, _Rule] = {"view": _view, "select": _select, "reshape": _reshape, "sum": _sum, "amax": _sum, "dot": _dot, "einsum": _einsum, "inner": _inner}
+_RULES: dict[str, _Rule] = {
+    "view": _view,
+    "select": _select,
+    "window": _window,
+    "fold": _fold,
+    "pad": _pad,
+    "reshape": _reshape,
+    "sum": _sum,
+    "amax": _sum,
+    "dot": _dot,
+    "einsum": _einsum,
+    "inner": _inner,
+}
 
 
 def _mixed() -> int:

@@ -29,7 +29,7 @@ class Single:
 
 Step = Loop | Single
 
-_SINGLE = frozenset(["dot", "matmul", "einsum", "sum", "amax", "take", "lookup", "add_rows", "scatter", "scan", "inv", "blocks"])
+_SINGLE = frozenset(["dot", "matmul", "einsum", "sum", "amax", "take", "pad", "fold", "lookup", "add_rows", "scatter", "scan", "inv", "blocks"])
 
 
 def scheduled(program: Program, orders: Mapping[int, tuple[int, ...]], late: frozenset[int]) -> list[Step]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symdl.lower.native import indexing, matrices
+from symdl.lower.native.across import COPY
 from symdl.lower.native.blas import blas, routine
 from symdl.lower.native.blocks import blocks
 from symdl.lower.native.kernels import LANES
@@ -49,6 +50,20 @@ def _pick(builder: Builder, n: int, step: Instruction) -> None:
     builder.part(f"v{n} {step.op} : {size_of(step.shape)}")
     builder.lines += _picked(builder, n, step)
     builder.cost += 0.5 * math.prod(step.shape)
+
+
+def _pad(builder: Builder, n: int, step: Instruction) -> None:
+    source, target = builder.place(ref(step.args[0])), builder.place(n)
+    builder.part(f"v{n} pad : {size_of(step.shape)}")
+    builder.lines += indexing.padded(source, step.attr, target)
+    builder.cost += COPY * math.prod(step.shape)
+
+
+def _fold(builder: Builder, n: int, step: Instruction) -> None:
+    source, target = builder.place(ref(step.args[0])), builder.place(n)
+    builder.part(f"v{n} fold of {size_of(source.shape)} : {size_of(step.shape)}")
+    builder.lines += indexing.folded(source, step.attr, target)
+    builder.cost += COPY * (math.prod(source.shape) + math.prod(step.shape))
 
 
 def _picked(builder: Builder, n: int, step: Instruction) -> list[str]:
@@ -138,6 +153,8 @@ _WRITERS: dict[str, Callable[[Builder, int, Instruction], None]] = {
     "sum": _reduce,
     "amax": _reduce,
     "take": _pick,
+    "fold": _fold,
+    "pad": _pad,
     "lookup": _pick,
     "add_rows": _pick,
     "scatter": _pick,

@@ -1,0 +1,163 @@
+"""Index maps as views: windows, strides, flips, borders and digits of an index, by NumPy and by native code, against the plain evaluator."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reference import evaluate as plain
+from test_native import needs_compiler
+
+import symdl as sd
+from symdl.graph.walk import inputs
+from symdl.lower.windows import Window, affine, window
+
+i, u = sd.indices("i u")
+
+
+def same(expr, arrays, rtol=1e-12):
+    """The numbers are those of the plain evaluator."""
+    found = sd.lambdify(list(arrays), expr)(*arrays.values())
+    expected = plain(expr, arrays, {})
+    scale = np.max(np.abs(expected), initial=1.0)
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * scale)
+
+
+# --- affine positions -----------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(-3, 3)), min_size=1, max_size=3), st.integers(-5, 5))
+def test_affine_positions_are_found(axes, start):
+    shape = tuple(n for n, _ in axes)
+    grid = start + sum(step * np.indices(shape)[k] for k, (_, step) in enumerate(axes))
+    found = affine(grid)
+    assert found is not None
+    first, steps = found
+    np.testing.assert_array_equal(first + sum(s * np.indices(shape)[k] for k, s in enumerate(steps)), grid)
+    if grid.size > 2 and max(shape) > 2:
+        wrong = grid.copy()
+        wrong[(-1,) * grid.ndim] += 1
+        assert affine(wrong) is None
+
+
+def test_a_view_of_any_steps():
+    x = np.arange(60.0).reshape(3, 4, 5)
+    which = Window((2, 0, 4), ((-1, 1, 0), (0, 0, -2), (0, 1, 0)))
+    made = window(x, which, (3, 3, 2))
+    for a, b, d in np.ndindex(3, 3, 2):
+        assert made[a, b, d] == x[2 - a, a + d, 4 - 2 * b]
+    assert np.may_share_memory(made, x) and not made.flags.writeable
+    assert str(which) == "(-i + 2, i + k, -2*j + 4)"
+
+
+# --- forms ----------------------------------------------------------------------------------------------------------
+
+
+def T(name, *shape):
+    return sd.tensor(name, *shape)
+
+
+def _image():
+    return T("x", 2, 3, 7, 6)
+
+
+FORMS = {
+    "conv2d": lambda: sd.conv2d(_image(), T("w", 4, 3, 3, 2), T("b", 4)),
+    "conv2d padded": lambda: sd.conv2d(_image(), T("w", 4, 3, 3, 3), T("b", 4), padding=1),
+    "conv2d strided": lambda: sd.conv2d(_image(), T("w", 4, 3, 3, 3), stride=2, padding=1),
+    "conv2d dilated": lambda: sd.conv2d(_image(), T("w", 2, 3, 2, 3), dilation=2, padding=2),
+    "conv2d of one": lambda: sd.conv2d(T("x", 1, 1, 5, 5), T("w", 1, 1, 5, 5)),
+    "conv_transpose2d": lambda: sd.conv_transpose2d(_image(), T("w", 3, 2, 3, 3), stride=2, padding=1),
+    "conv1d": lambda: sd.conv1d(T("x", 2, 3, 9), T("w", 4, 3, 4), padding=3),
+    "conv3d": lambda: sd.conv3d(T("x", 1, 2, 4, 5, 4), T("w", 2, 2, 2, 2, 3), padding=1),
+    "max_pool2d": lambda: sd.max_pool2d(sd.relu(_image()), 2),
+    "max_pool2d whole": lambda: sd.max_pool2d(T("x", 2, 3, 6, 6), 3),
+    "max_pool2d overlapping": lambda: sd.max_pool2d(_image(), 3, stride=2, padding=1),
+    "avg_pool2d": lambda: sd.avg_pool2d(T("x", 2, 3, 6, 4), 2),
+    "avg_pool1d overlapping": lambda: sd.avg_pool1d(T("x", 2, 2, 9), 3, stride=2),
+    "flatten": lambda: sd.reshape(sd.tanh(_image()), 2, -1) @ T("w", 126, 3),
+    "split": lambda: sd.softmax(sd.reshape(T("x", 4, 12), 4, 3, 4), axis=1),
+    "flip": lambda: T("x", 5, 4)[::-1, ::-2] ** 2,
+    "slice": lambda: sd.tanh(T("x", 5, 6)[1:4, 2::2]) @ T("w", 2),
+    "pad": lambda: sd.exp(sd.pad(T("x", 3, 4), 2, 1) * T("w", 7)),
+    "concat": lambda: sd.tanh(sd.concat([T("x", 3, 4), T("w", 2, 4)])),
+    "correlation": lambda: sd.sum(sd.sum(T("x", 8)[i + u] * T("w", 3)[u], u) * T("y", 6)[i], i),
+    "convolution": lambda: sd.sum(sd.sum(T("x", 8)[i - u + 2] * T("w", 3)[u], u) ** 2 * T("y", 6)[i], i),
+    "kron": lambda: sd.kron(T("x", 2, 3), T("w", 3, 2)),
+    "diagonals": lambda: sd.sum(sd.exp(sd.reshape(T("x", 16), 4, 4)[i, i]) * T("w", 4)[i], i),
+    "window of a window": lambda: sd.sum(sd.window(sd.window(T("x", 12), 4, stride=2), 2, axis=0) ** 3, axis=1),
+}
+
+
+def arrays_of(expr, seed=0):
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(size=shape) for name, shape in shapes(expr).items()}
+
+
+def shapes(expr):
+    return {str(node.name): tuple(int(s) for s in node.shape) for node in inputs([expr.node])}
+
+
+def whole(made):
+    """A loss of a form, that treats every element otherwise."""
+    return sd.sum(sd.tanh(made) * made) if made.shape else sd.tanh(made)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_values_and_gradients(name):
+    made = FORMS[name]()
+    arrays = arrays_of(made)
+    same(made, arrays)
+    loss = whole(made)
+    for parameter in arrays:
+        same(sd.grad(loss, parameter), arrays)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", FORMS)
+def test_native_values_and_gradients(name):
+    made = FORMS[name]()
+    arrays = arrays_of(made)
+    loss = whole(made)
+    wanted = [made, *(sd.grad(loss, parameter) for parameter in arrays)]
+    found = sd.lambdify(list(arrays), wanted, backend="native")(*arrays.values())
+    expected = sd.lambdify(list(arrays), wanted)(*arrays.values())
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12 * np.max(np.abs(b), initial=1.0))
+
+
+# --- plans ----------------------------------------------------------------------------------------------------------
+
+
+def plan(exprs, arrays):
+    f = sd.lambdify(list(arrays), exprs)
+    f(*arrays.values())
+    return str(f)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_nothing_is_gathered_where_positions_are_affine(name):
+    made = FORMS[name]()
+    arrays = arrays_of(made)
+    said = plan([made, *(sd.grad(whole(made), parameter) for parameter in arrays)], arrays)
+    assert " take(" not in said
+
+
+def test_positions_that_are_not_affine_are_gathered():
+    arrays = {"x": np.arange(6.0)}
+    made = sd.gather(T("x", 6), sd.position(3) ** 2)
+    assert " take(" in plan([made], arrays)
+    np.testing.assert_array_equal(sd.evaluate(made, **arrays), [0.0, 1.0, 4.0])
+
+
+def test_a_border_of_zeros_stays_zero_from_call_to_call():
+    x = T("x", 3)
+    f = sd.lambdify([x], sd.exp(sd.pad(x, 2)))
+    for value in (np.ones(3), np.full(3, 5.0)):
+        np.testing.assert_allclose(f(value), np.exp(np.pad(value, 2)))
+
+
+def test_what_is_beyond_the_ends_is_zero_and_no_infinity_gets_in():
+    """A border multiplied by what would be read there is 0, and not infinity times 0."""
+    x, w = T("x", 4), T("w", 3)
+    made = sd.window(x, 3, padding=1) @ w
+    np.testing.assert_allclose(sd.evaluate(made, x=np.full(4, 1e200), w=np.array([1e-200, 1.0, 1e-200]))[1], 1e200)
