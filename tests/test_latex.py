@@ -1,5 +1,8 @@
 """LaTeX in matrix and in index notation, and that HTML's converter takes all of it."""
 
+import contextlib
+import operator
+import random
 import re
 
 import pytest
@@ -230,3 +233,51 @@ def test_numbers(value):
     s = sd.tensor("s")
     for expr in (s * value, s + value, s**value, value - s):
         convert(latex(expr))
+
+
+# --- what else was made in the session --------------------------------------------------------------------------------
+
+
+def held(names):
+    """Tensors made in this order, which decides how nodes are stored as long as somebody holds them."""
+    return [read(name) for name in names]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_formulas_do_not_depend_on_what_was_made_before(seed):
+    rng = random.Random(seed)
+    parts = held(rng.sample(sorted(SHAPES), len(SHAPES)))
+    combine = [operator.matmul, operator.mul, operator.add, lambda a, b: a.T @ b, lambda a, b: sd.sigmoid(a @ b), lambda a, b: sd.sum(a * b)]
+    for _ in range(200):
+        with contextlib.suppress(sd.SymdlError, TypeError):
+            parts.append(rng.choice(combine)(*rng.choices(parts, k=2)))
+    for group, style in ((MATRIX, "matrix"), (MATRIX, "auto"), (INDEX, "index"), (SCALARS, "auto")):
+        for source, shown in group:
+            assert latex(read(source), style=style) == shown
+    test_names_of_parts()
+
+
+def network():
+    X, T = sd.tensor("X", n, p), sd.tensor("T", n, m)
+    W1, b1, W2, b2 = sd.tensor("W1", p, h), sd.tensor("b1", h), sd.tensor("W2", h, m), sd.tensor("b2", m)
+    d = sd.derive(sd.sum((sd.sigmoid(sd.sigmoid(X @ W1 + b1) @ W2 + b2) - T) ** 2) / 2, [W1, b1, W2, b2])
+    return [str(d), d.latex(), *(latex(d[name], d.names, style) for name in ("W1", "b1", "W2", "b2") for style in ("matrix", "index"))]
+
+
+@pytest.mark.parametrize("order", ["W1 X W2", "b2 T W2 b1 W1 X", "T X", "W2 X W1"])
+def test_derivations_do_not_depend_on_what_was_made_before(order):
+    shown = network()
+    before = [sd.tensor(name, *{"X": (n, p), "T": (n, m), "W1": (p, h), "b1": (h,), "W2": (h, m), "b2": (m,)}[name]) for name in order.split()]
+    assert before and network() == shown
+    assert r"X^{\top} \delta^{(1)}" in shown
+
+
+def test_columns_stay_columns():
+    """Samples side by side: the error term has the axes of W1 X, in whatever order these were made."""
+    d = sd.dims("d")
+    for first in ("W1", "X"):
+        made = {"W1": lambda: sd.tensor("W1", h, p), "X": lambda: sd.tensor("X", p, d)}
+        kept = made[first]()
+        W1, X, W2, b1 = made["W1"](), made["X"](), sd.tensor("W2", m, h), sd.tensor("b1", h)
+        found = sd.derive(sd.sum(sd.tanh(W2 @ sd.tanh(W1 @ X + b1[:, None])) ** 2), [W1, b1])
+        assert kept is not None and latex(found["W1"], found.names) == r"\delta^{(1)} X^{\top}"

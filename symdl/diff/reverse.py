@@ -24,6 +24,7 @@ from symdl.graph import build
 from symdl.graph.build import Delta, Term
 from symdl.graph.memory import collector_paused
 from symdl.graph.node import LET, RECUR, Node, Size
+from symdl.graph.reading_order import ReadingOrder
 from symdl.steps.step import Rule
 
 
@@ -119,7 +120,7 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = 
         return Sweep(out, shortener, scalars.Terms(found.adjoints), lambda: _scalar_records(out, way, found))
     records: list[Record] = []
     adjoints: dict[Node, Term] = {}
-    recurrences = Recurrences(adjoints, way.relevant, name)
+    recurrences, reading = Recurrences(adjoints, way.relevant, name), ReadingOrder()
     for v in reversed(way.order):
         if v not in way.relevant or v in way.hidden:
             continue
@@ -130,7 +131,7 @@ def sweep(out: Expr, targets: Iterable[Node], name: Callable[..., str | None] = 
             parts.append(_seed(out))
         total = build.add([1] * len(parts), parts)
         rewrites = rewritten(total)
-        adjoint = _named(out, v, rewrites[-1][1] if rewrites else total, name, _relevant_args(v, way.relevant, way.hidden))
+        adjoint = _named(out, v, rewrites[-1][1] if rewrites else total, name, _relevant_args(v, way.relevant, way.hidden), reading)
         records.append(Record(v, edges, total, rewrites, adjoint, joints))
         adjoints[v] = adjoint
     return Sweep(out, shortener, adjoints, lambda: records)
@@ -188,14 +189,14 @@ def to_axes(term: Term) -> Term:
     return Term(term.node, tuple(e[1] if isinstance(e, tuple) and e[0] == "d" else e for e in term.map))
 
 
-def _named(out: Expr, v: Node, total: Term, name: Callable[[Node], str | None], uses: int) -> Term:
+def _named(out: Expr, v: Node, total: Term, name: Callable[[Node], str | None], uses: int, reading: ReadingOrder) -> Term:
     """Give the adjoint a name when it will be used more than once and is more than a name already."""
     if uses < 2 or scalars.short(total.node):
         return total
     chosen = name(v)
     if chosen is None:
         return total
-    labels: list[Any] = [("o", k) for k in range(out.ndim)] + list(range(v.rank))
+    labels: list[Any] = [("o", k) for k in range(out.ndim)] + list(reading.of(v))
     # An index on which the adjoint does not depend stays out of the definition.
     used = [label for label in labels if label in total.map]
     sizes = build.axis_sizes(total)

@@ -182,9 +182,11 @@ class Elements:
                 down += part.over
             else:
                 up.append((Term(arg, entries), part))
+        others = _read_order(up, at)
+        met = _letters_met(others)
         deltas = [Kronecker(0, (_index(_at(a, labels)), _index(_at(b, labels)))) for a, b in node.attr.deltas]
-        factors = (*deltas, *_read_order(up, at))
-        dummies = self._dummies(node, at)
+        factors = (*sorted(deltas, key=lambda d: min(met.get(i, len(met)) for i in d.indices)), *others)
+        dummies = tuple(sorted(self._dummies(node, at), key=lambda d: met.get(d[0], len(met))))
         if not dummies:
             return product(0, node.attr.coef, factors, tuple(down))
         return product(0, node.attr.coef, (Over(0, "sum", product(0, 1, factors, tuple(down)), dummies),))
@@ -241,6 +243,20 @@ def _chained(trees: list[Tree]) -> list[Tree]:
         if isinstance(first, Element) and isinstance(second, Element) and first.indices[1] != second.indices[0] and second.indices[1] == first.indices[0]:
             trees[a], trees[b] = second, first
     return trees
+
+
+def _letters_met(trees: list[Tree]) -> dict[Any, int]:
+    """Index letters as a reader meets them in factors, in their first hundred parts: in this order they are summed over, whatever the order in the graph."""
+    met: dict[Any, int] = {}
+    stack = trees[:100][::-1]
+    for _ in range(100):
+        if not stack:
+            break
+        tree = stack.pop()
+        for index in tree.indices if isinstance(tree, Element) else ():
+            met.setdefault(index, len(met))
+        stack += tree.parts[:100][::-1]
+    return met
 
 
 def _at(entry: Any, labels: Any) -> Any:

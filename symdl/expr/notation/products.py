@@ -302,8 +302,8 @@ def _trace(factors: list[Factor]) -> Form | None:
         return Form(only.cost, Call(0, "trace", only.tree.args))
     if len(factors) != 2 or len(factors[0].labels) != 2 or any(f.over for f in factors):
         return None
-    s, t = factors[0].operand.order
-    a, b = (f.operand for f in factors)
+    a, b = (f.operand for f in sorted(factors, key=lambda f: by_name(f.operand.best.tree)))
+    s, t = a.order
     crossed = min((a.at((s, t)).cost + b.at((t, s)).cost, (s, t)), (a.at((t, s)).cost + b.at((s, t)).cost, (t, s)))
     level = min(a.at(o).cost + b.at(o).cost for o in ((s, t), (t, s)))
     if crossed[0] > level:
