@@ -83,7 +83,27 @@ class Emitter:
         if len(rows) <= 1 and len(columns) <= 1:
             return value
         flat = tuple(_product(sizes[i] for i in group) for group in (rows, columns) if group)
+        if rows and columns and self._better_turned(value, len(rows)):
+            turned = self.reshape(self.arranged(factor, (*columns, *rows)).value, flat[::-1])
+            return self.emit("view", (turned,), (1, 0), flat)
         return self.reshape(value, flat)
+
+    def _better_turned(self, value: Operand, rows: int) -> bool:
+        """Whether the copy of windows that a matrix needs is made of longer pieces when columns are written one after the other."""
+        strides = self._strides(value)
+        if strides is None:
+            return False
+        shape = self.shape(value)
+        along, across = _run(shape, strides), _run((*shape[rows:], *shape[:rows]), (*strides[rows:], *strides[:rows]))
+        return along <= SHORT and across > along and _product(shape) > LONG
+
+    def _strides(self, value: Operand) -> tuple[int, ...] | None:
+        """Of elements that are seen through a window, in numbers; None for what is seen otherwise."""
+        step = self.code[value]  # type: ignore[index]
+        if step.op == "view":
+            below = self._strides(step.args[0])
+            return None if below is None else tuple(below[p] if p >= 0 else 0 for p in step.attr)
+        return step.attr.strides(_dense(self.shape(step.args[0]))) if step.op == "window" else None
 
     def spread(self, factor: Factor, axes: Sequence[int], shape: tuple[int, ...]) -> Operand:
         """The value on exactly these axes, repeated along those that it lacks."""
@@ -194,6 +214,20 @@ def long_last(axes: tuple[int, ...], sizes: Mapping[int, int]) -> tuple[int, ...
         return axes
     longest = max(axes, key=sizes.__getitem__)
     return (*(i for i in axes if i != longest), longest) if sizes[longest] >= LONG else axes
+
+
+def _run(shape: Sequence[int], strides: Sequence[int]) -> int:
+    """How many of the last elements stand next to each other."""
+    run = 1
+    for n, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if n != 1 and stride != run:
+            break
+        run *= n
+    return run
+
+
+def _dense(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(_product(shape[k + 1 :]) for k in range(len(shape)))
 
 
 def _product(sizes: Any) -> int:

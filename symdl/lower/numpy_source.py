@@ -11,6 +11,7 @@ import numpy as np
 from symdl.errors import DomainError
 from symdl.lower.buffers import Buffers, fixed_outputs
 from symdl.lower.lookups import add_rows, look_up
+from symdl.lower.numpy_reduce import by_slices, pays, pays_for
 from symdl.lower.numpy_scan import RunScan
 from symdl.lower.precision import DOUBLE, SINGLE
 from symdl.lower.program import ELEMENTWISE, VIEWS, Instruction, Operand, Program, Ref
@@ -63,7 +64,7 @@ def view(array: np.ndarray, place: tuple[int, ...]) -> np.ndarray:
 
 _NAMES: dict[str, Any] = {
     **{name: getattr(np, name) for name in ELEMENTWISE},
-    **{f.__name__: f for f in (np.matmul, np.einsum, np.vdot, np.broadcast_to, np.take, select, view, window, look_up, add_rows)},
+    **{f.__name__: f for f in (np.matmul, np.einsum, np.vdot, np.broadcast_to, np.take, select, view, window, look_up, add_rows, by_slices)},
     "inv": np.linalg.inv,
     "det": np.linalg.det,
     "logdet": _logdet,
@@ -295,8 +296,15 @@ class Writer:
             return [f"add_rows({args[0]}, {args[1]}, {out})"]
         if op == "matmul":
             return [f"matmul({args[0]}, {args[1]}, {out})"]
+        shape = self._program.code[step.args[0]].shape if op in ("einsum", "sum", "amax") else ()  # type: ignore[index]
         if op == "einsum":
-            return [f"einsum({step.attr!r}, {args[0]}, {args[1]}, out={out})"]
+            over = pays_for(step.attr, shape)
+            if over is None:
+                return [f"einsum({step.attr!r}, {args[0]}, {args[1]}, out={out})"]
+            self.names[f"p{number}"] = np.empty(shape, self._dtype)
+            return [f"multiply({args[0]}, {args[1]}, p{number})", f"by_slices(add, p{number}, {over}, {out})"]
+        if op in ("sum", "amax") and pays(shape, step.attr):
+            return [f"by_slices({_REDUCE[op]}, {args[0]}, {step.attr}, {out})"]
         if op in ("sum", "amax"):
             axes = step.attr[0] if len(step.attr) == 1 else step.attr
             return [f"{_REDUCE[op]}.reduce({args[0]}, {axes}, None, {out})"]
