@@ -6,7 +6,7 @@ are few and stand where they are short. Nothing here recurses: nodes come argume
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from symdl.expr.notation.columns import filled, with_columns
@@ -120,31 +120,27 @@ class Arrays:
         operand = self._args(node)[0]
         return widened(operand, node.shape)
 
-    def _add(self, node: Node) -> Operand:
+    def _elementwise(self, node: Node, make: Callable[[tuple[Tree, ...]], Tree], outside: bool = False) -> Operand:
+        """What ``make`` makes of the arguments, in every order that all of them can stand in."""
         args = self._args(node)
         own = tuple(range(node.rank))
         forms = {}
         for order in orders(own):
-            with_forms = each(args, order)
-            if with_forms is not None:
-                pairs = [(c, f.tree) for c, f in zip(node.attr, with_forms, strict=True)]
-                forms[order] = Form(sum(f.cost for f in with_forms), total(node.rank, pairs))
-        return complete(own, forms)
+            found = each(args, order)
+            if found is not None:
+                forms[order] = Form(sum(f.cost for f in found), make(tuple(f.tree for f in found)))
+        return complete(own, forms, outside)
+
+    def _add(self, node: Node) -> Operand:
+        return self._elementwise(node, lambda trees: total(node.rank, list(zip(node.attr, trees, strict=True))))
 
     def _fn(self, node: Node) -> Operand:
         known = self._softmax(node) or _triangle(node)
         if known is not None:
             return known
-        args = self._args(node)
-        own = tuple(range(node.rank))
-        forms = {}
-        for order in orders(own):
-            with_forms = each(args, order)
-            if with_forms is not None:
-                trees = tuple(f.tree for f in with_forms)
-                made: Tree = Power(node.rank, *trees) if node.attr == "pow" else Call(node.rank, node.attr, trees)
-                forms[order] = Form(sum(f.cost for f in with_forms), made)
-        return complete(own, forms, outside=True)
+        if node.attr == "pow":
+            return self._elementwise(node, lambda trees: Power(node.rank, *trees), outside=True)
+        return self._elementwise(node, lambda trees: Call(node.rank, node.attr, trees), outside=True)
 
     def _softmax(self, node: Node) -> Operand | None:
         """exp(z - logsumexp(z))."""
