@@ -82,9 +82,9 @@ def solve(
         equation = waiting.pop(0)
         whole = _whole(equation, summed, waiting, wholes)
         if whole is not None and pays(*whole, factors, [*(k for k in result if k not in wholes), *_indices(wholes)], sizes):
-            said = in_parts(out, factors, *whole, sizes)
-            if said is not None:
-                factors, wholes[whole[0]] = said, whole[1]
+            read = in_parts(out, factors, *whole, sizes)
+            if read is not None:
+                factors, wholes[whole[0]] = read, whole[1]
                 for k in whole[1].indices:
                     summed.pop(k)
                 continue

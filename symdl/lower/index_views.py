@@ -219,11 +219,18 @@ def seen(out: Emitter, value: Operand, which: Window, shape: tuple[int, ...]) ->
         return seen(out, step.args[0], which.within(Window((0,) * rank, tuple(_one(p, range(rank)) for p in step.attr))), shape)
     if not which.steps:
         return out.emit("select", (value,), tuple(~start for start in which.starts), ())
+    order = _order(which, step.shape, shape)
+    if order is None:
+        return out.emit("window", (value,), which, shape)
+    return value if order == tuple(range(len(order))) else out.emit("view", (value,), order, shape)
+
+
+def _order(which: Window, below: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The order of axes, if the view is of all elements and is no more than that."""
     order = tuple(next((a for a, s in enumerate(steps) if s), -1) for steps in which.steps)
-    if not any(which.starts) and which.steps == tuple(_one(a, range(len(which.starts))) for a in order) and sorted(order) == list(range(len(step.shape))):
-        if tuple(step.shape[a] for a in order) == shape:
-            return value if order == tuple(range(len(order))) else out.emit("view", (value,), order, shape)
-    return out.emit("window", (value,), which, shape)
+    if any(which.starts) or sorted(order) != list(range(len(below))) or tuple(below[a] for a in order) != shape:
+        return None
+    return order if which.steps == tuple(_one(a, range(len(below))) for a in order) else None
 
 
 __all__ = ["Parts", "bordered", "in_parts", "parts_of", "pays", "put_together", "seen", "windowed"]

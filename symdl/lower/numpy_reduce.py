@@ -1,4 +1,4 @@
-"""Sums and maxima over short axes, for NumPy: slice by slice. ``ufunc.reduce`` begins anew for every few numbers, which costs ten times what it does with them."""
+"""Sums and maxima over short axes, for NumPy: slice by slice. ``ufunc.reduce`` begins anew for every few numbers, which costs ten times the work itself."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ def by_slices(operation: Callable[..., Any], values: np.ndarray, axes: Sequence[
     """The values reduced over the axes, into ``out``; the last axis first, so that what follows is smaller and lies closer together."""
     order = sorted(axes, reverse=True)
     for axis in order:
-        before = (slice(None),) * axis
-        first, *others = (values[(*before, k)] for k in range(values.shape[axis]))
+        first, *others = np.moveaxis(values, axis, 0)
         target = out if axis == order[-1] else np.empty(first.shape, out.dtype)
         if others:
             operation(first, others.pop(0), out=target)

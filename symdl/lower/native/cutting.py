@@ -19,8 +19,12 @@ from symdl.lower.program import VIEWS, Instruction, Output, Program, Ref, withou
 #: and how many numbers all blocks may share (parameters, and sums over samples).
 BLOCK, CUT_FROM, BESIDE = 65_536, 262_144, 16_384
 
-#: Samples of a block are a multiple of the first (results begin at one, too), and at least the second; blocks are at least the third.
+#: Samples of a block are a multiple of the first (results begin at one, too) where they are at least the second; blocks are at least the third.
 ROWS, LEAST, BLOCKS = 8, 32, 4
+
+#: Large samples (images, and all that is made of them) may be a block by few or alone. What blocks share is gone through anew for each: a block has so many
+#: times as many numbers, and at most so many.
+OFTEN, LARGEST = 8, 8 * BLOCK
 
 
 @dataclass(frozen=True)
@@ -81,10 +85,14 @@ def _rows(program: Program, found: Found, samples: int) -> int | None:
     stored = [n for n in found.axis if program.code[n].op in ("input", "dot", "sum") or n in read]
     row = sum(math.prod(program.code[n].shape) for n in stored) // max(1, samples)
     beside = sum(math.prod(program.code[n].shape) for n in (*_beside(program, found), *found.sums))
-    rows = BLOCK // max(1, row) // ROWS * ROWS
-    if samples * row < CUT_FROM or beside > BESIDE or rows < LEAST or samples < BLOCKS * rows:
-        return None
-    return rows
+    rows = BLOCK // max(1, row)
+    if rows < LEAST:
+        rows = max(1, rows, -(-OFTEN * beside // row))
+        fits = rows * row <= LARGEST
+    else:
+        rows = rows // ROWS * ROWS
+        fits = beside <= BESIDE
+    return rows if fits and samples * row >= CUT_FROM and samples >= BLOCKS * rows else None
 
 
 def _beside(program: Program, found: Found) -> list[int]:
@@ -117,19 +125,23 @@ def _block(program: Program, found: Found, outside: list[int], rows: int) -> Pro
 
     def shape(n: int) -> tuple[int, ...]:
         own = program.code[n].shape
-        return tuple(rows if k == found.axis.get(n) else size for k, size in enumerate(own))
+        along = found.axis.get(n)
+        return own if along is None else tuple(rows * along.run if k == along.axis else size for k, size in enumerate(own))
 
     for n in outside:
         new[n] = Ref(len(code))
         code.append(Instruction("input", (), (f"a{len(code)}",), shape(n)))
-    ones = Ref(len(code))
-    code.append(Instruction("ones", (), None, (rows,)))
+    ones: dict[int, Ref] = {}
+    for run in sorted({along.run for along in found.axis.values()}):
+        ones[run] = Ref(len(code))
+        code.append(Instruction("ones", (), None, (rows * run,)))
     for n in sorted([*found.axis, *found.sums]):
         if n in new:
             continue
         step = program.code[n]
         own = _counts(program, found, n)
-        args = tuple(a if not isinstance(a, Ref) else ones if own and a not in found.axis else new[a] for a in step.args)
+        run = next((found.axis[a].run for a in step.args if isinstance(a, Ref) and a in found.axis), 1)
+        args = tuple(a if not isinstance(a, Ref) else ones[run] if own and a not in found.axis else new[a] for a in step.args)
         new[n] = Ref(len(code))
         code.append(Instruction(step.op, args, step.attr, shape(n)))
     kept, renamed = without_dead_code(code, [new[n] for n in found.sums], len(outside))

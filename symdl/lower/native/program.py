@@ -12,7 +12,7 @@ from symdl.lower.native.loops import Nest, nest
 from symdl.lower.native.places import Place
 from symdl.lower.native.schedule import Loop, Single
 from symdl.lower.native.singles import single
-from symdl.lower.native.standing import Part, Standing, size_of
+from symdl.lower.native.standing import Part, Standing, nearness, size_of
 from symdl.lower.program import Instruction, Operand, Program, Ref
 
 #: What an elementwise operation costs on a vector, in multiplications.
@@ -77,7 +77,8 @@ class Builder(Standing):
         self.write_over(loop)
         writes = {f"t{n}": self.place(n) for n in loop.members if n in self.needed}
         vectors = _vectors(loop.shape, loop.order)
-        work = (_elementwise(self.code[n].op for n in loop.members) + len(reads) + len(writes)) * vectors
+        moved = sum(nearness(place, loop.order) for place in (*reads.values(), *writes.values()))
+        work = (_elementwise(self.code[n].op for n in loop.members) + moved) * vectors
         fused = ", ".join(f"v{n} {self.code[n].attr if self.code[n].op == 'call' else self.code[n].op}" for n in (*loop.members, *loop.sums))
         shared = self.part(f"loop {size_of(loop.shape)}: {fused}", 0.0 if sums else work)
         self.cost += work + len(sums) * vectors

@@ -133,6 +133,9 @@ def _scan(builder: Builder, n: int, step: Instruction) -> None:
 
 def _blocks(builder: Builder, n: int, step: Instruction) -> None:
     target = builder.place(n)
+    for arg in step.args:  # copies that are made for them are steps of their own
+        if isinstance(arg, Ref) and builder.code[arg].shape:
+            builder.place(arg)
     at = len(builder.parts)
     shared = builder.part("", math.inf)
     done = blocks(builder, step, target, builder.lanes, builder.threads if shared else 1, lambda program, frame, axes: builder.inner(program, frame, axes, 0))

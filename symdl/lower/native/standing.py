@@ -21,6 +21,9 @@ from symdl.lower.program import VIEWS, Operand, Program, Ref, Table
 #: From so many vector operations threads share a step: to meet costs as much as a thousand.
 SHARED_FROM = 4000.0
 
+#: A vector of numbers that lie apart costs as many as this.
+GATHERED = 5.0
+
 #: What adds elements up reads its arguments in their own shapes.
 _SUMS = frozenset(["inner", "dot", "sum"])
 
@@ -164,9 +167,10 @@ class Standing:
             if laid is None:
                 strides = dense(place.shape, order, pad=pad)
                 laid = Place(self.memory.buffer(extent(place.shape, strides)), 0, place.shape, strides)
-                shared = self.part(f"copy to order {order} : {size_of(place.shape)}", COPY * math.prod(place.shape))
+                work = COPY * math.prod(place.shape) * (1.0 if len(place.shape) <= 2 else nearness(place, order))
+                shared = self.part(f"copy to order {order} : {size_of(place.shape)}", work)
                 self.lines += lines_of_copy(place, order, laid, shared)
-                self.cost += COPY * math.prod(place.shape)
+                self.cost += work
             self._copies[key] = laid
         return self._copies[key]
 
@@ -175,10 +179,10 @@ class Standing:
         number = self.inputs.get(place.base)
         if number is None or len(place.shape) != 2 or place.offset or sorted(place.shape) != sorted(self.code[number].shape):
             return None
-        own = self.code[number].shape
-        turned = place.strides[0] < place.strides[1]
-        axes = (1, 0) if (turned != (self.orders[number] == (1, 0))) else (0, 1)  # axis of the place -> axis of the input
-        if place.shape != tuple(own[a] for a in axes):
+        own = self.place(number)
+        found = (axes for axes in ((0, 1), (1, 0)) if (place.shape, place.strides) == (_turned(own.shape, axes), _turned(own.strides, axes)))
+        axes = next(found, None)  # axis of the place -> axis of the input
+        if axes is None:
             return None
         laid = self.frame.laid(number, tuple(axes[a] for a in order))
         return None if laid is None else replace(laid, shape=place.shape, strides=tuple(laid.strides[a] for a in axes))
@@ -218,6 +222,16 @@ class Standing:
         return self.place(number) if self.code[number].shape else Place(f"(c + {self.first + number})", 0, (), ())
 
 
+def _turned(pair: tuple[int, ...], axes: tuple[int, int]) -> tuple[int, ...]:
+    return tuple(pair[a] for a in axes)
+
+
+def nearness(place: Place, order: tuple[int, ...]) -> float:
+    """What reading vectors in this order costs, beside one whose numbers lie next to each other."""
+    inner = next((a for a in reversed(order) if place.shape[a] != 1), None)
+    return 1.0 if inner is None or place.strides[inner] in (0, 1) else GATHERED
+
+
 def _order(rank: int, innermost: int | None) -> tuple[int, ...]:
     axes = list(range(rank))
     return tuple(axes if innermost is None else [a for a in axes if a != innermost] + [innermost])
@@ -232,4 +246,4 @@ def size_of(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
-__all__ = ["Part", "Standing", "ref", "size_of"]
+__all__ = ["Part", "Standing", "nearness", "ref", "size_of"]
