@@ -1,5 +1,7 @@
 """Training of sequence models by native loops: recurrent nets, attention, transformer blocks take the steps that NumPy takes."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,7 @@ CASES = {
     "attention, causal": lambda: attention(9, 11, 5, 7, causal=True),
     "attention, large": lambda: attention(64, 32, 16, 16),
     "transformer": lambda: transformer(16, 20, 16, 32),
+    "transformer, large": lambda: transformer(64, 20, 16, 32),
     "transformer, many samples": lambda: transformer(100, 12, 8, 16),
     "transformer, norm first, causal": lambda: transformer(6, 9, 8, 12, 4, norm_first=True, is_causal=True),
     "transformer, two blocks": lambda: transformer(7, 5, 6, 10, 3, blocks=2, activation="gelu"),
@@ -79,3 +82,24 @@ def test_native_steps_are_those_of_numpy(name, threads, monkeypatch):
     for k, after in found["numpy"].params.items():
         np.testing.assert_allclose(found["native"].params[k], after, rtol=1e-12, atol=1e-12 * max(1.0, float(np.abs(after).max())), err_msg=k)
         assert not np.array_equal(after, start[k]) or k.endswith("in_proj_bias"), k
+
+
+def test_every_function_that_is_called_says_that_it_does_something(monkeypatch):
+    """GCC 12 drops calls of functions that only copy, in some orders of axes, unless they have an effect of which it cannot think otherwise."""
+    from symdl.lower.native.training import NativeLoop
+
+    monkeypatch.setenv("SYMDL_THREADS", "2")
+    sources, real = [], NativeLoop.__init__
+
+    def kept(self, *args):
+        real(self, *args)
+        sources.append(self.source)
+
+    monkeypatch.setattr(NativeLoop, "__init__", kept)
+    loss, shapes, x = CASES["transformer, large"]()
+    rng = np.random.default_rng(3)
+    data = {"X": rng.normal(size=x), "Y": np.eye(CLASSES)[rng.integers(CLASSES, size=x[0])]}
+    sd.train(loss, values(shapes, rng), data, lr=0.05, epochs=1, backend="native", progress=False)
+    heads = [line for line in sources[0].splitlines() if line.startswith("static ") and re.search(r"(?<!const )\bdouble \*", line.split("{")[0])]
+    assert any("forth0" in line for line in heads) and any("transposed" in line for line in heads)
+    assert [line for line in heads if "{ EFFECT" not in line] == []

@@ -222,7 +222,7 @@ def _tile_function(name: str, high: int, wide: int, short: int, kind: str) -> st
     there = {(r, w): (f"to + {r}*row + {w * LANES}", short if w == wide - 1 else LANES) for r, w in cells}
     params = "const double *x, const long step, const long column, const double *y, double *to, const long row, const long depth, "
     params += "const double rate, const long after"
-    lines = [f"static __attribute__((noinline)) void {name}({params}) {{", f"V {', '.join(f'{t} = dup(0.0)' for t in flat)};"]
+    lines = [f"static __attribute__((noinline)) void {name}({params}) {{ EFFECT", f"V {', '.join(f'{t} = dup(0.0)' for t in flat)};"]
     if kind == "s":
         lines += ["if (after) {", *(f"t{r}_{w} = {load(*there[r, w], 1)};" for r, w in cells), "}"]
     lines.append(f"for (long k = 0; k < depth; k++, x += column, y += {wide * LANES}) {{")

@@ -18,6 +18,9 @@ typedef double VU __attribute__((vector_size(64), aligned(8), may_alias));
 typedef long long I __attribute__((vector_size(64), may_alias));
 typedef unsigned long long U __attribute__((vector_size(64), may_alias));
 #define F static inline __attribute__((always_inline))
+/* GCC 11 and 12 count addresses from minus a pointer in some loops (ivopts), no longer see that these write into memory, and drop the calls of a
+   function that does nothing else. It stands in every function that is called: that something is done. */
+#define EFFECT __asm__ volatile("" ::: "memory");
 #define INF __builtin_inf()
 #define NAN __builtin_nan("")
 F V dup(double a) { return (V){a, a, a, a, a, a, a, a}; }
@@ -207,7 +210,7 @@ F void turn(const double *const *rows, long at, double *to, long s, int n) {
   for (int k = 0; k < n; k++) for (int r = 0; r < 8; r++) to[k * s + r] = rows[r][at + k];
 }
 #endif
-static void rows_of(const double *from, const long long *order, long rows, long size, double *to) {
+static void rows_of(const double *from, const long long *order, long rows, long size, double *to) { EFFECT
   for (long r = 0; r < rows; r++, to += size) {
     const double *row = from + order[r] * size;
     long k = 0;
@@ -220,10 +223,10 @@ F void turn_rows(const double *const *row, long size, double *to, long s) {
   for (; k + 8 <= size; k += 8) turn(row, k, to + k * s, s, 8);
   if (k < size) turn(row, k, to + k * s, s, (int)(size - k));
 }
-static void ahead(const double *from, const long long *order, long rows, long size) { /* of the next step, while this one computes */
+static void ahead(const double *from, const long long *order, long rows, long size) { EFFECT /* of the next step, while this one computes */
   for (long r = 0; r < rows; r++) for (long k = 0; k < size; k += 8) __builtin_prefetch(from + order[r] * size + k);
 }
-static void columns_of(const double *from, const long long *order, long rows, long size, double *to, long s) {
+static void columns_of(const double *from, const long long *order, long rows, long size, double *to, long s) { EFFECT
   long r = 0;
   for (; r + 8 <= rows; r += 8) {
     const double *row[8];
@@ -232,7 +235,7 @@ static void columns_of(const double *from, const long long *order, long rows, lo
   }
   for (; r < rows; r++) for (long k = 0; k < size; k++) to[k * s + r] = from[order[r] * size + k];
 }
-static void transposed(const double *from, long step, long rows, long size, double *to, long s) { /* 64 columns at a time: fewer pages */
+static void transposed(const double *from, long step, long rows, long size, double *to, long s) { EFFECT /* 64 columns at a time: fewer pages */
   for (long k = 0; k < size; k += 64) {
     const long some = size - k < 64 ? size - k : 64;
     long r = 0;
@@ -244,7 +247,7 @@ static void transposed(const double *from, long step, long rows, long size, doub
     for (; r < rows; r++) for (long m = 0; m < some; m++) to[(k + m) * s + r] = from[r * step + k + m];
   }
 }
-static void pack_turned(const double *from, long step, long columns, long size, double *to, long s) { /* columns, which lie as rows, next to each other */
+static void pack_turned(const double *from, long step, long columns, long size, double *to, long s) { EFFECT /* columns, that lie as rows, next to each other */
   for (long j = 0; j < columns; j += 8) {
     const double *row[8];
     for (long m = 0; m < 8; m++) row[m] = from + (j + m < columns ? j + m : j) * step;

@@ -16,12 +16,12 @@ FAULTS = {SINGULAR: "a matrix is singular: it has no inverse", NOT_POSITIVE: "lo
 #: Name -> C, in the order in which they need each other.
 HELPERS = {
     "lu_less": r"""
-static void lu_less(double *restrict y, const double *restrict x, double f, long n) { /* y -= f x */
+static void lu_less(double *restrict y, const double *restrict x, double f, long n) { EFFECT /* y -= f x */
   long k = 0;
   for (; k + 8 <= n; k += 8) store(y + k, load(y + k) - f * load(x + k));
   if (k < n) storep(y + k, loadp(y + k, (int)(n - k)) - f * loadp(x + k, (int)(n - k)), (int)(n - k));
 }
-static long lu(double *a, long long *swaps, long n) { /* in place, rows exchanged: the sign of the exchanges, 0 for a singular matrix */
+static long lu(double *a, long long *swaps, long n) { EFFECT /* in place, rows exchanged: the sign of the exchanges, 0 for a singular matrix */
   long sign = 1;
   for (long k = 0; k < n; k++) {
     long p = k;
@@ -41,7 +41,7 @@ static long lu(double *a, long long *swaps, long n) { /* in place, rows exchange
   }
   return sign;
 }
-static void lu_inverse(const double *a, const long long *swaps, long n, double *to) {
+static void lu_inverse(const double *a, const long long *swaps, long n, double *to) { EFFECT
   for (long k = 0; k < n*n; k++) to[k] = 0.0;
   for (long k = 0; k < n; k++) to[k*n + k] = 1.0;
   for (long k = 0; k < n; k++) if (swaps[k] != k)
@@ -65,7 +65,7 @@ static double lu_det(const double *a, long n, long sign) { /* by mantissa and ex
   }
   return __builtin_ldexp(m, power > 5000 ? 5000 : power < -5000 ? -5000 : (int)power);
 }
-static double lu_logdet(const double *a, long n, long sign, double *fault) {
+static double lu_logdet(const double *a, long n, long sign, double *fault) { EFFECT
   double s = 0.0;
   for (long k = 0; k < n; k++) {
     const double d = a[k*n + k];

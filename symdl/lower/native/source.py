@@ -28,7 +28,7 @@ def pieces(name: str, builder: Builder, start: int = 0, stop: int | None = None)
         if not alone and end - first < _LINES:
             continue
         call = f"{name}{len(calls)}"
-        functions.append(f"static __attribute__((noinline)) void {call}({_ARGS}, const long me) {{\n" + "\n".join(builder.lines[first:end]) + "\n}")
+        functions.append(f"static __attribute__((noinline)) void {call}({_ARGS}, const long me) {{ EFFECT\n" + "\n".join(builder.lines[first:end]) + "\n}")
         calls.append((call, part.shared))
         first = end
     return functions, calls
@@ -45,8 +45,8 @@ def together(name: str, builder: Builder, start: int) -> tuple[list[str], list[t
         lines = builder.lines[part.at : end]
         calls.append(f"{name}_{len(calls)}")
         alone = lines if part.shared else ["if (LAST) {", *lines, "}"]
-        functions.append(f"static __attribute__((noinline)) void {calls[-1]}({_ARGS}, const long me) {{\n" + "\n".join(alone) + "\n}")
-    functions.append(f"static void {name}({_ARGS}, const long me) {{ {' '.join(f'{call}(w, e, c, me);' for call in calls)} }}")
+        functions.append(f"static __attribute__((noinline)) void {calls[-1]}({_ARGS}, const long me) {{ EFFECT\n" + "\n".join(alone) + "\n}")
+    functions.append(f"static void {name}({_ARGS}, const long me) {{ EFFECT {' '.join(f'{call}(w, e, c, me);' for call in calls)} }}")
     return functions, [(name, True)]
 
 
