@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from symdl.lower.program import Operand
@@ -34,7 +34,7 @@ SHORT = 24
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def contract(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[int], sizes: Mapping[int, int], wish: Sequence[int]) -> Factor:
+def contract(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[int], sizes: Mapping[int, int], like: Liking) -> Factor:
     """Sum of the product of the factors.
 
     Parameters
@@ -46,8 +46,7 @@ def contract(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[int]
         Indices that are summed over; each occurs in some factor.
     sizes : mapping
         Index -> its size.
-    wish : sequence of int
-        The order of axes in which the result is liked best.
+    like : Liking
     """
     work = _fused(emitter, _presummed(emitter, factors, summed), summed, sizes)
     if len(work) == 1:
@@ -58,7 +57,7 @@ def contract(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[int]
         rest = [f for k, f in enumerate(work) if k not in (a, b)]
         kept = {i for f in rest for i in f.axes}
         gone = frozenset(i for i in summed if i not in kept)
-        work = [*rest, pair(emitter, left, right, gone, sizes, wish if last else ())]
+        work = [*rest, pair(emitter, left, right, gone, sizes, like if last else Liking())]
     return work[0]
 
 
@@ -92,7 +91,7 @@ def _group(emitter: Emitter, group: list[Factor], summed: frozenset[int], sizes:
     gone = summed & frozenset(group[0].axes)
     if len(group) == 1 or not gone:
         return emitter.times(group, sizes)
-    return pair(emitter, emitter.times(group[:-1], sizes), group[-1], gone, sizes, ())
+    return pair(emitter, emitter.times(group[:-1], sizes), group[-1], gone, sizes, Liking())
 
 
 def sum_axes(emitter: Emitter, factor: Factor, summed: frozenset[int]) -> Factor:
@@ -202,7 +201,7 @@ def _greedy(sets: list[frozenset[int]], summed: frozenset[int], sizes: Mapping[i
     return out
 
 
-def pair(emitter: Emitter, a: Factor, b: Factor, gone: frozenset[int], sizes: Mapping[int, int], wish: Sequence[int]) -> Factor:
+def pair(emitter: Emitter, a: Factor, b: Factor, gone: frozenset[int], sizes: Mapping[int, int], like: Liking) -> Factor:
     """Two factors multiplied, and summed over ``gone``."""
     both = set(a.axes) & set(b.axes)
     over = [i for i in a.axes if i in both and i in gone]
@@ -215,10 +214,11 @@ def pair(emitter: Emitter, a: Factor, b: Factor, gone: frozenset[int], sizes: Ma
     right = [i for i in b.axes if i not in both]
     if not left and not right:
         return _inner(emitter, a, b, batch, sizes)
-    if _swap(a, b, over, left, right, wish):
+    if _swap(a, b, over, left, right, like.order, sizes):
         a, b, left, right = b, a, right, left
+    left, right = (_as_liked(own, f, [*batch, *left, *right], like, own is right, sizes) for own, f in ((left, a), (right, b)))
     # The larger operand decides the order of the summed indices, so that it need not be copied.
-    larger = a if math.prod(sizes[i] for i in left) >= math.prod(sizes[i] for i in right) else b
+    larger = a if _size(left, sizes) >= _size(right, sizes) else b
     over = [i for i in larger.axes if i in over]
     if batch:
         return _stacked(emitter, a, b, batch, left, over, right, sizes)
@@ -229,7 +229,44 @@ def pair(emitter: Emitter, a: Factor, b: Factor, gone: frozenset[int], sizes: Ma
     return Factor(emitter.reshape(value, tuple(sizes[i] for i in left + right)), (*left, *right))
 
 
-def _swap(a: Factor, b: Factor, over: list[int], left: list[int], right: list[int], wish: Sequence[int]) -> bool:
+def _size(axes: Iterable[int], sizes: Mapping[int, int]) -> int:
+    return math.prod(sizes[i] for i in axes)
+
+
+class Liking(NamedTuple):
+    """How a result is liked best.
+
+    Attributes
+    ----------
+    order : sequence of int
+        Of its axes; empty when all are the same.
+    digits : sequence of tuple of int
+        Indices that are to become one: best next to each other in this order.
+    added : frozenset of int
+        Indices that are to be added up where they stand: best before others of the columns, so that what stays lies side by side.
+    """
+
+    order: Sequence[int] = ()
+    digits: Sequence[tuple[int, ...]] = ()
+    added: frozenset[int] = frozenset()
+
+
+def _as_liked(own: list[int], factor: Factor, result: list[int], like: Liking, columns: bool, sizes: Mapping[int, int]) -> list[int]:
+    """The indices that one factor brings into the result, in another order where that takes no more than a copy of a smaller array."""
+    if len(own) < 2 or _size(factor.axes, sizes) > _size(result, sizes):
+        return own
+    if like.order and set(own) <= set(like.order):
+        return sorted(own, key=like.order.index)
+    if columns:
+        own = sorted(own, key=lambda i: i not in like.added)
+    for digits in like.digits:
+        if set(digits) <= set(own):
+            first = min(own.index(i) for i in digits)
+            own = [*(i for i in own[:first] if i not in digits), *digits, *(i for i in own[first:] if i not in digits)]
+    return own
+
+
+def _swap(a: Factor, b: Factor, over: list[int], left: list[int], right: list[int], wish: Sequence[int], sizes: Mapping[int, int]) -> bool:
     """Whether b should stand on the left: as the wish has it, else so that fewer operands are transposed."""
     if wish and left and right:
         ranks = [[wish.index(i) for i in group if i in wish] for group in (left, right)]
@@ -237,7 +274,9 @@ def _swap(a: Factor, b: Factor, over: list[int], left: list[int], right: list[in
             return min(ranks[1]) < min(ranks[0])
     straight = (a.axes[-1] in over) + (b.axes[0] in over)
     crossed = (b.axes[-1] in over) + (a.axes[0] in over)
-    return crossed > straight
+    # Otherwise as pixels by channels, and not channels by pixels: samples stay in front.
+    several = max(len(left), len(right)) > 1
+    return crossed > straight or (crossed == straight and several and _size(right, sizes) > _size(left, sizes))
 
 
 def _inner(emitter: Emitter, a: Factor, b: Factor, batch: list[int], sizes: Mapping[int, int]) -> Factor:

@@ -10,7 +10,7 @@ import numpy as np
 
 from symdl.lower.contract import Factor
 from symdl.lower.emit import Emitter
-from symdl.lower.index_views import Parts, in_parts, parts_of, pays, windowed
+from symdl.lower.index_views import Parts, in_parts, is_smaller, parts_of, pays, windowed
 from symdl.lower.program import Ref, Table
 
 
@@ -78,10 +78,12 @@ def solve(
     """The equations worked in. Summed indices that an equation determines, and parts, are taken out of ``summed``."""
     waiting = list(equations)
     wholes: dict[int, Parts] = {}
+    found = [_whole(e, summed, [o for o in waiting if o is not e], {}) for e in waiting]
+    smaller = is_smaller(dict(filter(None, found)), factors, result, sizes)
     while waiting:
         equation = waiting.pop(0)
         whole = _whole(equation, summed, waiting, wholes)
-        if whole is not None and pays(*whole, factors, [*(k for k in result if k not in wholes), *_indices(wholes)], sizes):
+        if whole is not None and pays(*whole, factors, smaller, sizes):
             read = in_parts(out, factors, *whole, sizes)
             if read is not None:
                 factors, wholes[whole[0]] = read, whole[1]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from symdl.lower.contract import Factor
+from symdl.lower.contract import Factor, Liking
 from symdl.lower.emit import Emitter
 from symdl.lower.program import Operand, Ref
 from symdl.lower.windows import Window, affine, grid
@@ -55,19 +55,29 @@ def parts_of(coefs: Mapping[int, int], offset: int, summed: Mapping[int, Any]) -
     return others[0], Parts(tuple(own), tuple(sign * coefs[k] for k in own), sign * offset)
 
 
-def pays(whole: int, parts: Parts, factors: Sequence[Factor], result: Sequence[int], sizes: Mapping[int, int]) -> bool:
+def pays(whole: int, parts: Parts, factors: Sequence[Factor], smaller: bool, sizes: Mapping[int, int]) -> bool:
     """Whether to keep the parts and to add up at the end, instead of looking at factors through windows."""
     if parts.are_digits(sizes[whole], sizes):
         return True
-    longest = max(parts.indices, key=lambda k: sizes[k])
-    if sizes[longest] > sizes[whole]:  # most of what is made would be added to few
+    if sizes[_longest(parts, sizes)] > sizes[whole]:  # most of what is made would be added to few
         return False
     there = [k for k in parts.indices if any(k in f.axes for f in factors)]
-    if any(set(there) <= set(f.axes) for f in factors):
-        return True
-    seen = {*(k for f in factors if longest in f.axes for k in f.axes), whole, *parts.indices} - {longest}
-    kept = {*result, *parts.indices} - {whole}
-    return math.prod(sizes[k] for k in kept) * SMALLER <= math.prod(sizes[k] for k in seen)
+    return smaller or any(set(there) <= set(f.axes) for f in factors)
+
+
+def is_smaller(wholes: Mapping[int, Parts], factors: Sequence[Factor], result: Sequence[int], sizes: Mapping[int, int]) -> bool:
+    """Whether the result with all parts is smaller than the largest factor would be with windows along all axes: the gradient of a convolution by its
+    input, where there are more channels behind it than before it.
+    """
+    parts = {k for p in wholes.values() for k in p.indices}
+    longest = {_longest(p, sizes) for p in wholes.values()}
+    kept = math.prod(sizes[k] for k in {*result, *parts} - wholes.keys())
+    seen = max((math.prod(sizes[k] for k in {*f.axes, *wholes, *parts} - longest) for f in factors if longest & set(f.axes)), default=0)
+    return kept * SMALLER <= seen
+
+
+def _longest(parts: Parts, sizes: Mapping[int, int]) -> int:
+    return max(parts.indices, key=lambda k: sizes[k])
 
 
 def in_parts(out: Emitter, factors: Sequence[Factor], whole: int, parts: Parts, sizes: Mapping[int, int]) -> list[Factor] | None:
@@ -80,6 +90,13 @@ def in_parts(out: Emitter, factors: Sequence[Factor], whole: int, parts: Parts, 
             return None
         done.append(seen)
     return done
+
+
+def liking(order: Sequence[int], wholes: Mapping[int, Parts], sizes: Mapping[int, int]) -> Liking:
+    """In which order of axes the parts are put together best."""
+    digits = [parts.indices for whole, parts in wholes.items() if parts.are_digits(sizes[whole], sizes)]
+    added = {k for parts in wholes.values() for k in parts.indices if parts.indices not in digits}
+    return Liking(order, digits, frozenset(added))
 
 
 def put_together(out: Emitter, core: Factor, wholes: Mapping[int, Parts], sizes: Mapping[int, int]) -> Factor:
@@ -233,4 +250,4 @@ def _order(which: Window, below: tuple[int, ...], shape: tuple[int, ...]) -> tup
     return order if which.steps == tuple(_one(a, range(len(below))) for a in order) else None
 
 
-__all__ = ["Parts", "bordered", "in_parts", "parts_of", "pays", "put_together", "seen", "windowed"]
+__all__ = ["Parts", "bordered", "in_parts", "is_smaller", "liking", "parts_of", "pays", "put_together", "seen", "windowed"]

@@ -25,7 +25,7 @@ from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter, long_last
 from symdl.lower.gathers import Equation, Known, solve
 from symdl.lower.gram import halved
-from symdl.lower.index_views import Parts, put_together
+from symdl.lower.index_views import Parts, liking, put_together
 from symdl.lower.lookups import Row, added, lookup_of, taken
 from symdl.lower.machine import REST
 from symdl.lower.program import Output, Program, Ref, Table, without_dead_code
@@ -353,8 +353,8 @@ class _Planner:
         scalars = [f for f in factors if not f.axes]
         if tensors:
             over = frozenset(i for i in summed if i in used)
-            wish = [p for i in self._wish(node) or (range(node.rank) if wholes else ()) for p in (wholes[i].indices if i in wholes else (i,))]
-            scalars.append(contract(self.out, tensors, over, sizes, wish))
+            order = [p for i in self._wish(node) for p in (wholes[i].indices if i in wholes else (i,))]
+            scalars.append(contract(self.out, tensors, over, sizes, liking(order, wholes, sizes)))
         return self.out.times(scalars, sizes, coef)
 
     def _on_diagonal(self, node: Node, core: Factor, place: Mapping[int, int], sizes: Mapping[int, int]) -> Factor:
