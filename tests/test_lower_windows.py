@@ -185,3 +185,26 @@ def test_short_axes_are_reduced_slice_by_slice_and_long_ones_are_not():
     x, y = T("x", 100, 50, 4), T("y", 100, 50, 4)
     arrays = arrays_of(x * y)
     same(sd.sum(x * y, axis=2), arrays)
+
+
+# --- products that were made in full --------------------------------------------------------------------------------
+
+
+def test_a_sum_of_a_product_that_is_there_is_only_summed():
+    """The gradient by the bias is a sum of that by what it is added to."""
+    z = sd.max_pool2d(sd.relu(sd.conv2d(_image(), T("w", 4, 3, 2, 3), T("b", 4))), 2)
+    loss = sd.sum(sd.sin(z) * T("y", 2, 4, 3, 2))
+    arrays = arrays_of(loss)
+    f = sd.value_and_grad(loss, ["w", "b"])
+    _, found = f(**arrays)
+    assert "einsum" not in str(f)
+    for name in ("w", "b"):
+        np.testing.assert_allclose(found[name], sd.evaluate(sd.grad(loss, name), **arrays), rtol=1e-12, atol=1e-13)
+
+
+def test_an_outer_product_is_not_summed_in_full():
+    a, b = T("a", 50), T("b", 60)
+    arrays = arrays_of(sd.sum(a) + sd.sum(b))
+    wanted = [sd.outer(a, b) * 2, sd.sum(sd.outer(a, b))]
+    assert "sum(v0)" in plan(wanted, arrays)
+    same(wanted[1], arrays)

@@ -48,6 +48,33 @@ def contract(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[int]
         Index -> its size.
     like : Liking
     """
+    whole, labels = _whole_product(factors)
+    made = emitter.products.get(whole)
+    if made is not None and _size(labels, sizes) <= _price(factors, summed, sizes):
+        return sum_axes(emitter, Factor(made.value, tuple(labels[i] for i in made.axes)), summed)
+    result = _contracted(emitter, factors, summed, sizes, like)
+    if not summed and len(factors) > 1:
+        number = {i: k for k, i in enumerate(labels)}
+        emitter.products[whole] = Factor(result.value, tuple(number[i] for i in result.axes))
+    return result
+
+
+def _whole_product(factors: Sequence[Factor]) -> tuple[tuple[Any, ...], list[int]]:
+    """What a product of these factors is known by, whatever its indices are called, and the indices in the order in which they are numbered there."""
+    labels: dict[int, int] = {}
+    known = tuple((f.value, tuple(labels.setdefault(i, len(labels)) for i in f.axes)) for f in sorted(factors, key=lambda f: f.value))
+    return known, list(labels)
+
+
+def _price(factors: Sequence[Factor], summed: frozenset[int], sizes: Mapping[int, int]) -> int:
+    """Multiplications and additions of the best order, with what only one factor has summed there at once."""
+    sets = [frozenset(f.axes) for f in factors]
+    alone = [s & summed - frozenset().union(*(o for m, o in enumerate(sets) if m != k)) for k, s in enumerate(sets)]
+    first = sum(_size(s, sizes) for s, gone in zip(sets, alone, strict=True) if gone)
+    return first + cheapest([s - gone for s, gone in zip(sets, alone, strict=True)], summed, sizes)
+
+
+def _contracted(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[int], sizes: Mapping[int, int], like: Liking) -> Factor:
     work = _fused(emitter, _presummed(emitter, factors, summed), summed, sizes)
     if len(work) == 1:
         return sum_axes(emitter, work[0], summed)

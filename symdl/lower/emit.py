@@ -18,6 +18,8 @@ class Emitter:
     def __init__(self) -> None:
         self.code: list[Instruction] = []
         self._known: dict[tuple[Any, ...], Ref] = {}
+        #: Products that were made in full, of which a sum may be wanted, too: see ``contract.py``.
+        self.products: dict[tuple[Any, ...], Factor] = {}
 
     def emit(self, op: str, args: tuple[Operand, ...], attr: Any = None, shape: tuple[int, ...] = ()) -> Ref:
         """The value of an instruction; the same instruction is written once."""

@@ -49,7 +49,7 @@ def parts_of(coefs: Mapping[int, int], offset: int, summed: Mapping[int, Any]) -
     """The index of the result that the summed ones of an equation make; None when that is another, or none."""
     own = sorted((k for k in coefs if k in summed), key=lambda k: -abs(coefs[k]))
     others = [k for k in coefs if k not in summed]
-    if len(own) < 2 or len(others) != 1 or abs(coefs[others[0]]) != 1:
+    if not own or len(others) != 1 or abs(coefs[others[0]]) != 1 or (len(own) == 1 and len(summed) < 2):
         return None
     sign = -coefs[others[0]]
     return others[0], Parts(tuple(own), tuple(sign * coefs[k] for k in own), sign * offset)
@@ -57,8 +57,8 @@ def parts_of(coefs: Mapping[int, int], offset: int, summed: Mapping[int, Any]) -
 
 def pays(whole: int, parts: Parts, factors: Sequence[Factor], smaller: bool, sizes: Mapping[int, int]) -> bool:
     """Whether to keep the parts and to add up at the end, instead of looking at factors through windows."""
-    if parts.are_digits(sizes[whole], sizes):
-        return True
+    if parts.are_digits(sizes[whole], sizes) or len(parts.indices) == 1:  # one that lies within is put there when all else is added up, and is small
+        return parts.are_digits(sizes[whole], sizes)
     if sizes[_longest(parts, sizes)] > sizes[whole]:  # most of what is made would be added to few
         return False
     there = [k for k in parts.indices if any(k in f.axes for f in factors)]
