@@ -1,4 +1,4 @@
-"""What stands in its place in a larger array is put there after the product that it is a factor of, not before: ``A @ concat(B, C)`` as ``concat(A @ B, A @ C)``.
+"""What stands in its place in a larger array is put there after a product, not before: ``A @ concat(B, C)`` as ``concat(A @ B, A @ C)``.
 
 Gradients by weights that hold several gates, heads or layers one below the other are sums of such pieces. Multiplied first, the pieces are small, nothing is
 multiplied by zeros, and what is put together is the result, which mostly is smaller than a factor.
