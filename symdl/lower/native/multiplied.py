@@ -11,7 +11,8 @@ from symdl.lower.native.across import COPY, COPY_FAR, FAR
 from symdl.lower.native.blas import blas, routine
 from symdl.lower.native.contractions import contraction
 from symdl.lower.native.kernels import LANES
-from symdl.lower.native.places import Place
+from symdl.lower.native.loops import copied
+from symdl.lower.native.places import Place, dense, extent
 from symdl.lower.native.products import KERNELS, Matrix, Product, choose
 from symdl.lower.native.standing import ref, size_of
 from symdl.lower.native.symmetric import by_syrk, cost, fits, is_symmetric, symmetric
@@ -41,19 +42,36 @@ def dot(builder: Builder, n: int, step: Instruction) -> None:
 
 
 def stacked(builder: Builder, n: int, step: Instruction) -> None:
-    """Many products of matrices, one for every leading index."""
-    a, b = (builder.place(ref(x)) for x in step.args)
-    target = builder.place(n)
+    """Many products of matrices, one for every leading index; threads share them. What lies the wrong way is turned matrix by matrix, in the cache."""
     stack = step.shape[:-2]
-    sides = [p.stretched((*stack, *p.shape[-2:])) for p in (a, b)] + [target]
-    x, y, z = (Matrix(f"({s.pointer()}{_offsets(s, len(stack))})", *s.strides[-2:]) for s in sides)
-    p = Product(a.shape[-2], b.shape[-1], a.shape[-1], x, y, z)
-    choice = min((c for c in (choose(p),) if not c.copies), key=lambda c: c.cost, default=None)
-    kernel = choice.kernel if choice else "across"
-    builder.part(f"v{n} {math.prod(stack)} products {p.m}x{p.k} by {p.k}x{p.n}")
-    builder.lines += [f"for (long z{d} = 0; z{d} < {size}; z{d}++) {{" for d, size in enumerate(stack)]
-    builder.lines += KERNELS[kernel](p, False) + ["}"] * len(stack)
-    builder.cost += math.prod(stack) * p.m * p.n * p.k / LANES * (1.2 if choice else 4.0)
+    sides = [builder.place(ref(x)) for x in step.args]
+    a, b, c = (_each(side.stretched((*stack, *side.shape[-2:])), len(stack)) for side in (*sides, builder.place(n)))
+    p = Product(a.shape[0], b.shape[1], a.shape[1], Matrix(a.pointer(), *a.strides), Matrix(b.pointer(), *b.strides), Matrix(c.pointer(), *c.strides))
+    choice = choose(p)
+    cost = math.prod(stack) * choice.cost
+    shared = builder.part(f"v{n} {math.prod(stack)} products {p.m}x{p.k} by {p.k}x{p.n}", cost)
+    turning: list[str] = []
+    for which in choice.copies:
+        matrix = a if which == "a" else b
+        order = (0, 1) if (choice.kernel == "along") == (which == "a") else (1, 0)
+        strides = dense(matrix.shape, order, pad=True)
+        size = -(-extent(matrix.shape, strides) // LANES) * LANES
+        room = builder.memory.buffer(size * (builder.threads if shared else 1))
+        turned = Place(f"({room} + me*{size})" if shared else room, 0, matrix.shape, strides)
+        turning += copied(matrix, order, turned)
+        other = Matrix(turned.pointer(), *strides)
+        p = replace(p, a=other) if which == "a" else replace(p, b=other)
+    first = (f"FROM({stack[0]})", f"TO({stack[0]})") if shared else ("0", f"{stack[0]}")
+    spans = [first, *(("0", f"{size}") for size in stack[1:])]
+    builder.lines += [f"for (long z{d} = {low}; z{d} < {high}; z{d}++) {{" for d, (low, high) in enumerate(spans)]
+    builder.lines += [*turning, *KERNELS[choice.kernel](p, False), *["}"] * len(stack)]
+    builder.cost += cost
+
+
+def _each(place: Place, stack: int) -> Place:
+    """The matrix for the values of the loops' counters."""
+    moved = "".join(f" + z{d}*{s}" for d, s in enumerate(place.strides[:stack]) if s)
+    return Place(f"({place.pointer()}{moved})", 0, place.shape[-2:], place.strides[-2:])
 
 
 def einsum(builder: Builder, n: int, step: Instruction) -> None:
@@ -149,10 +167,6 @@ def _blas(builder: Builder, p: Product) -> list[str]:
     alpha, beta = (f"-({p.update})", "1.0") if p.update else ("1.0", "0.0")
     call = f"101, {ta}, {tb}, {p.m}, {p.n}, {p.k}, {alpha}, {p.a.pointer}, {lda}, {p.b.pointer}, {ldb}, {beta}, {p.c.pointer}, {p.c.row}"
     return [f"(({kind}{builder.memory.pointer('blas')}))({call});"]
-
-
-def _offsets(place: Place, stack: int) -> str:
-    return "".join(f" + z{d}*{s}" for d, s in enumerate(place.strides[:stack]) if s)
 
 
 __all__ = ["dot", "einsum", "stacked"]
