@@ -38,3 +38,21 @@ def test_short_arrays_keep_their_order():
     value = sd.tensor("a", p, k) * sd.tensor("s", p)[:, None]
     made = Compiled([value]).program({"a": (100, 3), "s": (100,)})
     assert [i.shape for i in made.code if i.op == "multiply"] == [(100, 3)]
+
+
+def test_a_stack_of_products_and_its_transpose_are_made_once():
+    """The derivative of a softmax takes the products of all gradients with all values in two orders."""
+    n, length, width, heads = 3, 7, 8, 2
+    x, p = sd.tensor("x", n, length, width), sd.attention_parameters(width)
+    y = sd.multi_head_attention(x, x, x, heads, p["in_proj_weight"], p["in_proj_bias"], p["out_proj.weight"], p["out_proj.bias"], is_causal=True)
+    loss = sd.sum((y - x) ** 2)
+    made = Compiled([loss, *sd.derive(loss, list(p.values())).gradients.values()])
+    rng = np.random.default_rng(0)
+    values = {name: rng.normal(size=shape) for name, shape in made.shapes.items()}
+    program = made.program({name: value.shape for name, value in values.items()})
+    assert sum(step.op == "matmul" and step.shape == (n, heads, length, length) for step in program.code) == 2
+    _, *gradients = made(values)
+    for name, gradient in zip(p, gradients, strict=True):
+        way = rng.normal(size=gradient.shape)
+        ends = [made(values | {name: values[name] + s * 1e-5 * way})[0] for s in (1, -1)]
+        assert abs((ends[0] - ends[1]) / 2e-5 - np.sum(way * gradient)) < 1e-6 * np.abs(way * gradient).sum()

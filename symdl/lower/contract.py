@@ -320,8 +320,17 @@ def _stacked(emitter: Emitter, a: Factor, b: Factor, batch: list[int], left: lis
     """A matrix product for every value of the batch indices."""
     stack = tuple(sizes[i] for i in batch)
     rows, inner, columns = (math.prod(sizes[i] for i in group) for group in (left, over, right))
-    x = emitter.reshape(emitter.arranged(a, (*batch, *left, *over)).value, (*stack, rows, inner))
-    y = emitter.reshape(emitter.arranged(b, (*batch, *over, *right)).value, (*stack, inner, columns))
+
+    def side(f: Factor, above: list[int], below: list[int], shape: tuple[int, int]) -> Operand:
+        return emitter.reshape(emitter.arranged(f, (*batch, *above, *below)).value, (*stack, *shape))
+
+    if (*stack, columns, rows) in emitter.stacks:  # the derivative of a softmax asks for A B' and for B A'
+        turned = emitter.known("matmul", (side(b, right, over, (columns, inner)), side(a, over, left, (inner, rows))), None, (*stack, columns, rows))
+        if turned is not None:
+            axes = (*batch, *right, *left)
+            return Factor(emitter.reshape(turned, tuple(sizes[i] for i in axes)), axes)
+    x, y = side(a, left, over, (rows, inner)), side(b, over, right, (inner, columns))
     value = emitter.emit("matmul", (x, y), None, (*stack, rows, columns))
+    emitter.stacks.add((*stack, rows, columns))
     axes = (*batch, *left, *right)
     return Factor(emitter.reshape(value, tuple(sizes[i] for i in axes)), axes)

@@ -18,6 +18,8 @@ class Emitter:
     def __init__(self) -> None:
         self.code: list[Instruction] = []
         self._known: dict[tuple[Any, ...], Ref] = {}
+        #: Shapes of the stacks of products so far.
+        self.stacks: set[tuple[int, ...]] = set()
         #: Products that were made in full, of which a sum may be wanted, too: see ``contract.py``.
         self.products: dict[tuple[Any, ...], Factor] = {}
 
@@ -31,6 +33,10 @@ class Emitter:
             found = self._known[key] = Ref(len(self.code))
             self.code.append(Instruction(op, args, attr, shape))
         return found
+
+    def known(self, op: str, args: tuple[Operand, ...], attr: Any, shape: tuple[int, ...]) -> Ref | None:
+        """The value of an instruction that has been written."""
+        return self._known.get((op, args, tuple(map(type, args)), attr, shape))
 
     def shape(self, value: Operand) -> tuple[int, ...]:
         return self.code[value].shape if isinstance(value, Ref) else ()
