@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from symdl.lower.native.cutting import Blocks
 from symdl.lower.native.frame import Memory
-from symdl.lower.native.loops import Nest, copied, nest
-from symdl.lower.native.places import Place, dense, extent
+from symdl.lower.native.loops import Nest, nest
+from symdl.lower.native.places import Place, dense
 from symdl.lower.native.prepare import sample_axes
+from symdl.lower.native.rounds import RoundFrame
 from symdl.lower.program import Instruction, Program, Ref
 
 if TYPE_CHECKING:
@@ -35,37 +36,17 @@ class OwnMemory(Memory):
 
 
 @dataclass
-class BlockFrame:
-    """One block: data from a pointer on, what all blocks share, and sums that products add to at once. See ``symdl.lower.native.frame.Frame``."""
+class BlockFrame(RoundFrame):
+    """One block: data from a pointer on, what all blocks share, and sums that products add to at once."""
 
-    memory: Memory
-    places: dict[int, Place]
     cut: frozenset[int]
     sums: dict[int, Place]  # products whose results are added up where they are computed
-    copy_cost: dict[int, float] = field(default_factory=dict)
-    before: list[str] = field(default_factory=list)
-    _laid: dict[tuple[int, tuple[int, ...]], Place] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.copy_cost = {n: 0.0 for n in self.places if n not in self.cut}
 
-    def input(self, number: int) -> Place:
-        return self.places[number]
-
-    def laid(self, number: int, order: tuple[int, ...]) -> Place | None:
-        """Copies of what all blocks share are made once, before the first."""
-        if number in self.cut:
-            return None
-        own = self.places[number]
-        if (number, order) not in self._laid:
-            strides = dense(own.shape, order, pad=True)
-            place = Place(self.memory.buffer(extent(own.shape, strides)), 0, own.shape, strides)
-            self.before += copied(own, order, place)
-            self._laid[number, order] = place
-        return self._laid[number, order]
-
-    def result(self, number: int) -> Place | None:
-        return None
+    def shared(self, number: int) -> bool:
+        return number not in self.cut
 
     def update(self, number: int) -> tuple[Place, str] | None:
         return (self.sums[number], "-1.0") if number in self.sums else None

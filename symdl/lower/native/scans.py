@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from symdl.lower.native.frame import Memory
 from symdl.lower.native.functions import number as digits
-from symdl.lower.native.loops import Nest, copied, nest
-from symdl.lower.native.places import Place, dense, extent
+from symdl.lower.native.loops import Nest, nest
+from symdl.lower.native.places import Place, dense
 from symdl.lower.native.prepare import prepared
+from symdl.lower.native.rounds import RoundFrame
 from symdl.lower.program import Instruction, Operand, Program, Ref
 from symdl.lower.scan import Scan
 
@@ -20,37 +20,17 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class StepFrame:
-    """One step: states and arguments stand where C variables point, new states go behind them. See ``symdl.lower.native.frame.Frame``."""
+class StepFrame(RoundFrame):
+    """One step: states and arguments stand where C variables point, new states go behind them."""
 
-    memory: Memory
-    places: dict[int, Place]
     results: dict[int, Place]
     fixed: frozenset[int]  # inputs that are the same at all steps
-    copy_cost: dict[int, float] = field(default_factory=dict)
-    before: list[str] = field(default_factory=list)
-    _laid: dict[tuple[int, tuple[int, ...]], Place] = field(default_factory=dict)
 
-    def input(self, number: int) -> Place:
-        return self.places[number]
-
-    def laid(self, number: int, order: tuple[int, ...]) -> Place | None:
-        """Copies of what all steps share are made once, before the loop."""
-        if number not in self.fixed:
-            return None
-        own = self.places[number]
-        if (number, order) not in self._laid:
-            strides = dense(own.shape, order, pad=True)
-            place = Place(self.memory.buffer(extent(own.shape, strides)), 0, own.shape, strides)
-            self.before += copied(own, order, place)
-            self._laid[number, order] = place
-        return self._laid[number, order]
+    def shared(self, number: int) -> bool:
+        return number in self.fixed
 
     def result(self, number: int) -> Place | None:
         return self.results.get(number)
-
-    def update(self, number: int) -> tuple[Place, str] | None:
-        return None
 
 
 def scan(outer: Builder, step: Instruction, target: Place, make: Callable[[Program, StepFrame, int], Builder]) -> tuple[list[str], Builder]:
