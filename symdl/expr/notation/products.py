@@ -302,7 +302,7 @@ def _trace(factors: list[Factor]) -> Form | None:
         return Form(only.cost, Call(0, "trace", only.tree.args))
     if len(factors) != 2 or len(factors[0].labels) != 2 or any(f.over for f in factors):
         return None
-    a, b = (f.operand for f in sorted(factors, key=lambda f: by_name(f.operand.best.tree)))
+    a, b = (f.operand for f in sorted(factors, key=lambda f: (_is_increment(f, factors), by_name(f.operand.best.tree))))
     s, t = a.order
     crossed = min((a.at((s, t)).cost + b.at((t, s)).cost, (s, t)), (a.at((t, s)).cost + b.at((s, t)).cost, (t, s)))
     level = min(a.at(o).cost + b.at(o).cost for o in ((s, t), (t, s)))
@@ -310,6 +310,22 @@ def _trace(factors: list[Factor]) -> Form | None:
         return None
     order = crossed[1]
     return Form(crossed[0], Call(0, "trace", (chain(2, (a.at(order).tree, b.at(order[::-1]).tree)),)))
+
+
+def _is_increment(factor: Factor, factors: list[Factor]) -> bool:
+    """Whether it is the dX of an X that stands in another factor: it stands last, as in d log det X = tr(inv(X) dX)."""
+    kind, name = by_name(factor.operand.best.tree)
+    return not kind and name.startswith("d") and any(_stands_in(name[1:], f.operand.best.tree) for f in factors if f is not factor)
+
+
+def _stands_in(name: str, tree: Tree) -> bool:
+    """Whether a name is among the first hundred parts of a formula."""
+    waiting = [tree]
+    for part in waiting:
+        if by_name(part) == (0, name):
+            return True
+        waiting += part.parts[: 100 - len(waiting)] if len(waiting) < 100 else ()
+    return False
 
 
 def _sum(factors: list[Factor]) -> Form:
