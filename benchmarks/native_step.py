@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from turns import Run, Turns, agreed, begun_with_threads, shown, timed
 
 #: Sizes of the layers, samples, and the length of a step.
 WORKLOADS = {
@@ -32,8 +32,6 @@ WORKLOADS = {
 TARGETS = {("W1", 1): 4.0, ("W2", 1): 6.0, ("W3", 1): 2.1, ("W4", 1): 1.15, ("W4", 2): 1.6, ("W5", 2): 1.05}
 
 FEWER = "symdl, fewer directions"
-
-Run = Callable[[int], None]
 
 
 class Case:
@@ -240,7 +238,7 @@ PEERS = {"numpy": {"NumPy tuned": numpy_tuned}, "numba": {"numba by hand": numba
          "jax": {"JAX fori_loop": jax_loop, "JAX jit step": jax_step}, "torch": {"torch.compile": torch_compiled}}  # fmt: skip
 
 
-def measure(name: str, peers: list[str], rounds: int, threads: int, turn: float, clock: Callable[[], float]) -> None:
+def measure(name: str, peers: list[str], threads: int, turns: Turns) -> None:
     """Check that all agree, then time them in turns."""
     case = Case(name)
     print(f"{name}: {'-'.join(map(str, case.sizes))}, {case.n} samples, {threads} thread{'s' if threads > 1 else ''}")
@@ -259,31 +257,9 @@ def measure(name: str, peers: list[str], rounds: int, threads: int, turn: float,
             continue
         runs[label] = run
         found[label] = [np.array(v) for v in params()]
-    for label, values in found.items():
-        worst = max(float(np.max(np.abs(a - b))) for a, b in zip(values, found["NumPy tuned" if "NumPy tuned" in found else "symdl"], strict=True))
-        if worst > 1e-9:
-            raise SystemExit(f"{label} disagrees by {worst:g}")
-    steps = {}
-    for label, run in runs.items():  # a turn
-        started = clock()
-        run(3)
-        once = (clock() - started) / 3
-        count = max(1, int(0.005 / once))
-        started = clock()
-        run(count)
-        steps[label] = max(1, int(turn / ((clock() - started) / count)))
-    times: dict[str, list[float]] = {label: [] for label in runs}
-    for _ in range(rounds):
-        for label, run in runs.items():
-            if threads > 1:  # until the cores are awake, and the threads of the one before are asleep
-                run(max(1, steps[label] // 3))
-            started = clock()
-            run(steps[label])
-            times[label].append((clock() - started) / steps[label] * 1e6)
-    medians = {label: statistics.median(t) for label, t in times.items()}
+    agreed(found, "NumPy tuned" if "NumPy tuned" in found else "symdl")
+    medians = shown(timed(runs, turns), "symdl")
     best = min((m for label, m in medians.items() if label not in own), default=float("nan"))
-    for label, m in medians.items():
-        print(f"  {label:<25}{m:12.3f} us a step (fastest turn {min(times[label]):.3f})   symdl is {m / medians['symdl']:.2f} times as fast")
     target = TARGETS.get((name, threads))
     print(f"  against the fastest peer: {best / medians['symdl']:.2f}" + (f" (target {target})" if target else ""))
     if FEWER in medians:
@@ -300,21 +276,11 @@ def main() -> None:
     parser.add_argument("--cpu", action="store_true", help="CPU time instead of wall time: for one thread on a machine that others use too")
     parser.add_argument("--plan", action="store_true")
     args = parser.parse_args()
-    turn = args.turn or (0.02 if args.threads == 1 else 0.15)
-    clock = time.process_time if args.cpu else time.perf_counter
+    turns = Turns(args.rounds, args.turn or (0.02 if args.threads == 1 else 0.15), time.process_time if args.cpu else time.perf_counter, args.threads > 1)
     for name in args.workloads:
-        measure(name, [p for p in args.peers.split(",") if p], args.rounds, args.threads, turn, clock)
+        measure(name, [p for p in args.peers.split(",") if p], args.threads, turns)
 
 
 if __name__ == "__main__":
-    # The number of threads is read when libraries are loaded: set it, and begin anew.
-    chosen = sys.argv[sys.argv.index("--threads") + 1] if "--threads" in sys.argv else "1"
-    wanted = {v: chosen for v in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "SYMDL_THREADS")}
-    if chosen == "1":
-        wanted["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    if any(os.environ.get(k) != v for k, v in wanted.items()):
-        os.environ.update(wanted)
-        if chosen == "1" and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+    begun_with_threads()
     main()

@@ -22,6 +22,7 @@ SCRIPTS: dict[str, tuple[str, list[str]]] = {
     "startup": ("startup.py", ["--rounds", "5"]),
     "deriving": ("derive.py", ["--quick"]),
     "steps": ("native_step.py", ["--rounds", "5"]),
+    "nets": ("nets_step.py", ["--rounds", "5"]),
     "digits": ("digits_step.py", ["20"]),
     "hoisting": ("hoisting.py", ["--steps", "5000"]),
     "hessians": ("hessians.py", ["--quick"]),
