@@ -131,6 +131,12 @@ def test_a_sample_may_have_a_run_of_positions():
     assert got.sums == [4]
 
 
+def test_positions_that_are_selected_are_told_by_labels():
+    code = [Instruction("input", (), ("x",), (6, 4, 5)), Instruction("select", (Ref(0),), (7, ~2, 3), (6, 5))]
+    code += [Instruction("view", (Ref(0),), (1, 0, 2), (4, 6, 5)), Instruction("select", (Ref(2),), (~0, 9, 4), (6, 5))]
+    assert found(code).axis == {0: Along(0), 1: Along(0), 2: Along(1), 3: Along(0)}
+
+
 @pytest.mark.parametrize(
     "step",
     [

@@ -29,6 +29,7 @@ from symdl.lower.index_views import Parts, liking, put_together
 from symdl.lower.lookups import Row, added, lookup_of, taken
 from symdl.lower.machine import REST
 from symdl.lower.placed_late import placed_late
+from symdl.lower.products_kept import products_kept
 from symdl.lower.program import Output, Program, Ref, Table, without_dead_code
 from symdl.lower.scan import emit_scan
 from symdl.lower.sizes import Values
@@ -61,7 +62,7 @@ def lower(wanted: Sequence[Wanted], sizes: Mapping[Any, int], names: Sequence[No
     order = topological(w.node for w in wanted)
     planner = _Planner(Values(sizes, (n.attr.length for n in order if n.op == kinds.RECUR)), dtype)
     cheap = [Term(w.node, w.map) for w in wanted]
-    for cheaper in (together, placed_late, chained, apart, halved):
+    for cheaper in (products_kept, together, placed_late, chained, apart, halved):
         cheap = cheaper(cheap, planner.size)
     wanted = [Wanted(t.node, t.map, w.shape) for t, w in zip(cheap, wanted, strict=True)]
     order = topological(w.node for w in wanted)

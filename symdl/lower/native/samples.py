@@ -89,7 +89,8 @@ def _view(step: Instruction, program: Program, axes: _Axes) -> Along | None:
 def _select(step: Instruction, program: Program, axes: _Axes) -> Along | None:
     axis, run = _first(step, axes)
     entry = step.attr[axis]
-    return Along(entry, run) if entry >= 0 and step.attr.count(entry) == 1 else _mixed()
+    kept = list(dict.fromkeys(e for e in step.attr if e >= 0))  # labels, and not numbers of axes
+    return Along(kept.index(entry), run) if entry >= 0 and step.attr.count(entry) == 1 else _mixed()
 
 
 def _window(step: Instruction, program: Program, axes: _Axes) -> Along | None:
