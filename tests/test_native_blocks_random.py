@@ -1,8 +1,10 @@
 """Random losses that are sums over samples, in blocks: the numbers of NumPy. What the blocks share comes as it is, transposed, sliced, or computed before."""
 
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from test_lower_windows_random import STEPS
 from test_native_images import T, agree, numbers
 
 import symdl as sd
@@ -73,5 +75,30 @@ def test_in_blocks(loss, rows, threads):
         patch.setenv("SYMDL_THREADS", str(threads))
         patch.setattr(loop_plan, "THREADS_FROM", 1.0 if threads > 1 else 1e18)
         patch.setattr(loop_plan, "THREAD_WORK", 1.0)
+        params, data = numbers(loss, ROWS)
+        agree(loss, params, data)
+
+
+@st.composite
+def maps(draw):
+    """Index maps along the axes of a sample, with weights that all share."""
+    made = T("x", ROWS, *draw(st.sampled_from([(7,), (4, 5), (6, 3), (12,)])))
+    for _ in range(draw(st.integers(1, 5))):
+        assume(made.ndim > 1)
+        made = draw(st.sampled_from(STEPS))(draw, made, draw(st.integers(1, made.ndim - 1)))
+        assume(made.ndim <= 5 and np.prod([int(n) for n in made.shape]) <= 4000 and int(made.shape[0]) == ROWS)
+    width = int(np.prod([int(n) for n in made.shape[1:]]))
+    loss = sd.sum((sd.reshape(made, ROWS, width) @ leaf(draw, width, 2) - T("y", ROWS, 2)) ** 2) / ROWS
+    params, data = numbers(loss, ROWS)
+    assume(params and "x" in data)  # not of zeros of a border alone
+    return loss
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(maps(), st.sampled_from([1, 3, 5, 8]))
+def test_maps_in_blocks(loss, rows):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cutting, "_rows", lambda program, found, samples: rows)
+        patch.setenv("SYMDL_THREADS", "1")
         params, data = numbers(loss, ROWS)
         agree(loss, params, data)
