@@ -64,7 +64,7 @@ class Few:
         return live
 
     def _swept(self) -> bool:
-        made, before, into = self.made, self._first - 1, self._into
+        made, before, into, nodes, place, owns = self.made, self._first - 1, self._into, self._nodes, self._place, self._own
         if into[-1] is not None:
             into[-1].append(self._first)
         for k in range(self._first - 1, -1, -1):
@@ -75,9 +75,18 @@ class Few:
             if len(terms) > 1 or type(own) is tuple:
                 made.append((LINEAR, 0, terms))
                 own = before + len(made)
-            self._own[k] = own  # type: ignore[assignment]
-            node = self._nodes[k]
-            if node.args and not self._hand_on(node, k, own):  # type: ignore[arg-type]
+            owns[k] = own  # type: ignore[assignment]
+            node = nodes[k]
+            args = node.args
+            if len(args) == 2 and node.op == MUL:  # most nodes are: here they take no call
+                x, y = place[args[0]], place[args[1]]
+                coef = node.attr.coef
+                for arg, other in ((x, y), (y, x)):
+                    below = into[arg]
+                    if below is not None:
+                        made.append((PRODUCT, coef, (own, other)))  # type: ignore[arg-type]
+                        below.append(before + len(made))
+            elif args and not self._hand_on(node, k, own):  # type: ignore[arg-type]
                 return False
         return True
 
