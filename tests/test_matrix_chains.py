@@ -10,8 +10,8 @@ import pytest
 
 import symdl as sd
 from symdl.lower.compiled import Compiled
-from symdl.lower.contract import cheapest
 from symdl.lower.native.show import operations
+from symdl.lower.orders import cheapest
 
 n, m, p = sd.dims("n m p")
 A, B, C, v = sd.tensor("A", n, n), sd.tensor("B", n, n), sd.tensor("C", n, n), sd.tensor("v", n)

@@ -17,7 +17,7 @@ from symdl.graph.node import Node, Size
 from symdl.graph.number import times
 from symdl.graph.rebuild import placed
 from symdl.graph.walk import consumers, topological
-from symdl.lower.contract import EXACT, cheapest
+from symdl.lower.orders import EXACT, cheapest
 from symdl.lower.stabilise import rebuild_here
 
 #: To open a product it must save this share of the multiplications: what costs the same stays as it was written.

@@ -1,17 +1,17 @@
 """Planning sums of products: in which order factors are multiplied, and which pairs become matrix products.
 
 A factor is a value with an index (a small int) on each of its axes, every index once. Factors with the same indices
-are multiplied elementwise; the order of the rest minimises the number of multiplications (exactly up to eight factors); a pair that
+are multiplied elementwise; the order of the rest (``orders.py``) minimises the number of multiplications; a pair that
 shares summed indices becomes a dot (BLAS), a stacked matmul, or an einsum.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from symdl.lower.orders import cheapest, order
 from symdl.lower.program import Operand
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ class Factor(NamedTuple):
     value: Operand
     axes: tuple[int, ...]
 
-
-#: Up to this many factors every order is tried.
-EXACT = 8
 
 #: NumPy's sums of rows of up to so many numbers cost four times the product with a vector of ones.
 SHORT = 24
@@ -78,7 +75,7 @@ def _contracted(emitter: Emitter, factors: Sequence[Factor], summed: frozenset[i
     work = _fused(emitter, _presummed(emitter, factors, summed), summed, sizes)
     if len(work) == 1:
         return sum_axes(emitter, work[0], summed)
-    for a, b in order(work, summed, sizes):
+    for a, b in order([frozenset(f.axes) for f in work], summed, sizes):
         last = len(work) == 2
         left, right = work[a], work[b]
         rest = [f for k, f in enumerate(work) if k not in (a, b)]
@@ -134,98 +131,6 @@ def sum_axes(emitter: Emitter, factor: Factor, summed: frozenset[int]) -> Factor
     if len(gone) == 1 and len(shape) == 2 and shape[1] <= SHORT < shape[0]:
         return Factor(emitter.emit("dot", (factor.value, emitter.ones(shape[1])), None, shape[:1]), kept)
     return Factor(emitter.emit("sum", (factor.value,), gone, tuple(n for a, n in enumerate(shape) if a not in gone)), kept)
-
-
-def order(factors: Sequence[Factor], summed: frozenset[int], sizes: Mapping[int, int]) -> list[tuple[int, int]]:
-    """Pairs of positions: contract these two, put the result last, and so on."""
-    sets = [frozenset(f.axes) for f in factors]
-    if len(sets) == 2:
-        return [(0, 1)]
-    return _exact(sets, summed, sizes) if len(sets) <= EXACT else _greedy(sets, summed, sizes)
-
-
-def cheapest(sets: Sequence[frozenset[Any]], summed: frozenset[Any], sizes: Mapping[Any, int]) -> int:
-    """Multiplications of the order that is taken for factors with these indices."""
-    work = list(sets)
-    if len(work) < 2:
-        return math.prod(sizes[i] for s in work for i in s)
-    if len(work) <= EXACT:
-        return _best(work, summed, sizes)[(1 << len(work)) - 1][0]
-    total = 0
-    for i, j in _greedy(list(work), summed, sizes):
-        total += _cost(work[i], work[j], sizes)
-        rest = [s for k, s in enumerate(work) if k not in (i, j)]
-        work = [*rest, _result(work[i], work[j], rest, summed)]
-    return total
-
-
-def _cost(a: frozenset[int], b: frozenset[int], sizes: Mapping[int, int]) -> int:
-    return math.prod(sizes[i] for i in a | b)
-
-
-def _result(a: frozenset[int], b: frozenset[int], others: Sequence[frozenset[int]], summed: frozenset[int]) -> frozenset[int]:
-    kept = frozenset().union(*others)
-    return frozenset(i for i in a | b if i not in summed or i in kept)
-
-
-def _exact(sets: list[frozenset[int]], summed: frozenset[int], sizes: Mapping[int, int]) -> list[tuple[int, int]]:
-    """The cheapest order."""
-    return _positions((1 << len(sets)) - 1, _best(sets, summed, sizes), len(sets))
-
-
-def _best(sets: list[frozenset[int]], summed: frozenset[int], sizes: Mapping[int, int]) -> dict[int, tuple[int, int]]:
-    """Every subset of the factors -> what its product costs at best, and one of the two parts it is made of: dynamic programming."""
-    everything = (1 << len(sets)) - 1
-    left_over: dict[int, frozenset[int]] = {}
-    for subset in range(1, everything + 1):
-        inside = frozenset().union(*(s for k, s in enumerate(sets) if subset >> k & 1))
-        outside = frozenset().union(*(s for k, s in enumerate(sets) if not subset >> k & 1))
-        left_over[subset] = frozenset(i for i in inside if i not in summed or i in outside)
-    best: dict[int, tuple[int, int]] = {1 << k: (0, 0) for k in range(len(sets))}
-    for subset in range(1, everything + 1):
-        if subset in best:
-            continue
-        choices = []
-        part = (subset - 1) & subset
-        while part:
-            other = subset ^ part
-            if part < other:
-                price = best[part][0] + best[other][0] + _cost(left_over[part], left_over[other], sizes)
-                choices.append((price, part))
-            part = (part - 1) & subset
-        best[subset] = min(choices)
-    return best
-
-
-def _positions(everything: int, best: dict[int, tuple[int, int]], count: int) -> list[tuple[int, int]]:
-    """The tree of the best order as positions in a shrinking list."""
-    steps: list[tuple[int, int, int]] = []
-    stack = [everything]
-    while stack:
-        subset = stack.pop()
-        part = best[subset][1]
-        if part:
-            steps.append((subset, part, subset ^ part))
-            stack += [part, subset ^ part]
-    place = [1 << k for k in range(count)]
-    out = []
-    for subset, a, b in reversed(steps):
-        i, j = place.index(a), place.index(b)
-        out.append((i, j))
-        place = [p for k, p in enumerate(place) if k not in (i, j)] + [subset]
-    return out
-
-
-def _greedy(sets: list[frozenset[int]], summed: frozenset[int], sizes: Mapping[int, int]) -> list[tuple[int, int]]:
-    """Always the pair whose product is cheapest."""
-    out = []
-    while len(sets) > 1:
-        pairs = itertools.combinations(range(len(sets)), 2)
-        i, j = min(pairs, key=lambda p: _cost(sets[p[0]], sets[p[1]], sizes))
-        out.append((i, j))
-        rest = [s for k, s in enumerate(sets) if k not in (i, j)]
-        sets = [*rest, _result(sets[i], sets[j], rest, summed)]
-    return out
 
 
 def pair(emitter: Emitter, a: Factor, b: Factor, gone: frozenset[int], sizes: Mapping[int, int], like: Liking) -> Factor:

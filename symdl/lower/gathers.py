@@ -10,7 +10,8 @@ import numpy as np
 
 from symdl.lower.contract import Factor
 from symdl.lower.emit import Emitter
-from symdl.lower.index_views import Parts, in_parts, is_smaller, parts_of, pays, windowed
+from symdl.lower.index_parts import Parts, in_parts, is_smaller, parts_of, pays
+from symdl.lower.index_views import windowed
 from symdl.lower.program import Ref, Table
 
 

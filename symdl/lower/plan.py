@@ -25,7 +25,7 @@ from symdl.lower.contract import Factor, contract
 from symdl.lower.emit import Emitter, long_last
 from symdl.lower.gathers import Equation, Known, solve
 from symdl.lower.gram import halved
-from symdl.lower.index_views import Parts, liking, put_together
+from symdl.lower.index_parts import Parts, liking, put_together
 from symdl.lower.lookups import Row, added, lookup_of, taken
 from symdl.lower.machine import REST
 from symdl.lower.placed_late import placed_late

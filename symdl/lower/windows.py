@@ -123,6 +123,11 @@ def affine(values: np.ndarray) -> tuple[int, tuple[int, ...]] | None:
     return (start, steps) if np.array_equal(np.broadcast_to(grid(start, steps, values.shape), values.shape), values) else None
 
 
+def unit(k: int, axes: Sequence[int]) -> tuple[int, ...]:
+    """A step along one of the axes."""
+    return tuple(int(a == k) for a in axes)
+
+
 def grid(start: int, steps: Sequence[int], shape: Sequence[int]) -> np.ndarray:
     """start + Sum of step * position."""
     total: np.ndarray = np.full((1,) * len(shape), start)
@@ -131,4 +136,4 @@ def grid(start: int, steps: Sequence[int], shape: Sequence[int]) -> np.ndarray:
     return total
 
 
-__all__ = ["Fold", "Window", "affine", "grid", "inside_of", "window"]
+__all__ = ["Fold", "Window", "affine", "grid", "inside_of", "unit", "window"]
