@@ -208,3 +208,16 @@ def test_an_outer_product_is_not_summed_in_full():
     wanted = [sd.outer(a, b) * 2, sd.sum(sd.outer(a, b))]
     assert "sum(v0)" in plan(wanted, arrays)
     same(wanted[1], arrays)
+
+
+@pytest.mark.parametrize("first", ["image", "weights", "other net"])
+def test_a_convolution_is_pixels_by_channels_whatever_was_made_first(first):
+    names = {"image": ("xa", "wa"), "weights": ("xb", "wb"), "other net": ("xc", "wc")}[first]
+    kept = []
+    if first == "weights":
+        kept.append(T(names[1], 4, 1, 3, 3))
+    if first == "other net":
+        kept.append(sd.conv2d(T(names[0], 2, 1, 9, 9), T(names[1], 4, 1, 3, 3), padding=1))
+    made = sd.conv2d(T(names[0], 3, 1, 10, 11), T(names[1], 4, 1, 3, 3), padding=1)
+    said = plan([sd.tanh(made)], arrays_of(made))
+    assert "330x4 " in said and "4x330 " not in said

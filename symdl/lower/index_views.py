@@ -46,7 +46,8 @@ def windowed(
             return None
         starts.append(found[0])
         maps.append({j: step for j, step in zip(axes, found[1], strict=True) if step} if k in at else {k: 1})
-    result = tuple(dict.fromkeys(j for m in maps for j in sorted(m, key=lambda j, m=m: -abs(m[j]))))  # type: ignore[misc]
+    # Of equal steps the longer axis first: pixels before those of a window.
+    result = tuple(dict.fromkeys(j for m in maps for j in sorted(m, key=lambda j, m=m: (-abs(m[j]), -sizes[j]))))  # type: ignore[misc]
     shape, old = tuple(sizes[j] for j in result), out.shape(factor.value)
     if not all(shape) or not all(old):
         return None
