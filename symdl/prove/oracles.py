@@ -63,11 +63,11 @@ def compare(
     names = chosen(oracles)
     comparison = Comparison(loss, gradients, wrt, points, structure)
     checks: list[Check] = []
-    for source in (ORACLES[name] for name in names):
+    for asked, source in enumerate(ORACLES[name] for name in names):
         if source.needs is not None and not installed(source.needs):
             checks.append(Check(f"gradient by {', '.join(gradients)}", source.how, "skipped", note="not installed"))
         else:
-            checks += comparison.against(source, clock)
+            checks += comparison.against(source, None if clock is None else clock.part(1 / (len(names) - asked)))
     return checks
 
 
@@ -130,11 +130,11 @@ class Comparison:
         tallies = {name: _Tally() for name in self.gradients}
         own = Clock(SECONDS)
         for places, question in self.groups if source.at_once else self._alone():
-            if min(own.left(), (clock or own).left()) < 0:
-                for tally in tallies.values():
-                    tally.late = True
+            if _late(own, clock, tallies):
                 break
             for k, answer in zip(places, source.find(question, NOISE), strict=True):
+                if _late(own, clock, tallies):
+                    break
                 if isinstance(answer, SymdlError):  # a kink, or what the oracle cannot do
                     for tally in tallies.values():
                         tally.reason = tally.reason or str(answer)
@@ -196,6 +196,15 @@ class Comparison:
         right, room = self._entries(name, answer)
         got, noise = self.formulas.value(name, k, MORE_NOISE)
         return self._error(source, got, noise, right, room)
+
+
+def _late(own: Clock, clock: Clock | None, tallies: Mapping[str, _Tally]) -> bool:
+    """Whether there is no time left; then the tallies say so."""
+    if min(own.left(), (clock or own).left()) >= 0:
+        return False
+    for tally in tallies.values():
+        tally.late = True
+    return True
 
 
 def _misfit(loss: Expr, wrt: Expr, gradient: Expr) -> str:

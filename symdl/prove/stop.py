@@ -52,6 +52,10 @@ class Clock:
         """Seconds."""
         return min(self._end - time.thread_time(), self._latest - time.monotonic())
 
+    def part(self, share: float) -> Clock:
+        """A budget of its own, of so much of what is left."""
+        return Clock(max(0.0, share * self.left()))
+
     def look(self) -> None:
         now = time.monotonic()
         if now < self._next:  # asking for the thread's time is a call of the system: not more often than it takes

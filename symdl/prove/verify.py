@@ -49,7 +49,8 @@ def verify_gradients(
     for name, gradient in gradients.items():
         verdict = _guarded(partial(_claimed, loss, wrt[name], gradient, structure), time_budget, clock)
         lines.append(_line(f"gradient by {name}", verdict))
-    return lines + compare(loss, gradients, wrt, oracles=oracles, structure=structure, clock=clock)
+    # Numbers are slow where rounding hides the digits: they leave half of the time to the proofs of the steps.
+    return lines + compare(loss, gradients, wrt, oracles=oracles, structure=structure, clock=None if clock is None else clock.part(0.5))
 
 
 def _claimed(loss: Expr, wrt: Expr, gradient: Expr, structure: Any, time_budget: float) -> Verdict:
