@@ -9,6 +9,8 @@ from test_native import needs_compiler
 
 import symdl as sd
 from symdl.graph.walk import inputs
+from symdl.lower.contract import Factor, Liking, contract
+from symdl.lower.emit import Emitter
 from symdl.lower.numpy_reduce import by_slices, pays, pays_for
 from symdl.lower.windows import Window, affine, window
 
@@ -221,3 +223,13 @@ def test_a_convolution_is_pixels_by_channels_whatever_was_made_first(first):
     made = sd.conv2d(T(names[0], 3, 1, 10, 11), T(names[1], 4, 1, 3, 3), padding=1)
     said = plan([sd.tanh(made)], arrays_of(made))
     assert "330x4 " in said and "4x330 " not in said
+
+
+def test_a_product_that_is_there_is_known_by_its_factors_and_by_where_their_axes_meet():
+    out, sizes = Emitter(), {0: 5, 1: 5}
+    a, b = (out.emit("input", (), (name,), (5, 5)) for name in "ab")
+    whole = contract(out, [Factor(a, (0, 1)), Factor(b, (0, 1))], frozenset(), sizes, Liking())
+    again = contract(out, [Factor(a, (1, 0)), Factor(b, (1, 0))], frozenset([0]), sizes, Liking())
+    assert out.code[again.value].op in ("sum", "dot") and whole.value in out.code[again.value].args
+    other = contract(out, [Factor(a, (0, 1)), Factor(b, (1, 0))], frozenset([0]), sizes, Liking())
+    assert whole.value not in out.code[other.value].args
